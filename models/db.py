@@ -1,0 +1,99 @@
+"""The database: one pool a process, opened by ``connect``, for every table of ``models``.
+
+A database object that is made before gevent patches the process would hang it, so nothing is
+connected at import: the tables stand on a proxy that ``connect`` fills.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import peewee
+from playhouse.pool import PooledPostgresqlDatabase
+
+from models.settings import Settings
+
+db: Any = peewee.DatabaseProxy()
+
+
+class Model(peewee.Model):
+    """Parent of every table."""
+
+    class Meta:
+        database = db
+        legacy_table_names = False
+
+
+class Pool(PooledPostgresqlDatabase):
+    """A pool that does not hand out connections whose server has gone."""
+
+    def _is_closed(self, conn: Any) -> bool:
+        return bool(super()._is_closed(conn)) or _hung_up(conn)
+
+
+def _hung_up(conn: Any) -> bool:
+    """Whether an idle connection has something to read, which only its end can be."""
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poll.poll(0))
+
+
+def connect(settings: Settings, *, pool: int | None = None) -> None:
+    """Bind the tables to the settings' PostgreSQL; connections open when they are needed."""
+    db.initialize(
+        Pool(
+            **_parameters(settings.database),
+            max_connections=pool or settings.db_pool_max,
+            timeout=settings.db_connection_timeout,
+            stale_timeout=300,
+            connect_timeout=5,
+            application_name="sluice",
+            options=f"-c statement_timeout={int(settings.db_query_timeout * 1000)}"
+            " -c timezone=UTC",
+        )
+    )
+
+
+def _parameters(url: str) -> dict[str, Any]:
+    """The libpq parameters of a ``postgresql://`` URL, its query's included."""
+    parts = urlsplit(url)
+    values: dict[str, Any] = {name: value[-1] for name, value in parse_qs(parts.query).items()}
+    values["database"] = parts.path.lstrip("/")
+    if parts.hostname:
+        values["host"] = parts.hostname
+    if parts.port:
+        values["port"] = parts.port
+    if parts.username:
+        values["user"] = unquote(parts.username)
+    if parts.password:
+        values["password"] = unquote(parts.password)
+    return values
+
+
+def release() -> None:
+    """Give this greenlet's connection back to the pool, before waiting for something else."""
+    if not db.is_closed():
+        db.close()
+
+
+@contextmanager
+def connection() -> Iterator[None]:
+    """Hold a connection for the block; inside another one, share it."""
+    if not db.is_closed():
+        yield
+        return
+    db.connect()
+    try:
+        yield
+    finally:
+        release()
+
+
+def one(sql: str, *parameters: Any) -> tuple[Any, ...] | None:
+    """The first row of a query, or None."""
+    row: tuple[Any, ...] | None = db.execute_sql(sql, parameters).fetchone()
+    return row

@@ -1,0 +1,176 @@
+"""Decisions: the append-only history of verdicts, and the transaction that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from models import author, delivery
+from models.db import Model, db
+from models.finding import FindingRow
+from models.moderator import Moderator
+from models.submission import DECIDED, QUARANTINED, Submission
+from models.verdict import APPROVED, REJECTED, REVIEW, Finding, Judgement, Policy
+
+
+class Decision(Model):
+    """Who moved a submission from one verdict to another, why and when; no moderator: the machine."""
+
+    id = peewee.BigAutoField()
+    submission = peewee.ForeignKeyField(Submission, backref="decisions")
+    moderator = peewee.ForeignKeyField(Moderator, null=True, backref="decisions")
+    from_verdict = peewee.TextField(null=True)
+    to_verdict = peewee.TextField()
+    reason = peewee.TextField(default="")
+    undoes = peewee.ForeignKeyField("self", null=True, column_name="undoes")
+    created_at = peewee.DateTimeField()
+
+    @classmethod
+    def append(
+        cls,
+        submission: Submission,
+        before: str | None,
+        *,
+        reason: str = "",
+        moderator_id: int | None = None,
+        undoes: int | None = None,
+    ) -> int:
+        """Write down that the submission now has its verdict; returns the row's id."""
+        row: int = cls.insert(
+            submission=submission.id,
+            moderator=moderator_id,
+            from_verdict=before,
+            to_verdict=submission.verdict,
+            reason=reason,
+            undoes=undoes,
+            created_at=peewee.fn.now(),
+        ).execute()
+        return row
+
+    @classmethod
+    def by_a_person(cls, submission_id: UUID) -> bool:
+        """Whether a moderator has decided this submission."""
+        return (
+            cls.select()
+            .where(cls.submission == submission_id, cls.moderator.is_null(False))
+            .exists()
+        )
+
+
+def finish(
+    claimed: Submission,
+    lease: str,
+    judgement: Judgement,
+    policy: Policy,
+    *,
+    images: Mapping[int, UUID],
+    owed: bool = False,
+) -> Submission | None:
+    """Store the machine's judgement of a claimed submission; None where the claim was lost.
+
+    Everything is one transaction, and safe against a second worker:
+    1. the row is locked and must still carry this claim's lease, else nothing is written;
+    2. findings, verdict, decision, strike and delivery are committed together or not at all;
+    3. a person's verdict is never overwritten: then only the findings are added.
+    """
+    with db.atomic():
+        row = (
+            Submission.select()
+            .where(Submission.id == claimed.id, Submission.lease_by == lease)
+            .for_update()
+            .first()
+        )
+        if row is None:
+            return None
+        FindingRow.replace_of(row.id, judgement.findings, images)
+        verdict = row.verdict if Decision.by_a_person(row.id) else judgement.verdict
+        _settle(row, verdict, judgement, policy, owed=owed)
+        return row
+
+
+def _settle(
+    row: Submission, verdict: str, judgement: Judgement, policy: Policy, *, owed: bool
+) -> None:
+    before = row.verdict
+    row.status, row.verdict, row.score = DECIDED, verdict, judgement.score
+    row.visible, row.review_owed = policy.shows(verdict) or (owed and verdict == APPROVED), owed
+    row.reasons = judgement.reasons if verdict == judgement.verdict else row.reasons
+    row.lease_by, row.error = None, None
+    _write(row, ("status", "score", "review_owed", "reasons", "lease_by", "error"), before)
+    if before != verdict:
+        Decision.append(row, before, reason=_main_label(judgement))
+        follow(row, before)
+
+
+def change(row: Submission, verdict: str, policy: Policy) -> str | None:
+    """Give a locked row a person's verdict; returns the one before."""
+    before: str | None = row.verdict
+    row.status, row.verdict, row.visible = DECIDED, verdict, policy.shows(verdict)
+    row.review_by, row.review_until = None, None
+    _write(row, ("status", "review_by", "review_until"), before)
+    return before
+
+
+def _write(row: Submission, names: tuple[str, ...], before: str | None) -> None:
+    """Write these columns and the verdict's; its time is when it last changed."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in (*names, "verdict", "visible")}
+    values["lease_until"] = None
+    if before != row.verdict:
+        values |= {"decided_at": peewee.fn.now(), "version": Submission.version + 1}
+    Submission.update(**values).where(Submission.id == row.id).execute()
+
+
+def follow(
+    row: Submission, before: str | None, *, wait: float = 0.0, tell: bool = True
+) -> None:
+    """What follows a changed verdict: strikes, and the event that the client is owed."""
+    if REJECTED in (before, row.verdict) and before != row.verdict:
+        author.strike(row.client_id, row.user_id, 1 if row.verdict == REJECTED else -1)
+    if tell:
+        delivery.owe(row, _event(before, row.verdict), wait=wait)
+
+
+def _event(before: str | None, after: str) -> str:
+    if before == APPROVED:
+        return "submission.retracted"
+    if before == REJECTED:
+        return "submission.restored"
+    return "submission.decided"
+
+
+def quarantine(submission_id: UUID, attempts: int, policy: Policy) -> bool:
+    """Hand a submission that failed ``attempts`` times to a person, with its error."""
+    with db.atomic():
+        row = (
+            Submission.select()
+            .where(
+                Submission.id == submission_id,
+                Submission.attempts >= attempts,
+                Submission.lease_until.is_null() | (Submission.lease_until < peewee.fn.now()),
+                Submission.verdict.is_null() | Submission.review_owed,
+            )
+            .for_update()
+            .first()
+        )
+        if row is None:
+            return False
+        before = row.verdict
+        finding = Finding("failure", "error", "review", evidence={"error": row.error or "died"})
+        FindingRow.replace_of(row.id, [finding], {})
+        if Decision.by_a_person(row.id):
+            Submission.update(review_owed=False).where(Submission.id == row.id).execute()
+            return True
+        row.status, row.verdict, row.visible = QUARANTINED, REVIEW, policy.shows(REVIEW)
+        row.review_owed, row.lease_by = False, None
+        row.reasons = Judgement(REVIEW, (finding,), None).reasons
+        _write(row, ("status", "review_owed", "lease_by", "reasons"), before)
+        Decision.append(row, before, reason="error")
+        follow(row, before)
+        return True
+
+
+def _main_label(judgement: Judgement) -> str:
+    return judgement.findings[0].label if judgement.findings else ""

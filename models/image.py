@@ -1,0 +1,60 @@
+"""The pictures of submissions."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from models.db import Model, db
+from models.submission import Submission
+
+
+class Image(Model):
+    """One picture; its bytes stand in storage under ``storage_key``."""
+
+    id = peewee.UUIDField(primary_key=True)
+    submission = peewee.ForeignKeyField(Submission, backref="images")
+    position = peewee.SmallIntegerField()
+    storage_key = peewee.TextField()
+    given_name = peewee.TextField(default="")
+    media_type = peewee.TextField()
+    bytes = peewee.IntegerField()
+    sha256 = peewee.BlobField()
+    width = peewee.IntegerField(null=True)
+    height = peewee.IntegerField(null=True)
+    frames = peewee.IntegerField(null=True)
+    score = peewee.FloatField(null=True)
+    worst_frame = peewee.IntegerField(null=True)
+    pdq = peewee.BlobField(null=True)
+    pdq_quality = peewee.SmallIntegerField(null=True)
+    thumbnail = peewee.BooleanField(default=False)
+    scored_at = peewee.DateTimeField(null=True)
+
+    @classmethod
+    def of(cls, submission_id: UUID) -> list[Image]:
+        """A submission's pictures in their order."""
+        return list(cls.select().where(cls.submission == submission_id).order_by(cls.position))
+
+    def note(self, *, scored: bool, **seen: Any) -> None:
+        """Store what a worker saw of this picture; ``scored`` where the network did."""
+        if scored:
+            seen["scored_at"] = peewee.fn.now()
+        Image.update(**seen).where(Image.id == self.id).execute()
+
+
+def scored_twin(client_id: int, sha256: bytes, seconds: int) -> tuple[Any, ...] | None:
+    """A picture of the same bytes that the network scored within the last seconds.
+
+    Returns (score, worst_frame, frames, width, height, pdq, pdq_quality, image id), or None.
+    The score belongs to the bytes, so another client's will do; nothing else of it is told.
+    """
+    row: tuple[Any, ...] | None = db.execute_sql(
+        "SELECT score, worst_frame, frames, width, height, pdq, pdq_quality, id FROM image"
+        " WHERE sha256 = %s AND score IS NOT NULL"
+        " AND scored_at > now() - make_interval(secs => %s)"
+        " ORDER BY scored_at DESC LIMIT 1",
+        (sha256, seconds),
+    ).fetchone()
+    return row

@@ -1,0 +1,239 @@
+"""Every setting of Sluice, read once from the environment into one frozen object.
+
+Each field is an environment variable of the same name in capitals. Where the environment does
+not name it, ``SLUICE_HOME/sluice.env`` may; where neither does, the default below holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from models.errors import SettingError
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINES = ("onnx", "opennsfw2", "remote")
+
+
+def _setting(default: Any, help: str, *, unit: str = "", choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help, "unit": unit, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator can set; the help beside each default is what the docs print."""
+
+    sluice_home: Path = _setting(ROOT / "var", "folder of everything that the server writes")
+    host: str = _setting("127.0.0.1", "address that nginx listens on; 0.0.0.0 for all")
+    port: int = _setting(8080, "port that nginx listens on")
+    public_url: str = _setting(
+        "", "address of this server as browsers see it; default http://HOST:PORT"
+    )
+    trusted_proxies: str = _setting(
+        "", "addresses or networks of a proxy before nginx, by comma; their X-Forwarded-For holds"
+    )
+
+    # Modes
+    sync_max_depth: int = _setting(100, "queue depth from which replies are async", unit="jobs")
+    fast_track_depth: int = _setting(
+        1000, "queue depth from which fast rules answer", unit="jobs"
+    )
+    sync_timeout: float = _setting(
+        2.0, "longest wait for a worker's verdict before the reply is 202", unit="s"
+    )
+    moderation_content_async: bool = _setting(False, "submissions with text are always async")
+    moderation_image_async: bool = _setting(False, "submissions with images are always async")
+
+    # Limits
+    max_uploads_per_minute: int = _setting(10, "uploads an author may make in a minute; 0 is off")
+    max_uploads_per_hour: int = _setting(50, "uploads an author may make in an hour; 0 is off")
+    max_uploads_per_minute_per_ip: int = _setting(
+        50, "uploads one user_ip may make in a minute; 0 is off"
+    )
+    max_uploads_per_minute_per_client: int = _setting(
+        0, "uploads a client may make in a minute; 0 is off"
+    )
+    global_rate_limit: int = _setting(0, "uploads all may make in a minute together; 0 is off")
+    min_seconds_between_uploads: float = _setting(
+        0.0, "pause that an author must leave between uploads; 0 is off", unit="s"
+    )
+    nginx_rate: int = _setting(2000, "requests a second that nginx lets one address make")
+    nginx_connections: int = _setting(2000, "connections that nginx lets one address hold")
+
+    # Work
+    lease_seconds: int = _setting(30, "claim of a worker, renewed while at work", unit="s")
+    max_attempts: int = _setting(3, "attempts before a submission is quarantined")
+    processing_timeout: int = _setting(300, "longest work on one submission", unit="s")
+    result_ttl: int = _setting(3600, "how long a verdict is reused for the same bytes", unit="s")
+    max_queue_size: int = _setting(10_000, "jobs in Redis; more wait in PostgreSQL", unit="jobs")
+    enable_queue_priority: bool = _setting(True, "priority submissions are served first")
+    enable_backpressure: bool = _setting(True, "refuse uploads when memory or disk run short")
+    review_lease_seconds: int = _setting(120, "a moderator's claim on an open item", unit="s")
+
+    # Uploads
+    max_file_size: int = _setting(10 * 1024 * 1024, "largest image", unit="bytes")
+    max_files_per_request: int = _setting(5, "images in one submission")
+    max_pixels: int = _setting(40_000_000, "largest image", unit="pixels")
+    max_frames: int = _setting(200, "frames of an animation that are looked at")
+    memory_threshold: int = _setting(80, "memory in use above which uploads pause", unit="%")
+    disk_threshold: int = _setting(95, "disk in use above which uploads pause", unit="%")
+
+    # Checks
+    nsfw_engine: str = _setting("onnx", "engine that runs the network", choices=ENGINES)
+    nsfw_providers: str = _setting(
+        "CPUExecutionProvider", "ONNX Runtime execution providers, comma-separated"
+    )
+    nsfw_model: str = _setting("", "path of another .onnx or, for opennsfw2, .h5 weights file")
+    moderation_image_service_url: str = _setting("", "detectors of the remote engine, by comma")
+    moderation_image_service_key: str = _setting("", "API key for those detectors")
+    reject_at: float = _setting(0.8, "score from which the machine rejects")
+    review_at: float = _setting(0.2, "score from which a person looks")
+    sample_rate: float = _setting(0.0, "share of approvals that a person looks at too")
+    dedupe_local_ttl: int = _setting(30, "memory of look-alikes in a process", unit="s")
+    dedupe_shared_ttl: int = _setting(300, "memory of look-alikes for all", unit="s")
+    pdq_max_distance: int = _setting(31, "largest PDQ distance of look-alikes", unit="bits")
+
+    # Servers
+    database_url: str = _setting("", "PostgreSQL; empty starts the embedded one")
+    redis_url: str = _setting("", "Redis or Valkey; empty starts the embedded one")
+    storage_url: str = _setting("", "folder of the media; default SLUICE_HOME/media")
+    db_pool_max: int = _setting(20, "database connections a process")
+    db_connection_timeout: float = _setting(30.0, "wait for a database connection", unit="s")
+    db_query_timeout: float = _setting(60.0, "longest query", unit="s")
+    redis_pool_max: int = _setting(100, "Redis connections a process")
+    redis_command_timeout: float = _setting(10.0, "longest Redis command", unit="s")
+
+    # Processes
+    web_instances: int = _setting(2, "gunicorn instances behind nginx")
+    workers: int = _setting(2, "workers of both queues at start")
+    priority_workers: int = _setting(1, "workers of the priority queue alone at start")
+    min_workers: int = _setting(1, "fewest workers")
+    max_workers: int = _setting(16, "most workers")
+    max_priority_workers: int = _setting(8, "most workers of the priority queue alone")
+
+    # Console
+    undo_seconds: int = _setting(10, "how long a decision's webhook waits for an undo", unit="s")
+    session_hours: int = _setting(12, "how long a sign-in lasts", unit="h")
+    retention_days: int = _setting(30, "how long originals, texts and addresses stay", unit="days")
+
+    def __post_init__(self) -> None:
+        _check_ranges(self)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment and ``sluice.env``; raises SettingError naming the bad one."""
+        env = dict(os.environ if environ is None else environ)
+        home = Path(env.get("SLUICE_HOME") or ROOT / "var").resolve()
+        env = {**read_env_file(home / "sluice.env"), **env, "SLUICE_HOME": str(home)}
+        values = {
+            f.name: _parse(f.name, env[f.name.upper()], f.default, f.metadata["choices"])
+            for f in fields(cls)
+            if env.get(f.name.upper(), "") != ""
+        }
+        return cls(**values)
+
+    @property
+    def database(self) -> str:
+        """URL of PostgreSQL: the one given, else the embedded one on its socket."""
+        if self.database_url:
+            return self.database_url
+        return f"postgresql://sluice@/sluice?host={self.run}"
+
+    @property
+    def redis(self) -> str:
+        """URL of Redis: the one given, else the embedded Valkey on its socket."""
+        return self.redis_url or f"unix://{self.run / 'redis.sock'}"
+
+    @property
+    def run(self) -> Path:
+        """Folder of the sockets: SLUICE_HOME/run, or a short one where that is too long for them.
+
+        The kernel takes 107 bytes for a socket's path; the longest name in it needs 32.
+        """
+        folder = self.sluice_home / "run"
+        if len(os.fsencode(folder)) <= 75:
+            return folder
+        digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
+        return Path("/tmp") / f"sluice-{digest[:12]}"
+
+    @property
+    def media(self) -> Path:
+        """Folder of the originals and thumbnails."""
+        return Path(self.storage_url) if self.storage_url else self.sluice_home / "media"
+
+    @property
+    def url(self) -> str:
+        """Address of this server as browsers see it, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"http://{host}:{self.port}"
+
+    def secret(self, name: str) -> str:
+        """A generated secret of ``SLUICE_HOME/secrets``; raises SettingError where it is missing."""
+        path = self.sluice_home / "secrets" / name
+        try:
+            value = path.read_text("ascii").strip()
+        except OSError as error:
+            raise SettingError(f"{path}: {error.strerror}; scripts/up makes it") from error
+        if len(value) < 32:
+            raise SettingError(f"{path} holds fewer than 32 characters: remove it, run scripts/up")
+        return value
+
+
+def _check_ranges(settings: Settings) -> None:
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        if isinstance(value, int | float) and value < 0:
+            raise SettingError(f"{f.name.upper()} is {value}; it must not be negative")
+    if not settings.review_at <= settings.reject_at <= 1:
+        raise SettingError("REVIEW_AT <= REJECT_AT <= 1 does not hold")
+    if not 0 < settings.sync_max_depth <= settings.fast_track_depth:
+        raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH does not hold")
+    if settings.storage_url and not Path(settings.storage_url).is_absolute():
+        raise SettingError("STORAGE_URL must be an absolute folder")
+
+
+def _parse(name: str, text: str, default: Any, choices: tuple[str, ...]) -> Any:
+    variable = name.upper()
+    if choices and text not in choices:
+        raise SettingError(f"{variable} is {text!r}; it must be one of {', '.join(choices)}")
+    if isinstance(default, bool):
+        return _parse_bool(variable, text)
+    if isinstance(default, Path):
+        return Path(text)
+    kind = type(default)
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise SettingError(f"{variable} is {text!r}; it must be a number") from error
+
+
+def _parse_bool(variable: str, text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise SettingError(f"{variable} is {text!r}; it must be on or off")
+    return words[text.lower()]
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The ``NAME=value`` lines of a file; comments and blank lines are skipped."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    values = {}
+    for number, line in enumerate(lines, 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, sign, value = line.partition("=")
+        if not sign:
+            raise SettingError(f"{path}:{number}: {line!r} is not NAME=value")
+        values[name.strip()] = value.strip().strip("\"'")
+    return values

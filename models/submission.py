@@ -1,0 +1,251 @@
+"""Submissions: one row an upload, and the transitions of its work.
+
+PostgreSQL is the truth of the work: a job in Redis is only a wake-up. A worker **claims** a row,
+holds it with a lease that it renews, and whoever finishes it must still hold that lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import peewee
+from playhouse.postgres_ext import BinaryJSONField
+
+from models.client import Client
+from models.db import Model, db
+from models.errors import Conflict, NotFound
+from models.moderator import Moderator
+
+RECEIVED, QUEUED, PROCESSING = "received", "queued", "processing"
+DECIDED, QUARANTINED = "decided", "quarantined"
+STATUSES = (RECEIVED, QUEUED, PROCESSING, DECIDED, QUARANTINED)
+PRIORITIES = ("priority", "normal")
+
+
+class Submission(Model):
+    """One upload: title, description, 0 to 5 images, author, priority."""
+
+    id = peewee.UUIDField(primary_key=True)
+    client = peewee.ForeignKeyField(Client, backref="submissions")
+    user_id = peewee.TextField()
+    external_id = peewee.TextField(null=True)
+    title = peewee.TextField(default="")
+    description = peewee.TextField(default="")
+    ip_hash = peewee.BlobField(null=True)
+    priority = peewee.TextField()
+    mode = peewee.TextField()
+    status = peewee.TextField()
+    verdict = peewee.TextField(null=True)
+    visible = peewee.BooleanField()
+    review_owed = peewee.BooleanField(default=False)
+    score = peewee.FloatField(null=True)
+    reasons = BinaryJSONField(default=list)
+    idempotency_key = peewee.TextField()
+    fingerprint = peewee.BlobField()
+    attempts = peewee.SmallIntegerField(default=0)
+    lease_by = peewee.TextField(null=True)
+    lease_until = peewee.DateTimeField(null=True)
+    review_by = peewee.ForeignKeyField(Moderator, null=True, column_name="review_by")
+    review_until = peewee.DateTimeField(null=True)
+    version = peewee.IntegerField(default=0)
+    error = peewee.TextField(null=True)
+    created_at = peewee.DateTimeField()
+    queued_at = peewee.DateTimeField(null=True)
+    decided_at = peewee.DateTimeField(null=True)
+
+    @classmethod
+    def of_client(cls, submission_id: UUID, client_id: int) -> Submission:
+        """The client's submission of that id; another client's is NotFound like none."""
+        row = cls.get_or_none(cls.id == submission_id, cls.client == client_id)
+        if row is None:
+            raise NotFound(f"There is no submission {submission_id}.")
+        return row
+
+    @classmethod
+    def with_key(cls, client_id: int, key: str, fingerprint: bytes) -> Submission | None:
+        """The client's submission of that idempotency key.
+
+        Raises Conflict where it had other content than this fingerprint's.
+        """
+        row = cls.get_or_none(cls.client == client_id, cls.idempotency_key == key)
+        if row is not None and bytes(row.fingerprint) != fingerprint:
+            raise Conflict(
+                "This Idempotency-Key came with other content before.", field="Idempotency-Key"
+            )
+        return row
+
+    @classmethod
+    def received_before(cls, seconds: float, limit: int) -> list[tuple[UUID, str, str]]:
+        """(id, priority, mode) of open rows that no worker has taken, the oldest first."""
+        query = (
+            cls.select(cls.id, cls.priority, cls.mode)
+            .where(
+                cls.status.in_((RECEIVED, QUEUED)),
+                peewee.fn.coalesce(cls.queued_at, cls.created_at) < _ago(seconds),
+            )
+            .order_by(cls.created_at)
+            .limit(limit)
+        )
+        return list(query.tuples())
+
+    @classmethod
+    def owing(cls, limit: int) -> list[UUID]:
+        """Submissions of the review debt that nobody works on, the oldest first."""
+        query = (
+            cls.select(cls.id)
+            .where(cls.review_owed, _no_lease(cls))
+            .order_by(cls.created_at)
+            .limit(limit)
+        )
+        return [row[0] for row in query.tuples()]
+
+    @classmethod
+    def count_owed(cls) -> int:
+        """The review debt."""
+        return cls.select().where(cls.review_owed).count()
+
+    @classmethod
+    def count_to_review(cls) -> int:
+        """Submissions that a person must look at."""
+        return cls.select().where(cls.verdict == "review", ~cls.review_owed).count()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it has a verdict."""
+        return self.verdict is not None
+
+
+def _ago(seconds: float) -> Any:
+    return peewee.fn.now() - peewee.SQL("make_interval(secs => %s)", (seconds,))
+
+
+def _no_lease(cls: type[Submission]) -> Any:
+    return cls.lease_until.is_null() | (cls.lease_until < peewee.fn.now())
+
+
+def insert(values: dict[str, Any]) -> bool:
+    """Add a new submission; False where its idempotency key was taken.
+
+    Two requests with one key may run at once: the unique index lets one of them in.
+    """
+    stored = (
+        Submission.insert(created_at=peewee.fn.now(), **values)
+        .on_conflict(
+            conflict_target=[Submission.client, Submission.idempotency_key], action="IGNORE"
+        )
+        .returning(Submission.id)
+        .execute()
+    )
+    return bool(list(stored))
+
+
+CLAIM = """
+UPDATE submission SET
+    status = CASE WHEN verdict IS NULL THEN 'processing' ELSE status END,
+    attempts = attempts + 1,
+    lease_by = %(lease)s,
+    lease_until = now() + make_interval(secs => %(seconds)s)
+WHERE id = %(id)s
+  AND (status IN ('received', 'queued')
+       OR (status = 'processing' AND lease_until < now())
+       OR (review_owed AND (lease_until IS NULL OR lease_until < now())))
+  AND attempts < %(attempts)s
+RETURNING id
+"""
+
+
+def claim(submission_id: UUID, lease: str, *, seconds: int, attempts: int) -> Submission | None:
+    """Take the work on a submission; None where it is done, taken, or has failed too often.
+
+    Safe between any number of workers:
+    1. the UPDATE locks the row, so that of two claims one sees the other's result;
+    2. ``lease`` is new for every claim, so that a worker which was thought dead can neither
+       renew nor finish once another has claimed the row;
+    3. time is the database's, so that workers' clocks do not matter.
+    """
+    found = db.execute_sql(
+        CLAIM, {"id": submission_id, "lease": lease, "seconds": seconds, "attempts": attempts}
+    ).fetchone()
+    return Submission.get_by_id(submission_id) if found else None
+
+
+def claim_any(lease: str, *, seconds: int, attempts: int) -> Submission | None:
+    """Take the next open submission without a queue, priority first; None where there is none."""
+    found = db.execute_sql(
+        CLAIM.replace(
+            "WHERE id = %(id)s",
+            "WHERE id = (SELECT id FROM submission WHERE status IN ('received', 'queued')"
+            " AND attempts < %(attempts)s"
+            " ORDER BY (mode = 'direct') DESC, priority DESC, created_at LIMIT 1"
+            " FOR UPDATE SKIP LOCKED)",
+        ),
+        {"lease": lease, "seconds": seconds, "attempts": attempts},
+    ).fetchone()
+    return Submission.get_by_id(found[0]) if found else None
+
+
+def renew(submission_id: UUID, lease: str, seconds: int) -> bool:
+    """Hold a claim for some seconds more; False where it is no longer ours."""
+    renewed = (
+        Submission.update(
+            lease_until=peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (seconds,))
+        )
+        .where(Submission.id == submission_id, Submission.lease_by == lease)
+        .execute()
+    )
+    return bool(renewed)
+
+
+def hand_back(submission_id: UUID, lease: str, error: str) -> None:
+    """Give up a claim after a failure; the sweep lets another worker try."""
+    db.execute_sql(
+        "UPDATE submission SET lease_by = NULL, lease_until = NULL, error = %(error)s,"
+        " status = CASE WHEN verdict IS NULL THEN 'received' ELSE status END"
+        " WHERE id = %(id)s AND lease_by = %(lease)s",
+        {"id": submission_id, "lease": lease, "error": error[:500]},
+    )
+
+
+def pause(submission_id: UUID, seconds: float) -> None:
+    """Leave a submission's debt alone for some seconds, without counting the attempt."""
+    db.execute_sql(
+        "UPDATE submission SET attempts = greatest(0, attempts - 1),"
+        " lease_until = now() + make_interval(secs => %s) WHERE id = %s AND review_owed",
+        (seconds, submission_id),
+    )
+
+
+def mark_queued(ids: Iterable[UUID]) -> None:
+    """Note that these were put into the queue now."""
+    wanted = list(ids)
+    if wanted:
+        Submission.update(
+            status=peewee.Case(None, [(Submission.verdict.is_null(), QUEUED)], Submission.status),
+            queued_at=peewee.fn.now(),
+        ).where(Submission.id.in_(wanted), Submission.status.in_((RECEIVED, QUEUED))).execute()
+
+
+def release_expired() -> int:
+    """Put rows whose worker has gone back to ``received``; returns how many.
+
+    Their error says what is known: the worker died, or was too slow to renew its lease.
+    """
+    rows = db.execute_sql(
+        "UPDATE submission SET status = 'received', lease_by = NULL, lease_until = NULL,"
+        " queued_at = NULL, error = 'the worker ' || lease_by || ' died at work on it'"
+        " WHERE status = 'processing' AND lease_until < now()"
+        " RETURNING id"
+    ).fetchall()
+    return len(rows)
+
+
+def exhausted(attempts: int) -> list[UUID]:
+    """Submissions that failed ``attempts`` times and that nobody works on."""
+    query = Submission.select(Submission.id).where(
+        Submission.attempts >= attempts,
+        Submission.status.in_((RECEIVED, QUEUED)) | Submission.review_owed,
+        _no_lease(Submission),
+    )
+    return [row[0] for row in query.tuples()]

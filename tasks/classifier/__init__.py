@@ -1,0 +1,43 @@
+"""The classifier: one small interface, three engines. `load` chooses; nothing heavy is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from tasks.classifier.base import Classifier, ClassifierDown, preprocess
+
+__all__ = ["ENGINES", "Classifier", "ClassifierDown", "load", "preprocess"]
+
+ENGINES = ("onnx", "opennsfw2", "remote")
+
+
+def load(
+    engine: str,
+    *,
+    providers: Sequence[str] = ("CPU",),
+    threads: int = 1,
+    model_path: str | os.PathLike[str] | None = None,
+    weights_path: str | os.PathLike[str] | None = None,
+    url: str = "",
+    key: str | None = None,
+) -> Classifier:
+    """The engine of that name; its model is loaded at the first score, not here.
+
+    `providers` and `threads` are of `onnx`; `model_path` is an ONNX file for either local engine;
+    `weights_path` is an official file for `opennsfw2`; `url` and `key` are of `remote`. Raises
+    ValueError for another name and `ClassifierDown` for `remote` without an address.
+    """
+    if engine == "onnx":
+        from tasks.classifier.onnx import OnnxClassifier
+
+        return OnnxClassifier(providers=providers, threads=threads, model_path=model_path)
+    if engine == "opennsfw2":
+        from tasks.classifier.opennsfw2 import Opennsfw2Classifier
+
+        return Opennsfw2Classifier(weights_path=weights_path, model_path=model_path)
+    if engine == "remote":
+        from tasks.classifier.remote import RemoteClassifier
+
+        return RemoteClassifier(url, key=key)
+    raise ValueError(f"unknown engine {engine!r}; there are {', '.join(ENGINES)}")

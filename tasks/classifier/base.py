@@ -1,0 +1,49 @@
+"""What every classifier engine answers, and the preprocessing that they share."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+RESIZED = (256, 256)
+CROP = slice(16, 240)  # the middle 224 of 256
+MEAN_BGR = np.array([104, 117, 123], dtype=np.float32)  # of the training set, by channel
+
+
+class Classifier(Protocol):
+    """An engine that scores pictures."""
+
+    name: str
+
+    def score(self, images: Sequence[Image.Image]) -> list[float]:
+        """The NSFW probability, 0 to 1, of each 256 x 256 RGB image. Raises `ClassifierDown`."""
+        ...
+
+
+class ClassifierDown(Exception):
+    """The engine cannot answer: model missing or corrupt, or the remote service away."""
+
+
+def preprocess(image: Image.Image) -> NDArray[np.float32]:
+    """The network's input for `image`: (224, 224, 3) float32, BGR, training mean subtracted.
+
+    The same bits as opennsfw2 0.19's `preprocess_image(image, Preprocessing.YAHOO)`, with its trip
+    through JPEG, which the network was trained behind.
+    """
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    if image.size != RESIZED:
+        image = image.resize(RESIZED, Image.Resampling.BILINEAR)
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG")
+    with Image.open(buffer, formats=("JPEG",)) as recompressed:
+        pixels = np.asarray(recompressed)
+    centred: NDArray[np.float32] = np.subtract(
+        pixels[CROP, CROP, ::-1], MEAN_BGR, dtype=np.float32, order="C"
+    )
+    return centred

@@ -1,0 +1,72 @@
+"""Holding a claim: a thread renews the lease of the job at hand, and ends a worker that is stuck.
+
+One thread a process, not one a job: a job takes some 30 ms, starting a thread each time would
+show.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import peewee
+
+from models import submission
+from models.db import connection
+from models.settings import Settings
+
+log = logging.getLogger("sluice.hold")
+STUCK = 70  # exit code of a worker that ends itself
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A claim and since when (monotonic seconds) it is held."""
+
+    submission_id: UUID
+    lease: str
+    since: float
+
+
+class Holder:
+    """Renews the leases of what this process works on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._seconds, self._longest = settings.lease_seconds, settings.processing_timeout
+        self._held: dict[str, Held] = {}
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def holding(self, submission_id: UUID, lease: str) -> Iterator[None]:
+        """Keep the claim alive for the block."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="holder", daemon=True)
+            self._thread.start()
+        self._held[lease] = Held(submission_id, lease, time.monotonic())
+        try:
+            yield
+        finally:
+            self._held.pop(lease, None)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(self._seconds / 3)
+            for held in list(self._held.values()):
+                self._tend(held)
+
+    def _tend(self, held: Held) -> None:
+        """Renew one claim; past the longest time end the process, as C code hears nothing else."""
+        if time.monotonic() - held.since > self._longest:
+            log.critical("stuck on %s: this worker ends itself", held.submission_id)
+            os._exit(STUCK)
+        try:
+            with connection():
+                submission.renew(held.submission_id, held.lease, self._seconds)
+        except peewee.PeeweeException as error:
+            log.warning("lease of %s not renewed: %s", held.submission_id, error)

@@ -1,0 +1,248 @@
+"""The load: how much waits, which mode is in force, and everything that is told of the server."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import peewee
+import psutil
+import redis
+
+from models import mode, review, stats, wait
+from models.db import connect, connection, db
+from models.mode import Load
+from models.settings import Settings
+from models.submission import Submission
+from tasks import heartbeat
+from tasks.queue import client, huey, settings
+
+MODE_KEY = "sluice:mode"
+T = TypeVar("T")
+
+
+class Kept(dict[str, tuple[float, Any]]):
+    """Values that are good for a short time, by name."""
+
+    def get_or(self, name: str, seconds: float, make: Callable[[], T]) -> T:
+        """The kept value, or a new one where it is older than ``seconds``."""
+        at, value = self.get(name, (float("-inf"), None))
+        if time.monotonic() - at >= seconds:
+            value = make()
+            self[name] = (time.monotonic(), value)
+        result: T = value
+        return result
+
+
+_kept = Kept()
+
+
+def read() -> Load:
+    """The load of this moment, at most 50 ms old."""
+    return _kept.get_or("load", 0.05, _read)
+
+
+def _read() -> Load:
+    memory, disk = _kept.get_or("machine", 1.0, _machine)
+    try:
+        sizes = huey.storage.sizes()
+    except redis.RedisError:
+        return Load(redis=False, memory=memory, disk=disk)
+    return Load(sizes["priority"], sizes["normal"], True, memory, disk)
+
+
+def _machine() -> tuple[float, float]:
+    settings.media.mkdir(parents=True, exist_ok=True)
+    return psutil.virtual_memory().percent, psutil.disk_usage(str(settings.media)).percent
+
+
+def current() -> dict[str, Any]:
+    """The mode in force: ``mode``, ``since`` (seconds of the epoch) and ``why``.
+
+    All web processes share it through Redis, so that they come down from a mode together.
+    """
+    load = read()
+    before = _kept.get_or("mode", 0.05, _shared_mode)
+    name = mode.choose(load, before["mode"], settings)
+    if name == before["mode"]:
+        return before
+    now = {"mode": name, "since": time.time(), "why": mode.why(load, name, settings)}
+    _kept["mode"] = (time.monotonic(), now)
+    _share(now)
+    return now
+
+
+def _shared_mode() -> dict[str, Any]:
+    try:
+        stored: Any = client.get(MODE_KEY)
+    except redis.RedisError:
+        return _kept.get("mode", (0, _initial()))[1]
+    return json.loads(stored) if stored else _initial()
+
+
+def _initial() -> dict[str, Any]:
+    return {
+        "mode": mode.SYNC,
+        "since": psutil.boot_time(),
+        "why": mode.why(Load(), mode.SYNC, settings),
+    }
+
+
+def _share(state: dict[str, Any]) -> None:
+    try:
+        client.set(MODE_KEY, json.dumps(state))
+    except redis.RedisError:
+        return
+
+
+def workers() -> list[dict[str, Any]]:
+    """Each worker's last heartbeat, ``stale`` where it is late; none where Redis is away."""
+    try:
+        beats = _kept.get_or("workers", 1.0, heartbeat.workers)
+    except redis.RedisError:
+        return []
+    late = time.time() - 3 * heartbeat.EVERY
+    return [{**beat, "state": "stale" if beat["at"] < late else beat["state"]} for beat in beats]
+
+
+def estimated_wait(priority: str = "normal") -> float:
+    """Seconds that a job enqueued now will wait for its verdict."""
+    load = read()
+    ahead = load.priority if priority == "priority" else load.depth
+    rates = [beat["jobs_per_second"] for beat in workers() if beat["state"] != "stale"]
+    return round(wait.estimate(ahead, rates), 1)
+
+
+def snapshot() -> dict[str, Any]:
+    """Everything that is told of the server, at most half a second old."""
+    return _kept.get_or("snapshot", 0.5, _snapshot)
+
+
+def _snapshot() -> dict[str, Any]:
+    load, state = read(), current()
+    known = _database_part()
+    return {
+        "queue_available": load.redis,
+        "queue_depth": load.depth,
+        "queues": {
+            "priority": load.priority,
+            "normal": load.normal,
+            "review_debt": known["review_debt"],
+        },
+        "current_mode": state["mode"],
+        "mode_since": state["since"],
+        "mode_why": state["why"],
+        "estimated_wait": estimated_wait(),
+        "capacity": _capacity(state["mode"]),
+        "throughput": known["throughput"],
+        "workers": workers(),
+        "to_review": known["to_review"],
+        "error_rate": _error_rate(),
+        "health": health(),
+    }
+
+
+def _capacity(name: str) -> dict[str, str]:
+    available = {True: "available", False: "unavailable"}
+    return {
+        "sync": available[name == mode.SYNC],
+        "async": available[name in (mode.SYNC, mode.ASYNC, mode.FAST_TRACK)],
+        "fast_track": "always_available",
+    }
+
+
+def _database_part() -> dict[str, Any]:
+    empty = {"all": 0, "priority": 0, "claimed": 0, "oldest": None}
+    try:
+        with connection():
+            return {
+                "review_debt": Submission.count_owed(),
+                "throughput": stats.decided_since(10) / 10,
+                "to_review": review.counts(),
+            }
+    except peewee.PeeweeException:
+        return {"review_debt": 0, "throughput": 0.0, "to_review": empty}
+
+
+def _error_rate() -> float:
+    beats = workers()
+    done = sum(beat["processed"] for beat in beats)
+    return round(sum(beat["errors"] for beat in beats) / done, 4) if done else 0.0
+
+
+def health() -> list[dict[str, str]]:
+    """Each part with its state: ok, near (a limit) or down."""
+    return _kept.get_or("health", 2.0, lambda: [*_servers(), *_machine_parts(), _network()])
+
+
+def _servers() -> list[dict[str, str]]:
+    return [_timed("PostgreSQL", _ask_database), _timed("Redis", _ask_redis)]
+
+
+def _timed(name: str, ask: Callable[[], str]) -> dict[str, str]:
+    started = time.perf_counter()
+    try:
+        detail = ask()
+    except (peewee.PeeweeException, redis.RedisError):
+        return {"name": name, "state": "down", "detail": "does not answer"}
+    took = (time.perf_counter() - started) * 1000
+    return {"name": name, "state": "ok", "detail": f"{detail} · {took:.1f} ms"}
+
+
+def _ask_database() -> str:
+    with connection():
+        row = db.execute_sql(
+            "SELECT count(*), current_setting('max_connections') FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend'"
+        ).fetchone()
+    return f"{row[0]} of {row[1]} connections"
+
+
+def _ask_redis() -> str:
+    used: Any = client.info("memory")
+    return f"{used['used_memory'] / 1024 / 1024:.0f} MB"
+
+
+def _machine_parts() -> list[dict[str, str]]:
+    memory, disk = _kept.get_or("machine", 1.0, _machine)
+    return [
+        _share_of("Memory", memory, settings.memory_threshold),
+        _share_of("Disk", disk, settings.disk_threshold),
+    ]
+
+
+def _share_of(name: str, used: float, limit: int) -> dict[str, str]:
+    state = "down" if used >= limit else "near" if used >= 0.9 * limit else "ok"
+    return {"name": name, "state": state, "detail": f"{used:.0f} % in use, limit {limit} %"}
+
+
+def _network() -> dict[str, str]:
+    down = [beat for beat in workers() if beat.get("classifier_down")]
+    if down:
+        return {"name": "Network", "state": "down", "detail": down[0]["classifier_down"]}
+    if not workers():
+        return {"name": "Network", "state": "down", "detail": "no worker is heard"}
+    return {"name": "Network", "state": "ok", "detail": f"open_nsfw by {settings.nsfw_engine}"}
+
+
+def brief() -> dict[str, Any]:
+    """What ``scripts/status`` tells: ``mode``, ``queue_depth`` and ``estimated_wait``."""
+    told = snapshot()
+    keys = {"mode": "current_mode", "queue_depth": "queue_depth", "wait": "estimated_wait"}
+    return {
+        "mode": told[keys["mode"]],
+        "mode_why": told["mode_why"],
+        "queue_depth": told[keys["queue_depth"]],
+        "estimated_wait": told[keys["wait"]],
+        "to_review": told["to_review"]["all"],
+        "review_debt": told["queues"]["review_debt"],
+        "health": told["health"],
+    }
+
+
+if __name__ == "__main__":
+    connect(Settings.load(), pool=2)
+    json.dump(brief(), sys.stdout, default=str)

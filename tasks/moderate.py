@@ -1,0 +1,104 @@
+"""The story of one submission: claim it, check it, judge it, decide it."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from models import decision, submission
+from models.db import connection, db
+from models.submission import Submission
+from models.verdict import APPROVED, REVIEW, Finding, Judgement, judge
+from tasks import checks, events
+from tasks.hold import Holder
+from tasks.job import Item, Job
+from tasks.pictures import PictureError, save_thumbnail
+from tasks.queue import settings
+
+PAUSE_AFTER_DOWN = 30.0  # seconds before debt is tried again when the classifier was down
+log = logging.getLogger("sluice.moderate")
+holder = Holder(settings)
+
+
+def moderate(job_id: str, worker: str) -> bool:
+    """Do the work on a submission if it is still to be done; whether it was.
+
+    A failure gives the claim back with its error and is raised again; the sweep lets another
+    worker try, up to ``MAX_ATTEMPTS`` times.
+    """
+    lease = f"{worker}:{uuid4().hex[:12]}"
+    with connection():
+        claimed = submission.claim(
+            UUID(job_id), lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
+        )
+        return claimed is not None and work(claimed, lease)
+
+
+def work(claimed: Submission, lease: str) -> bool:
+    """Check, judge and decide a claimed submission; whether the claim held to the end."""
+    with holder.holding(claimed.id, lease):
+        try:
+            job = Job.of(claimed, settings)
+            finished = _conclude(job, lease, checks.run(job))
+        except Exception as error:
+            submission.hand_back(claimed.id, lease, f"{type(error).__name__}: {error}")
+            raise
+    if finished is not None:
+        events.announce(claimed.id)
+    return finished is not None
+
+
+def _conclude(job: Job, lease: str, findings: Sequence[Finding]) -> Submission | None:
+    judgement = _with_debt(job, judge(findings, job.policy, sample=random.random()))
+    _keep_thumbnails(job, judgement.verdict)
+    with db.atomic():
+        finished = decision.finish(
+            job.submission,
+            lease,
+            judgement,
+            job.policy,
+            images={item.row.position: item.row.id for item in job.items},
+            owed=job.owed and judgement.verdict != "rejected",
+        )
+        if finished is not None:
+            _store_seen(job)
+    if job.owed and finished is not None:
+        submission.pause(job.submission.id, PAUSE_AFTER_DOWN)
+    return finished
+
+
+def _with_debt(job: Job, judgement: Judgement) -> Judgement:
+    """Without its checks nothing is shown by a strict client: a person or the network must look."""
+    if job.owed and judgement.verdict == APPROVED and job.policy.visibility == "hold":
+        return Judgement(REVIEW, judgement.findings, judgement.score)
+    return judgement
+
+
+def _store_seen(job: Job) -> None:
+    for item in job.items:
+        if item.seen:
+            item.row.note(scored="score" in item.seen, **item.seen)
+
+
+def _keep_thumbnails(job: Job, verdict: str) -> None:
+    """Draw what a person may have to look at; approved pictures are drawn when somebody asks."""
+    if verdict == APPROVED:
+        return
+    for item in job.items:
+        draw(item)
+
+
+def draw(item: Item) -> None:
+    """Make an image's thumbnail, unless it stands or the picture cannot be read."""
+    path = item.storage.thumbnail(item.row.storage_key)
+    if item.row.thumbnail:
+        return
+    try:
+        picture = item.picture
+    except PictureError:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_thumbnail(picture.preview, path)
+    item.seen["thumbnail"] = True

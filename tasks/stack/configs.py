@@ -1,0 +1,190 @@
+"""The configuration files of the servers, made anew in SLUICE_HOME/etc at every `up`."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import resource
+import shlex
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from models.errors import SettingError
+from models.settings import ROOT, Settings
+from tasks.stack.layout import write
+from tasks.stack.procfile import SINGLE, Program
+
+MULTIPART_SLACK = 1024 * 1024  # field texts and boundaries beside the images
+OPEN_FILES = 16384
+
+
+def write_all(settings: Settings, programs: list[Program]) -> None:
+    etc = settings.sluice_home / "etc"
+    write(etc / "nginx.conf", nginx(settings))
+    write(etc / "redis.conf", redis(settings))
+    write(etc / "postgresql.conf", postgres(settings))
+    write(etc / "pg_hba.conf", "local all all peer map=sluice\n")
+    write(etc / "pg_ident.conf", postgres_identities())
+    for program in programs:
+        write(etc / "commands" / program.name, program.command + "\n")
+    write(etc / "supervisord.conf", supervisor(settings, programs))
+
+
+def nginx(settings: Settings) -> str:
+    """The checked-in nginx.conf with this stack's paths and figures."""
+    web = [settings.run / f"web_{number:02}.sock" for number in range(settings.web_instances)]
+    proxies = [name.strip() for name in settings.trusted_proxies.split(",") if name.strip()]
+    for text in (settings.host, str(settings.sluice_home), str(settings.media), str(ROOT), *proxies):
+        _refuse_syntax(text)
+    body = settings.max_files_per_request * settings.max_file_size + MULTIPART_SLACK
+    values = {
+        "ROOT": ROOT,
+        "SLUICE_HOME": settings.sluice_home,
+        "RUN": settings.run,
+        "MEDIA": settings.media,
+        "LISTEN": f"[{settings.host}]:{settings.port}"
+        if ":" in settings.host
+        else f"{settings.host}:{settings.port}",
+        "SCHEME": urlsplit(settings.url).scheme,
+        "WEB_SERVERS": " ".join(f"server unix:{path} fail_timeout=1s;" for path in web),
+        "TRUSTED_PROXIES": " ".join(f"set_real_ip_from {name};" for name in proxies),
+        "MAX_BODY_SIZE": body,
+        "NGINX_RATE": settings.nginx_rate,
+        "NGINX_CONNECTIONS": settings.nginx_connections,
+        "OPEN_FILES": open_files(),
+    }
+    text = (ROOT / "nginx.conf").read_text("utf-8")
+    return re.sub(r"\$\{([A-Z_]+)\}", lambda token: str(values[token[1]]), text)
+
+
+def _refuse_syntax(value: str) -> None:
+    """A setting must not end its directive and begin another."""
+    if re.search(r"[\s;{}\"'$]", value):
+        raise SettingError(f"{value!r} holds a character that cannot stand in nginx.conf")
+
+
+def open_files() -> int:
+    """Files that nginx may open: what it wants, or what this user is allowed."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+
+
+def redis(settings: Settings) -> str:
+    folder = settings.sluice_home / "redis"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return f"""\
+# Made by scripts/up.
+port 0
+unixsocket {settings.run}/redis.sock
+unixsocketperm 700
+dir {folder}
+daemonize no
+set-proc-title no
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+maxclients 4096
+tcp-backlog 511
+timeout 0
+loglevel notice
+"""
+
+
+def postgres(settings: Settings) -> str:
+    """Suits 4 GB beside the rest; every process may fill its pool."""
+    pools = (settings.web_instances + 1) * settings.db_pool_max
+    members = settings.max_workers + settings.max_priority_workers
+    etc = settings.sluice_home / "etc"
+    return f"""\
+# Made by scripts/up.
+listen_addresses = ''
+unix_socket_directories = '{settings.run}'
+unix_socket_permissions = 0700
+hba_file = '{etc}/pg_hba.conf'
+ident_file = '{etc}/pg_ident.conf'
+max_connections = {max(120, pools + 2 * members + 10)}
+shared_buffers = 128MB
+effective_cache_size = 1GB
+work_mem = 8MB
+maintenance_work_mem = 64MB
+max_wal_size = 1GB
+wal_compression = on
+random_page_cost = 1.1
+io_method = sync
+jit = off
+huge_pages = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_line_prefix = '%m [%p] %u@%d '
+log_min_duration_statement = 1000
+log_lock_waits = on
+log_checkpoints = off
+"""
+
+
+def postgres_identities() -> str:
+    """This system user may be the database's owner or its application."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    return f'sluice "{user}" postgres\nsluice "{user}" sluice\n'
+
+
+def supervisor(settings: Settings, programs: list[Program]) -> str:
+    home, run = settings.sluice_home, settings.run
+    head = f"""\
+; Made by scripts/up from the Procfile.
+[unix_http_server]
+file = {_ini(run)}/supervisor.sock
+chmod = 0700
+
+[supervisord]
+nodaemon = true
+silent = true
+pidfile = {_ini(run)}/supervisord.pid
+logfile = {_ini(home)}/log/supervisord.log
+logfile_maxbytes = 10MB
+logfile_backups = 3
+childlogdir = {_ini(home)}/log
+minfds = 1024
+strip_ansi = false
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl = unix://{_ini(run)}/supervisor.sock
+"""
+    return head + "".join(_section(home, program) for program in programs)
+
+
+def _section(home: Path, program: Program) -> str:
+    pool = program.name not in SINGLE
+    member = f"{program.stem}_%(process_num)02d" if pool else program.name
+    instance = "%(process_num)02d" if pool else "00"
+    start = shlex.quote(str(ROOT / "scripts" / "_member"))
+    return f"""
+[program:{program.name}]
+command = /bin/sh {_ini(start)} {program.name}
+directory = {_ini(ROOT)}
+process_name = {member}
+numprocs = {program.size}
+environment = PROCESS_NAME="{member}",INSTANCE="{instance}"
+autostart = false
+autorestart = true
+startsecs = 1
+startretries = 100
+stopsignal = {program.signal}
+stopwaitsecs = {program.patience}
+killasgroup = true
+priority = {program.phase}
+redirect_stderr = true
+stdout_logfile = {_ini(home)}/log/{member}.log
+stdout_logfile_maxbytes = 10MB
+stdout_logfile_backups = 3
+"""
+
+
+def _ini(text: object) -> str:
+    """A value for supervisor's file, where ``%`` begins an expression."""
+    return str(text).replace("%", "%%")

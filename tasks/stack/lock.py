@@ -1,0 +1,21 @@
+"""One at a time: `up`, `down` and `scale` of the same stack wait for each other."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from models.settings import Settings
+
+
+@contextmanager
+def stack_lock(settings: Settings) -> Iterator[None]:
+    """Hold the stack's lock; the kernel lets go of it when the process ends, however it ends."""
+    handle = os.open(settings.sluice_home / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

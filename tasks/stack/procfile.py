@@ -1,0 +1,75 @@
+"""The processes of the Procfile, and how the supervisor is to treat each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.settings import ROOT, Settings
+
+
+@dataclass(frozen=True)
+class Program:
+    """One line of the Procfile. ``size`` members are declared, ``wanted`` of them are started."""
+
+    name: str
+    command: str
+    size: int
+    wanted: int
+    signal: str
+    patience: int  # seconds between the signal and SIGKILL, above the process's own
+    phase: int  # started in this order, stopped in the reverse
+
+    @property
+    def members(self) -> list[str]:
+        """Names of the processes: ``nginx``; ``worker_00``, ``worker_01`` and so on."""
+        if self.name in SINGLE:
+            return [self.name]
+        return [f"{self.stem}_{number:02}" for number in range(self.size)]
+
+    @property
+    def stem(self) -> str:
+        return self.name.removeprefix("worker-")
+
+    def full_name(self, member: str) -> str:
+        """The supervisor's name of a member: ``group:process``."""
+        return f"{self.name}:{member}"
+
+
+SINGLE = {"postgres", "redis", "nginx", "standby"}
+SERVERS, WEB, REST = 1, 2, 3  # nginx goes first when stopping, so that the web sees its last
+TRAITS = {  # signal, patience, phase
+    "postgres": ("INT", 60, SERVERS),
+    "redis": ("TERM", 30, SERVERS),
+    "web": ("TERM", 25, WEB),
+    "worker": ("TERM", 30, REST),
+    "worker-priority": ("TERM", 30, REST),
+    "standby": ("TERM", 30, REST),
+    "nginx": ("QUIT", 15, REST),
+}
+
+
+def programs(settings: Settings, wanted: dict[str, int]) -> list[Program]:
+    """The programs of this stack; ``wanted`` gives the started members of a pool by its name."""
+    sizes = {
+        "web": settings.web_instances,
+        "worker": settings.max_workers,
+        "worker-priority": settings.max_priority_workers,
+    }
+    away = {name for name, url in given_servers(settings).items() if url}
+    return [
+        Program(name, command, size, wanted.get(name, size), *TRAITS[name])
+        for name, command in read()
+        if name not in away
+        for size in [sizes.get(name, 1)]
+    ]
+
+
+def given_servers(settings: Settings) -> dict[str, str]:
+    return {"postgres": settings.database_url, "redis": settings.redis_url}
+
+
+def read() -> list[tuple[str, str]]:
+    """Name and command of every line."""
+    lines = (ROOT / "Procfile").read_text("utf-8").splitlines()
+    pairs = (line.partition(":") for line in lines if line.strip() and line[0] != "#")
+    return [(name.strip(), command.strip()) for name, _, command in pairs]

@@ -1,0 +1,95 @@
+"""Starts and stops members of the worker pools while the rest goes on."""
+
+from __future__ import annotations
+
+import argparse
+
+from models.errors import Conflict, Invalid, SluiceError
+from models.settings import Settings
+from tasks.stack import pool
+from tasks.stack.console import fail
+from tasks.stack.lock import stack_lock
+from tasks.stack.procfile import TRAITS
+from tasks.stack.supervisor import AWAY, Member, Supervisor
+
+NOT_RUNNING = 3
+LABELS = {"worker": "workers", "worker-priority": "priority workers"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/scale")
+    parser.add_argument("workers", type=int, nargs="?")
+    parser.add_argument("--priority", type=int)
+    options = parser.parse_args()
+    sizes = {"worker": options.workers, "worker-priority": options.priority}
+    try:
+        settings = Settings.load()
+        changes = scale(settings, {name: n for name, n in sizes.items() if n is not None})
+        for name, (before, after) in changes.items():
+            print(f"{LABELS[name]}: {before} → {after}")
+        if not changes:
+            for name, size in running(settings).items():
+                print(f"{LABELS[name]}: {size}")
+    except AWAY:
+        raise fail("scale: Sluice is not running: scripts/up starts it", NOT_RUNNING) from None
+    except SluiceError as error:
+        raise fail(f"scale: {error.detail}") from error
+
+
+def scale(settings: Settings, sizes: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """Bring each named pool to its size; answers (before, after) of each.
+
+    Safe when called twice at once: the stack's lock lets one go after the other. Members are kept
+    from the lowest number up, so those that stay are never touched.
+    """
+    for name, size in sizes.items():
+        _check(settings, name, size)
+    if not sizes:
+        return {}
+    with stack_lock(settings):
+        supervisor = Supervisor(settings)
+        changes = {}
+        for name, size in sizes.items():
+            changes[name] = _resize(supervisor, name, size)
+            pool.want(settings, name, size)
+        return changes
+
+
+def running(settings: Settings) -> dict[str, int]:
+    """Members of each pool that run."""
+    members = Supervisor(settings).members()
+    return {name: sum(_up(m) for m in members if m.group == name) for name in pool.POOLS}
+
+
+def _check(settings: Settings, name: str, size: int) -> None:
+    least, most = pool.bounds(settings, name)
+    if not least <= size <= most:
+        why = "MIN_WORKERS to MAX_WORKERS" if name == "worker" else "MAX_PRIORITY_WORKERS"
+        text = f"{size} {LABELS[name]} is outside {least} to {most} ({why})"
+        raise Invalid(text, field=name)
+
+
+def _resize(supervisor: Supervisor, name: str, size: int) -> tuple[int, int]:
+    members = [m for m in supervisor.members() if m.group == name]
+    before = sum(_up(m) for m in members)
+    wanted, surplus = members[:size], members[size:]
+    patience = TRAITS[name][1] + 5
+    stopping = [m.full_name for m in members if m.state == "STOPPING"]
+    supervisor.wait(stopping, {"STOPPED"}, patience)
+    stop = [m.full_name for m in surplus if m.state in ("RUNNING", "STARTING", "BACKOFF")]
+    start = [m.full_name for m in wanted if not _up(m)]
+    supervisor.stop(stop)
+    supervisor.start(start)
+    done = supervisor.wait(start, {"RUNNING"}, 10)
+    done = supervisor.wait(stop, {"STOPPED", "EXITED", "FATAL"}, patience) and done
+    if not done:
+        raise Conflict(f"the {LABELS[name]} did not settle; see scripts/status and the logs")
+    return before, size
+
+
+def _up(member: Member) -> bool:
+    return member.state in ("RUNNING", "STARTING")
+
+
+if __name__ == "__main__":
+    main()

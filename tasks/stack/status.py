@@ -1,0 +1,131 @@
+"""Shows a stack: its processes, and what the load says; also as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from models.errors import SluiceError
+from models.settings import ROOT, Settings
+from tasks.stack import processes
+from tasks.stack.console import fail
+from tasks.stack.supervisor import AWAY, Member, Supervisor
+
+NOT_RUNNING = 3  # exit code, as systemctl's
+PATIENCE = 1.0  # seconds for the load, so that the whole answer takes less than 1.5
+UNKNOWN = {"mode": None, "queue_depth": None, "estimated_wait": None}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/status")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `scripts/status | head` is no error
+    try:
+        told = status(Settings.load())
+    except SluiceError as error:
+        raise fail(f"status: {error.detail}") from error
+    print(json.dumps(told, indent=2) if options.json else text(told))
+    if not told["running"]:
+        raise SystemExit(NOT_RUNNING)
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """``running``, ``url``, the load and ``processes[]``; the load is null where nobody knows."""
+    asked = subprocess.Popen(
+        [sys.executable, "-m", "tasks.load", "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + PATIENCE
+    try:
+        members = Supervisor(settings, timeout=PATIENCE).members()
+    except AWAY:
+        asked.kill()
+        return {"running": False, "url": settings.url, **UNKNOWN, "processes": _orphans(settings)}
+    listed = [_describe(member) for member in members if member.state != "STOPPED"]
+    load = _answer(asked, deadline - time.monotonic())
+    return {"running": True, "url": settings.url, **load, "processes": listed}
+
+
+def _answer(asked: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
+    try:
+        output, _ = asked.communicate(timeout=max(seconds, 0.1))
+        return {**UNKNOWN, **json.loads(output)}
+    except (subprocess.TimeoutExpired, ValueError):
+        asked.kill()
+        return {**UNKNOWN, "mode_why": "the load could not be read"}
+
+
+def _describe(member: Member) -> dict[str, Any]:
+    """Uptime in seconds, memory in bytes: of the process and its children together."""
+    alive = member.pid != 0
+    return {
+        "name": member.name,
+        "state": member.state.lower(),
+        "pid": member.pid or None,
+        "uptime": max(0, int(time.time()) - member.since) if alive else None,
+        "memory": processes.memory(processes.family(member.pid)) if alive else None,
+    }
+
+
+def _orphans(settings: Settings) -> list[dict[str, Any]]:
+    """What a crash of the supervisor has left."""
+    return [
+        {
+            "name": process.name(),
+            "state": "orphaned",
+            "pid": process.pid,
+            "uptime": int(time.time() - process.create_time()),
+            "memory": processes.memory([process]),
+        }
+        for process in processes.of_stack(settings)
+    ]
+
+
+def text(told: dict[str, Any]) -> str:
+    """The same for a person."""
+    rows = [_row("PROCESS", "STATE", "PID", "UPTIME", "MEMORY")]
+    for item in told["processes"]:
+        uptime = "" if item["uptime"] is None else _duration(item["uptime"])
+        memory = "" if item["memory"] is None else f"{item['memory'] / 1024 / 1024:.0f} MB"
+        rows.append(_row(item["name"], item["state"], item["pid"] or "", uptime, memory))
+    if not told["running"]:
+        if not told["processes"]:
+            return "Sluice is not running: scripts/up starts it."
+        return "\n".join(["The supervisor is gone: scripts/up or scripts/down clears up.", *rows])
+    total = sum(item["memory"] or 0 for item in told["processes"]) / 1024 / 1024
+    head = [
+        f"Console  {told['url']}/console/",
+        f"Mode     {_known(told['mode'])} {told.get('mode_why') or ''}".rstrip(),
+        f"Queue    {_known(told['queue_depth'])} waiting, {_known(told['estimated_wait'])} s",
+    ]
+    parts = [f"{p['name']} {p['detail']}" for p in told.get("health", []) if p["state"] == "down"]
+    trouble = [f"Down     {'; '.join(parts)}"] if parts else []
+    return "\n".join([*head, *trouble, "", *rows, "", f"{total:.0f} MB in all"])
+
+
+def _known(value: Any) -> str:
+    return "unknown" if value is None else str(value)
+
+
+def _row(*cells: Any) -> str:
+    name, state, pid, uptime, memory = cells
+    return f"{name:<14} {state:<10} {pid!s:>8} {uptime:>9} {memory:>9}"
+
+
+def _duration(seconds: int) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""Starts a stack: files, servers, migrations, processes, until nginx answers."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from models.errors import SluiceError, Unavailable
+from models.settings import ROOT, Settings
+from tasks.stack import configs, layout, pool, postgres, processes, procfile
+from tasks.stack.console import Step, fail
+from tasks.stack.down import clear, stop
+from tasks.stack.follow import follow
+from tasks.stack.lock import stack_lock
+from tasks.stack.procfile import REST, SERVERS, WEB, Program
+from tasks.stack.supervisor import AWAY, Supervisor
+
+PATIENCE = 60.0  # seconds until a server or the application must answer
+
+
+def main() -> None:
+    options = parse()
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    started = time.monotonic()
+    try:
+        settings = Settings.load()
+        layout.make_folders(settings)
+        with stack_lock(settings):
+            if Supervisor(settings).answers():
+                print(f"Sluice is already up: {settings.url}")
+                return
+            start(settings)
+        print_welcome(settings, time.monotonic() - started)
+    except SluiceError as error:
+        raise fail(f"up: {error.detail}") from error
+    except KeyboardInterrupt as interrupt:
+        raise fail("up: interrupted", 130) from interrupt
+    if not options.detach:
+        raise SystemExit(follow(settings))
+
+
+def parse() -> argparse.Namespace:
+    """Flags become settings in the environment, so that every process hears of them."""
+    parser = argparse.ArgumentParser(prog="scripts/up")
+    parser.add_argument("--detach", action="store_true")
+    parser.add_argument("--port")
+    parser.add_argument("--workers")
+    options = parser.parse_args()
+    for name in ("port", "workers"):
+        if getattr(options, name) is not None:
+            os.environ[name.upper()] = getattr(options, name)
+    return options
+
+
+def start(settings: Settings) -> None:
+    """Everything between nothing and a server that answers; on failure nothing is left."""
+    sweep_up(settings)
+    check_port(settings)
+    programs = procfile.programs(settings, pool.wanted(settings))
+    with Step("files") as step:
+        prepare(settings, programs)
+        step.text = str(settings.sluice_home)
+    try:
+        with Step("servers") as step:
+            start_servers(settings, programs)
+            step.text = "PostgreSQL, Redis"
+        with Step("database") as step:
+            step.text = migrate(settings)
+        with Step("processes") as step:
+            step.text = start_application(settings, programs)
+    except BaseException:
+        stop(settings)
+        raise
+
+
+def sweep_up(settings: Settings) -> None:
+    """After a crash or a power cut: end what it left, remove its sockets and pid files."""
+    left = processes.end(settings)
+    if left:
+        print(f"  ended {left} processes that a crash had left")
+    clear(settings)
+
+
+def check_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+            probe.listen()
+        except PermissionError as error:
+            hint = f"net.ipv4.ip_unprivileged_port_start={settings.port}"
+            raise Unavailable(
+                f"port {settings.port} is for root alone: sysctl -w {hint}, or --port 8080"
+            ) from error
+        except OSError as error:
+            where = f"port {settings.port} of {settings.host}"
+            raise Unavailable(f"{where}: {error.strerror}; choose another with --port N") from error
+
+
+def prepare(settings: Settings, programs: list[Program]) -> None:
+    layout.make_secrets(settings)
+    configs.write_all(settings, programs)
+    layout.remember_environment(settings)
+    check_nginx(settings)
+    if not settings.database_url:
+        postgres.prepare(settings)
+
+
+def check_nginx(settings: Settings) -> None:
+    """A configuration that nginx refuses is said at once, not after its tenth start."""
+    config = settings.sluice_home / "etc" / "nginx.conf"
+    command = [str(layout.nginx_binary()), "-t", "-q", "-p", str(settings.sluice_home)]
+    done = subprocess.run(
+        [*command, "-c", str(config), "-e", "stderr"], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise Unavailable(f"nginx refuses its configuration:\n{done.stderr.strip()}")
+
+
+def start_servers(settings: Settings, programs: list[Program]) -> None:
+    """The supervisor, then what the application needs."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    log = open(settings.sluice_home / "log" / "supervisord.out", "ab")
+    config = settings.sluice_home / "etc" / "supervisord.conf"
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env=layout.process_environment(settings),
+        cwd=ROOT,
+        start_new_session=True,
+        umask=0o077,
+    )
+    supervisor = Supervisor(settings)
+    while not supervisor.answers():
+        if child.poll() is not None:
+            raise Unavailable(f"the supervisor ended: {tail(Path(log.name))}")
+        time.sleep(0.02)
+    supervisor.start(names(programs, {SERVERS}))
+    wait_for_servers(settings, supervisor)
+
+
+def wait_for_servers(settings: Settings, supervisor: Supervisor) -> None:
+    try:
+        postgres.wait_for(settings, PATIENCE if not settings.database_url else 10)
+    except Unavailable as error:
+        log = settings.sluice_home / "log" / "postgres.log"
+        raise Unavailable(f"{error.detail}\n{tail(log)}") from error
+    if settings.redis_url:
+        return  # when it is away, submissions go the direct way
+    while not (settings.run / "redis.sock").is_socket():
+        time.sleep(0.02)
+
+
+def migrate(settings: Settings) -> str:
+    command = [sys.executable, "-m", "models.migrate"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"the migrations failed:\n{done.stderr.strip()[-2000:]}")
+    return (done.stdout.strip().splitlines() or ["up to date"])[-1]
+
+
+def start_application(settings: Settings, programs: list[Program]) -> str:
+    supervisor = Supervisor(settings)
+    starting = names(programs, {WEB, REST})
+    supervisor.start(starting)
+    wait_for_answer(settings, supervisor)
+    supervisor.wait(starting, {"RUNNING"}, 2)
+    members = [m for m in supervisor.members() if m.full_name in starting]
+    ill = [m.name for m in members if m.state not in ("RUNNING", "STARTING")]
+    text = f"{len(members) - len(ill)} running"
+    return text if not ill else f"{text}, not {', '.join(ill)}: see {settings.sluice_home}/log"
+
+
+def wait_for_answer(settings: Settings, supervisor: Supervisor) -> None:
+    """Until /healthz answers through nginx; a process that keeps dying ends the wait early."""
+    end = time.monotonic() + PATIENCE
+    while not healthy(settings):
+        failing = [m for m in supervisor.members() if m.state in ("BACKOFF", "FATAL")]
+        needed = [m for m in failing if m.group in ("nginx", "web")]
+        if time.monotonic() > end or (needed and time.monotonic() > end - PATIENCE + 10):
+            name = needed[0].name if needed else "web_00"
+            log = settings.sluice_home / "log" / f"{name}.log"
+            raise Unavailable(f"{settings.url}/healthz does not answer; {log} ends:\n{tail(log)}")
+        time.sleep(0.05)
+
+
+def healthy(settings: Settings) -> bool:
+    """Whether /healthz answers 200 through nginx."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    connection = http.client.HTTPConnection(host, settings.port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except AWAY:
+        return False
+    finally:
+        connection.close()
+
+
+def names(programs: list[Program], phases: set[int]) -> list[str]:
+    """Full names of the members to start in these phases."""
+    return [
+        program.full_name(member)
+        for program in programs
+        if program.phase in phases
+        for member in program.members[: program.wanted]
+    ]
+
+
+def print_welcome(settings: Settings, seconds: float) -> None:
+    command = [sys.executable, "-m", "models.setup_link"]
+    link = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    print(f"\nSluice is up after {seconds:.1f} s.\n")
+    print(f"  Console   {settings.url}/console/")
+    if link:
+        print(f"  Set up    {link}")
+        print("            (once: makes the first administrator and an API key)")
+    print(f"  Logs      {settings.sluice_home / 'log'}")
+    print("  Next      scripts/status, scripts/demo, scripts/down\n", flush=True)
+
+
+def tail(path: Path, lines: int = 8) -> str:
+    try:
+        return "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The standby process: everything that runs on a clock. ``python -m tasks.standby``.
+
+Several hosts may each run one: each duty is safe beside itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import peewee
+import setproctitle
+
+from models import db, mode
+from models.stats import LoadSample
+from tasks import deliver, load, sweep
+from tasks.queue import settings
+
+log = logging.getLogger("sluice.standby")
+stop = threading.Event()
+
+
+@dataclass
+class Duty:
+    """Something that is done every so many seconds, in a thread of its own."""
+
+    name: str
+    every: float
+    act: Callable[[], object]
+
+    def run(self) -> None:
+        """Do it until the process stops; a failure is logged and the next time comes."""
+        while not stop.wait(self.every):
+            try:
+                with db.connection():
+                    self.act()
+            except peewee.PeeweeException as error:
+                log.warning("%s: PostgreSQL: %s", self.name, str(error).strip().split("\n")[0])
+            except Exception:
+                log.exception("%s failed", self.name)
+
+
+def sample() -> None:
+    """Keep the load of this moment for the charts."""
+    told = load.snapshot()
+    LoadSample.take(
+        priority=told["queues"]["priority"],
+        normal=told["queues"]["normal"],
+        review_debt=told["queues"]["review_debt"],
+        to_review=told["to_review"]["all"],
+        mode=told["current_mode"] if told["queue_available"] else mode.DIRECT,
+        wait=told["estimated_wait"],
+        throughput=told["throughput"],
+        workers=len(told["workers"]),
+    )
+
+
+def purge() -> None:
+    """Remove samples that no chart shows any more."""
+    LoadSample.purge(32)
+
+
+DUTIES = (
+    Duty("sweep", 1.0, sweep.sweep),
+    Duty("deliveries", 0.5, deliver.deliver_due),
+    Duty("sample", 10.0, sample),
+    Duty("orphans", 600.0, sweep.remove_orphans),
+    Duty("purge", 3600.0, purge),
+)
+
+
+def main() -> None:
+    """Run every duty until SIGTERM or SIGINT."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    setproctitle.setproctitle("sluice standby")
+    db.connect(settings, pool=len(DUTIES) + 2)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    threads = [threading.Thread(target=duty.run, name=duty.name) for duty in DUTIES]
+    for thread in threads:
+        thread.start()
+    while not stop.is_set():
+        time.sleep(0.2)
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The sweep: puts back what is stranded, and takes away what nobody owns.
+
+All of it may run on several hosts at once: each step is a conditional update, or adds to the
+queue what is added only where it is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+import redis
+
+from models import decision, submission
+from models.client import Client
+from models.image import Image
+from models.submission import Submission
+from tasks import load
+from tasks.queue import enqueue_missing, rank_of, settings
+from tasks.storage import Storage
+
+BATCH = 1000
+STRANDED_AFTER = 3.0  # seconds; a row is committed a moment before its job is in the queue
+ORPHANED_AFTER = 3600.0  # seconds; longer than any upload takes to commit its row
+log = logging.getLogger("sluice.sweep")
+
+
+def sweep() -> None:
+    """One round; without Redis the rows wait in PostgreSQL, where the workers find them."""
+    release()
+    quarantine()
+    try:
+        requeue()
+        repay()
+    except redis.RedisError as error:
+        log.debug("Redis: %s", error)
+
+
+def release() -> None:
+    """Let go of submissions whose worker has died."""
+    released = submission.release_expired()
+    if released:
+        log.warning("%d submissions put back: their worker died", released)
+
+
+def quarantine() -> None:
+    """Hand submissions that failed too often to a person."""
+    for submission_id in submission.exhausted(settings.max_attempts):
+        row = Submission.get_by_id(submission_id)
+        client: Client = row.client
+        if decision.quarantine(submission_id, settings.max_attempts, client.policy(settings)):
+            log.error("%s quarantined: %s", submission_id, row.error)
+
+
+def requeue() -> int:
+    """Add jobs of open submissions that the queue does not hold, as far as there is room."""
+    room = settings.max_queue_size - load.read().depth
+    rows = Submission.received_before(STRANDED_AFTER, BATCH)
+    jobs = [(row[0], rank_of(row[1], row[2])) for row in rows]
+    return _add(jobs[: max(room, 0)])
+
+
+def repay() -> int:
+    """Add jobs of the review debt while there is little else to do."""
+    room = int(settings.sync_max_depth * 0.5) - load.read().depth
+    if room <= 0:
+        return 0
+    return _add([(owed, rank_of("normal", "", owed=True)) for owed in Submission.owing(room)])
+
+
+def _add(jobs: list[tuple[UUID, int]]) -> int:
+    if not jobs:
+        return 0
+    added = enqueue_missing(jobs)
+    submission.mark_queued(added)
+    return len(added)
+
+
+def remove_orphans() -> int:
+    """Remove files that no row owns: of uploads that never came to a commit."""
+    storage = Storage(settings)
+    orphans = [
+        key
+        for key in storage.originals_older_than(ORPHANED_AFTER)
+        if not Image.select().where(Image.storage_key == key).exists()
+    ]
+    for key in orphans:
+        storage.remove(key)
+    if orphans:
+        log.warning("%d orphan files removed", len(orphans))
+    return len(orphans)

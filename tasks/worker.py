@@ -1,0 +1,79 @@
+"""What a worker process runs: ``huey_consumer tasks.worker.huey``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from typing import Any
+
+import setproctitle
+
+from models import db
+from models.image import Image
+from models.submission import Submission
+from tasks import detect as detection
+from tasks import direct
+from tasks import moderate as moderation
+from tasks.heartbeat import Heart
+from tasks.job import Job
+from tasks.queue import huey, settings
+
+NAME = os.environ.get("PROCESS_NAME", f"worker_{os.getpid()}")
+heart = Heart(NAME)
+lock = threading.Lock()  # one job at a time, whichever road it came by
+
+
+@huey.on_startup()
+def start() -> None:
+    """Connect, begin to beat, and watch for Redis going away."""
+    logging.getLogger("huey").setLevel(logging.WARNING)
+    setproctitle.setproctitle(f"sluice {NAME}")
+    db.connect(settings, pool=4)
+    heart.state = "idle"
+    heart.start()
+    threading.Thread(
+        target=direct.run, args=(_direct_name(), counted), name="direct", daemon=True
+    ).start()
+
+
+def counted(job: Any, *args: Any) -> Any:
+    """Run a job and count it."""
+    with lock:
+        heart.begin()
+        failed = True
+        try:
+            result = job(*args)
+            failed = False
+            return result
+        finally:
+            heart.classifier_down = moderation.checks.down
+            heart.end(failed=failed)
+
+
+@huey.task()
+def moderate(job_id: str) -> None:
+    """Moderate a submission by its id."""
+    counted(moderation.moderate, job_id, _direct_name())
+
+
+@huey.task()
+def detect(ticket: str, keys: list[str]) -> None:
+    """Score pictures that belong to no submission."""
+    counted(detection.answer, ticket, keys)
+
+
+@huey.task()
+def draw(submission_id: str) -> None:
+    """Make the thumbnails of a submission that nobody had to look at before."""
+    with db.connection():
+        job = Job.of(Submission.get_by_id(submission_id), settings)
+        for item in job.items:
+            moderation.draw(item)
+            if item.seen.pop("thumbnail", False):
+                Image.update(thumbnail=True).where(Image.id == item.row.id).execute()
+
+
+def _direct_name() -> str:
+    return f"{socket.gethostname()}/{NAME}"

@@ -1,0 +1,188 @@
+"""Admission: a valid upload becomes a committed submission with its work on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import redis
+from flask import current_app, request
+from uuid_utils.compat import uuid7
+
+from models import intake as store
+from models import mode
+from models.client import Client
+from models.errors import Invalid, Unavailable
+from models.known_hash import check_exact
+from models.rule import check_text
+from models.settings import Settings
+from models.submission import DECIDED, QUEUED, RECEIVED, Submission
+from models.verdict import REJECTED, Judgement, judge
+from tasks import load
+from tasks.queue import enqueue, rank_of
+from webapp.intake import Incoming
+from webapp.limits import Uploader, charge
+from webapp.timing import measured
+
+LONGEST_KEY = 255
+DIRECT_WAITERS = 20  # uploads a process that may wait for a verdict while Redis is away
+log = logging.getLogger("sluice.admission")
+_direct = threading.BoundedSemaphore(DIRECT_WAITERS)
+
+
+def require_room() -> None:
+    """Refuse an upload before its body is read where memory or disk run short."""
+    short = mode.shortage(load.read(), _settings())
+    if short is not None:
+        raise Unavailable(f"No room for uploads: {short}.", retry_after=30)
+
+
+def idempotency_key() -> str:
+    """The client's key, or the request's id, which nginx sends again when it tries elsewhere."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return "request:" + (request.headers.get("X-Request-ID") or uuid7().hex)
+    if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable() or not key.isascii():
+        raise Invalid(
+            f"Idempotency-Key has 1 to {LONGEST_KEY} printable characters.",
+            field="Idempotency-Key",
+        )
+    return "client:" + key
+
+
+@contextmanager
+def chosen_mode(incoming: Incoming) -> Iterator[str]:
+    """The mode for this upload, and its place among those that wait while Redis is away."""
+    name: str = load.current()["mode"]
+    if name == mode.DIRECT:
+        if not _direct.acquire(blocking=False):
+            yield mode.FAST_TRACK
+            return
+        try:
+            yield name
+        finally:
+            _direct.release()
+        return
+    forced = mode.forced_async(
+        has_text=bool(incoming.title or incoming.description),
+        has_images=bool(incoming.uploads),
+        settings=_settings(),
+    )
+    yield mode.ASYNC if forced and name == mode.SYNC else name
+
+
+def repeated(client: Client, incoming: Incoming, key: str) -> Submission | None:
+    """The submission that the same request made before; raises Conflict for other content."""
+    return Submission.with_key(client.id, key, incoming.fingerprint)
+
+
+def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
+    """Commit the upload and enqueue its work; raises the limits' errors with nothing kept.
+
+    The order is what keeps the promise that nothing acknowledged is lost: the files are on the
+    disk already, the row is committed, and only then its job is enqueued; a job that cannot be
+    enqueued is found by the sweep.
+    """
+    with measured("limits"):
+        charge(Uploader(client.id, incoming.user_id, incoming.address))
+    judgement = _fast_judgement(client, incoming) if how == mode.FAST_TRACK else None
+    values = _values(client, incoming, key, how, judgement)
+    with measured("commit"):
+        accepted = store.accept(values, _images(incoming, values["id"]), judgement)
+    if not accepted:  # the same request runs twice, and the other one was first
+        return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
+    request.keep_uploads()  # type: ignore[attr-defined]
+    if values["status"] == QUEUED:
+        _enqueue(values["id"], rank_of(incoming.priority, how))
+    return Submission(**{**values, "client": client})
+
+
+def _enqueue(submission_id: UUID, rank: int) -> None:
+    with measured("enqueue"):
+        try:
+            enqueue(submission_id, rank)
+        except redis.RedisError as error:
+            log.warning("%s is left to the sweep: %s", submission_id, error)
+
+
+def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:
+    """What rules and exact hashes say at once, the rest being owed."""
+    with measured("rules"):
+        findings = check_text(incoming.title, incoming.description)
+        findings += check_exact([upload.sha256 for upload in incoming.uploads])
+        return judge(findings, client.policy(_settings()))
+
+
+def _values(
+    client: Client, incoming: Incoming, key: str, how: str, judgement: Judgement | None
+) -> dict[str, Any]:
+    policy = client.policy(_settings())
+    verdict = judgement.verdict if judgement else None
+    values: dict[str, Any] = {
+        "id": uuid7(),
+        "client": client.id,
+        "user_id": incoming.user_id,
+        "external_id": incoming.external_id,
+        "title": incoming.title,
+        "description": incoming.description,
+        "ip_hash": _address_hash(incoming.address),
+        "priority": incoming.priority,
+        "mode": how,
+        "status": _status(how),
+        "verdict": verdict,
+        "visible": policy.shows(verdict),
+        "idempotency_key": key,
+        "fingerprint": incoming.fingerprint,
+    }
+    if values["status"] == QUEUED:
+        values["queued_at"] = store.now()
+    if judgement is not None:
+        values |= {"review_owed": verdict != REJECTED, "reasons": judgement.reasons}
+        values["decided_at"] = store.now()
+    return values
+
+
+def _status(how: str) -> str:
+    if how == mode.FAST_TRACK:
+        return DECIDED
+    if how == mode.DIRECT or load.read().depth >= _settings().max_queue_size:
+        return RECEIVED
+    return QUEUED
+
+
+def _images(incoming: Incoming, submission_id: UUID) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": upload.image_id,
+            "submission": submission_id,
+            "position": position,
+            "storage_key": upload.key,
+            "given_name": name[:200].replace("\0", ""),
+            "media_type": upload.media_type,
+            "bytes": upload.size,
+            "sha256": upload.sha256,
+            "width": upload.width,
+            "height": upload.height,
+        }
+        for position, (upload, name) in enumerate(
+            zip(incoming.uploads, incoming.names, strict=True)
+        )
+    ]
+
+
+def _address_hash(address: str | None) -> bytes | None:
+    if address is None:
+        return None
+    key = _settings().secret("hash").encode()
+    return hmac.new(key, address.encode(), hashlib.sha256).digest()
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

@@ -1,0 +1,18 @@
+"""The HTTP API under ``/api``."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+
+from webapp.api import detect, openapi, stats, status, submissions
+
+URL = "/api/moderation"
+
+
+def init_app(app: Flask) -> None:
+    """Register every call."""
+    blueprint = Blueprint("api", __name__)
+    for part in (submissions, status, stats, detect):
+        part.register(blueprint, URL)
+    openapi.register(blueprint, "/api")
+    app.register_blueprint(blueprint)

@@ -1,0 +1,49 @@
+"""``POST /api/moderation/detect``: the network's score of pictures that are not kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from uuid_utils.compat import uuid7
+
+from models.db import release
+from models.errors import Invalid, TooLarge, Unavailable, Unsupported
+from tasks import detect as detection
+from webapp.admission import require_room
+from webapp.intake import receive_images
+from webapp.keys import client_of_request
+from webapp.timing import measured
+
+LONGEST_WAIT = 20
+ERRORS = {"too_large": TooLarge, "unsupported": Unsupported}
+
+
+def register(blueprint: Blueprint, url: str) -> None:
+    """Register the call."""
+    blueprint.add_url_rule(f"{url}/detect", view_func=detect, methods=["POST"])
+
+
+def detect() -> ResponseReturnValue:
+    """Have a worker look; the files go with the end of the request."""
+    client_of_request()
+    require_room()
+    uploads = receive_images()
+    release()
+    ticket = uuid7().hex
+    with measured("wait"):
+        detection.ask(ticket, [upload.key for upload in uploads])
+        answers = detection.wait(ticket, LONGEST_WAIT)
+    if answers is None:
+        raise Unavailable(f"No worker answered within {LONGEST_WAIT} s.", retry_after=10)
+    return jsonify([_told(position, found) for position, found in enumerate(answers)])
+
+
+def _told(position: int, found: dict[str, Any]) -> dict[str, Any]:
+    if "error" not in found:
+        return found
+    if found["code"] in ("classifier_down", "gone"):
+        raise Unavailable(found["error"], retry_after=30)
+    kind = ERRORS.get(found["code"], Invalid)
+    raise kind(f"Picture {position + 1}: {found['error']}", field="images")

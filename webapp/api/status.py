@@ -1,0 +1,54 @@
+"""``GET /api/moderation/status/{job_id}``: what has become of an upload."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, request
+
+from models.errors import Invalid, NotFound
+from models.submission import Submission
+from webapp.api.answers import answer
+from webapp.keys import client_of_request
+from webapp.waiting import until_decided
+
+LONGEST_WAIT = 25.0
+
+
+def register(blueprint: Blueprint, url: str) -> None:
+    """Register the call."""
+    blueprint.add_url_rule(f"{url}/status/<job_id>", view_func=status)
+
+
+def status(job_id: str) -> tuple[dict[str, Any], int]:
+    """The submission as it is now, or with ``wait`` as soon as it is decided.
+
+    It is always 200: that there is no verdict yet is no failure of this call.
+    """
+    client = client_of_request()
+    submission_id = _uuid(job_id)
+    seconds = _wait()
+    if seconds:
+        row = until_decided(submission_id, client.id, seconds)
+    else:
+        row = Submission.of_client(submission_id, client.id)
+    return answer(row)[0], 200
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise NotFound(f"There is no submission {text!r}.") from error
+
+
+def _wait() -> float:
+    text = request.args.get("wait", "0")
+    try:
+        seconds = float(text)
+    except ValueError as error:
+        raise Invalid("wait is a number of seconds.", field="wait") from error
+    if not 0 <= seconds <= LONGEST_WAIT:
+        raise Invalid(f"wait is from 0 to {LONGEST_WAIT:g} seconds.", field="wait")
+    return seconds

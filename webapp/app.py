@@ -1,0 +1,40 @@
+"""The application: configure, connect, register, return."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from models import db
+from models.settings import ROOT, Settings
+from webapp import api, console, errors, health, limits, timing
+from webapp.request import UploadRequest
+
+
+class Sluice(Flask):
+    """Flask whose requests write uploads to their final place."""
+
+    request_class = UploadRequest
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The whole web application; raises SettingError where it cannot be configured."""
+    app = Sluice("sluice", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    configure(app, settings or Settings.load())
+    db.connect(app.config["SETTINGS"])
+    app.teardown_request(lambda _: db.release())
+    for part in (timing, errors, limits, health, api, console):
+        part.init_app(app)
+    return app
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Put the settings where Flask and the views look for them."""
+    slack = 1024 * 1024  # the text fields and the multipart frame
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret("session"),
+        MAX_CONTENT_LENGTH=settings.max_files_per_request * settings.max_file_size + slack,
+        MAX_FORM_MEMORY_SIZE=512 * 1024,
+        MAX_FORM_PARTS=64,
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]

@@ -1,0 +1,180 @@
+"""Console sessions: signing in and out, and what each role may do.
+
+Flask's signed cookie holds a random token; its digest stands in ``moderator_session``, so that
+signing out, or disabling an account, ends the session on the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFProtect
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from models.errors import Forbidden, TooMany, Unauthorised
+from models.moderator import Moderator, ModeratorSession
+from models.settings import Settings
+from webapp import passwords
+
+WRONG = "This name and password do not belong together."
+BY_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
+BY_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sign-in-address")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+csrf = CSRFProtect()
+manager = LoginManager()
+
+
+class SignedIn(UserMixin):
+    """A moderator in a browser; what Flask-Login keeps of it is the session's token."""
+
+    def __init__(self, moderator: Moderator, token: str) -> None:
+        self.moderator, self.token = moderator, token
+
+    def get_id(self) -> str:
+        """The token, which the cookie carries."""
+        return self.token
+
+
+def init_app(app: Flask) -> None:
+    """Cookies, CSRF and Flask-Login; only the console asks for a CSRF token."""
+    settings: Settings = app.config["SETTINGS"]
+    secure = settings.url.startswith("https://")
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-sluice" if secure else "sluice",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    csrf.init_app(app)
+    manager.session_protection = None  # the server knows the session; addresses may change
+    manager.init_app(app)
+    app.extensions["sign_in_throttle"] = Throttle(settings)
+
+
+@manager.user_loader
+def load_signed_in(token: str) -> SignedIn | None:
+    """Whose session the cookie's token is, if it has not ended."""
+    moderator = ModeratorSession.moderator_of(token)
+    return SignedIn(moderator, token) if moderator else None
+
+
+@manager.unauthorized_handler
+def ask_to_sign_in() -> Any:
+    """A page leads to the sign-in form and back; a fragment is told that the session has ended."""
+    if request.headers.get("HX-Request") or request.method != "GET":
+        raise Unauthorised("Your session has ended. Sign in again.")
+    target = request.full_path.rstrip("?")
+    return redirect(url_for("signing.sign_in", next=target if target != "/console/" else None))
+
+
+def moderator() -> Moderator:
+    """Who is signed in."""
+    row: Moderator = current_user.moderator
+    return row
+
+
+def decides(view: View) -> View:
+    """Only for those who may decide; a viewer is told so."""
+    return _only(view, lambda: moderator().can_decide, "Viewers see, but do not decide.")
+
+
+def configures(view: View) -> View:
+    """Only for administrators."""
+    return _only(view, lambda: moderator().can_configure, "Only administrators may do this.")
+
+
+def _only(view: View, may: Callable[[], bool], sentence: str) -> View:
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not may():
+            raise Forbidden(sentence)
+        return view(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+def sign_in(name: str, password: str) -> Moderator:
+    """Sign the browser in; raises Unauthorised or TooMany.
+
+    An unknown name costs the same time and is told the same as a wrong password.
+    """
+    throttle: Throttle = current_app.extensions["sign_in_throttle"]
+    name = name.strip()[:60]
+    throttle.count(name, request.access_route[-1] if request.access_route else "")
+    row = Moderator.named(name)
+    if not passwords.matches(row.password_hash if row else None, password) or row is None:
+        raise Unauthorised(WRONG, field="password")
+    throttle.forget(name)
+    start(row)
+    return row
+
+
+def start(row: Moderator) -> None:
+    """Begin a new session for the moderator; nothing of an earlier one is kept."""
+    end()
+    settings: Settings = current_app.config["SETTINGS"]
+    token = ModeratorSession.start(row, settings.session_hours, request.user_agent.string)
+    login_user(SignedIn(row, token))
+
+
+def end() -> None:
+    """Sign the browser out, on the server too."""
+    if current_user.is_authenticated:
+        ModeratorSession.end(current_user.token)
+    logout_user()
+    session.clear()
+
+
+def safe_next(target: str | None) -> str:
+    """Where to go after signing in: a path of the console, else the dashboard."""
+    parts = urlsplit(target or "")
+    ours = not parts.scheme and not parts.netloc and parts.path.startswith("/console/")
+    return target if ours and target and "\\" not in target else url_for("dashboard.show")
+
+
+class Throttle:
+    """Counts attempts to sign in, in Redis, or in this process while Redis is away."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.redis.replace("unix://", "redis+unix://")
+        self._stores: list[Storage] = [
+            storage_from_string(url, implementation="redispy", wrap_exceptions=True),
+            MemoryStorage(),
+        ]
+
+    def count(self, name: str, address: str) -> None:
+        """Count an attempt; raises TooMany past the limits."""
+        wanted = ((BY_ACCOUNT, name.lower()), (BY_ADDRESS, address))
+        try:
+            self._count(self._stores[0], wanted)
+        except StorageError:
+            self._count(self._stores[1], wanted)
+
+    def _count(self, store: Storage, wanted: tuple[tuple[RateLimitItem, str], ...]) -> None:
+        limiter = FixedWindowRateLimiter(store)
+        for item, key in wanted:
+            if not limiter.hit(item, key):
+                raise TooMany(
+                    "Too many attempts to sign in. Wait a few minutes.",
+                    retry_after=max(1, int(item.get_expiry())),
+                )
+
+    def forget(self, name: str) -> None:
+        """Forget the attempts on an account after it signed in."""
+        for store in self._stores:
+            try:
+                FixedWindowRateLimiter(store).clear(BY_ACCOUNT, name.lower())
+            except StorageError:
+                continue

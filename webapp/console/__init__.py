@@ -1,0 +1,77 @@
+"""The browser console at /console: signing in, the dashboard, review, one submission."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import Any
+
+from flask import Flask, Response, redirect, request, url_for
+from flask_htmx import HTMX
+from flask_login import current_user
+
+from models.settings import ROOT
+from webapp import auth, live, media
+from webapp.console import board, dashboard, review, signing, submissions, words
+
+CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Sessions, the live stream and every page."""
+    HTMX(app)
+    auth.init_app(app)
+    words.init_app(app)
+    live.init_app(app, lambda: board.fragments(app))
+    app.register_blueprint(media.media)
+    for pages in (signing.pages, dashboard.pages, review.pages, submissions.pages):
+        app.register_blueprint(pages)
+    app.add_template_global(asset)
+    app.context_processor(_layout)
+    app.after_request(_protect)
+    app.add_url_rule("/", "root", lambda: redirect(url_for("dashboard.show")))
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file of ``static/``, which changes with its bytes."""
+    digest = hashlib.sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def _layout() -> dict[str, Any]:
+    """What base.html shows around every page of somebody who is signed in."""
+    if not request.path.startswith("/console") or not current_user.is_authenticated:
+        return {}
+    known = {"me": current_user.moderator}
+    return known if request.headers.get("HX-Request") else {**board.context(), **known}
+
+
+def _protect(reply: Response) -> Response:
+    if request.path.startswith("/console") or request.path == "/":
+        for name, value in HEADERS.items():
+            reply.headers.setdefault(name, value)
+        reply.vary.add("HX-Request")
+    return reply

@@ -1,0 +1,210 @@
+"""What the dashboard and the strip on every page show, made from the load. The live fragments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import peewee
+from flask import Flask
+
+from models import stats
+from models.db import connection
+from tasks import load
+from webapp.console import words
+
+RANGES = {"hour": 60, "day": 24 * 60, "month": 30 * 24 * 60}
+MODES = {"sync": "Sync", "async": "Async", "fast_track": "Fast-track", "direct": "Direct"}
+SPARK_MINUTES, SPARK_POINTS = 60, 40
+NOTHING: dict[str, Any] = {
+    "queue_available": False,
+    "queue_depth": 0,
+    "queues": {"priority": 0, "normal": 0, "review_debt": 0},
+    "current_mode": "direct",
+    "mode_since": 0.0,
+    "mode_why": "the load cannot be read",
+    "estimated_wait": 0.0,
+    "throughput": 0.0,
+    "workers": [],
+    "to_review": {"all": 0, "priority": 0, "claimed": 0, "oldest": None},
+    "error_rate": 0.0,
+    "health": [{"name": "Load", "state": "down", "detail": "cannot be read"}],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One of the six numbers on top of the dashboard."""
+
+    name: str
+    label: str
+    value: str
+    unit: str
+    note: str
+    tone: str
+
+
+class Kept:
+    """What was made by a key within the last seconds; it is made once for all who ask."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._values: dict[Any, tuple[float, Any]] = {}
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The kept value, or a new one."""
+        made, value = self._values.get(key, (float("-inf"), None))
+        if time.monotonic() - made > self._seconds:
+            value = make()
+            self._values[key] = (time.monotonic(), value)
+        return value
+
+
+_samples, _charts = Kept(10.0), Kept(5.0)
+
+
+def snapshot() -> dict[str, Any]:
+    """The load, or one that says that it cannot be read."""
+    try:
+        told: dict[str, Any] = load.snapshot()
+    except peewee.PeeweeException:
+        return NOTHING
+    return told
+
+
+def tiles(told: dict[str, Any]) -> list[Tile]:
+    """The six numbers."""
+    queues, review, mode = told["queues"], told["to_review"], told["current_mode"]
+    running = [worker for worker in told["workers"] if worker["state"] != "stale"]
+    rate = told["throughput"]
+    each = f" · {rate / len(running):.1f} /s each" if running else ""
+    oldest = f"oldest {words.age(review['oldest'])} · " if review["oldest"] else ""
+    wait, unit = words.span(told["estimated_wait"])
+    depth_note = f"{queues['priority']:,} priority · {queues['normal']:,} normal"
+    debt_note = "let through, not yet checked" if queues["review_debt"] else "nothing unchecked"
+    return [
+        Tile("depth", "Queue depth", f"{told['queue_depth']:,}", "", depth_note, "accent"),
+        Tile("mode", "Mode", MODES[mode], "", told["mode_why"], mode),
+        Tile("wait", "Estimated wait", wait, unit, "for what arrives now", "accent"),
+        Tile(
+            "throughput",
+            "Throughput",
+            f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}",
+            "/s",
+            f"{words.many(len(running), 'worker')}{each}",
+            "accent",
+        ),
+        Tile(
+            "review",
+            "To review",
+            f"{review['all']:,}",
+            "",
+            f"{oldest}{review['claimed']} claimed" if review["all"] else "nobody is waiting",
+            "review",
+        ),
+        Tile("debt", "Review debt", f"{queues['review_debt']:,}", "", debt_note, "quiet"),
+    ]
+
+
+def sparks() -> dict[str, str]:
+    """The points of the six lines, by tile, over the last hour."""
+    rows = _samples.get("hour", _read_samples)
+    modes = list(MODES)
+    return {
+        "depth": points([row["depth"] for row in rows]),
+        "mode": points([modes.index(row["mode"]) for row in rows]),
+        "wait": points([row["wait"] for row in rows]),
+        "throughput": points([row["throughput"] for row in rows]),
+        "review": points([row["to_review"] for row in rows]),
+        "debt": points([row["debt"] for row in rows]),
+    }
+
+
+def _read_samples() -> list[dict[str, Any]]:
+    try:
+        with connection():
+            return stats.samples(SPARK_MINUTES, SPARK_POINTS)
+    except peewee.PeeweeException:
+        return []
+
+
+def points(values: Sequence[float]) -> str:
+    """An SVG polyline's points in a box of 100 by 20; a flat line lies at the bottom."""
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    height = (high - low) or 1.0
+    step = 100 / (len(values) - 1)
+    return " ".join(
+        f"{i * step:.1f},{19 - 18 * (value - low) / height:.1f}" for i, value in enumerate(values)
+    )
+
+
+def charts(name: str) -> dict[str, Any]:
+    """The series of the two charts for a range: columns as uPlot wants them."""
+    result: dict[str, Any] = _charts.get(name, lambda: _read_charts(name))
+    return result
+
+
+def _read_charts(name: str) -> dict[str, Any]:
+    minutes = RANGES[name]
+    rows = stats.samples(minutes)
+    bars = stats.verdicts(minutes)
+    until = time.time()
+    return {
+        "range": name,
+        "from": until - minutes * 60,
+        "until": until,
+        "at": [row["at"] for row in rows],
+        "depth": [row["depth_max"] for row in rows],
+        "mode": [row["mode"] for row in rows],
+        "verdicts": {kind: [bar[kind] for bar in bars] for kind in bars[0]} if bars else {},
+    }
+
+
+def alerts(told: dict[str, Any]) -> list[dict[str, str]]:
+    """The parts that are near a limit or down, the worst first."""
+    found = [part for part in told["health"] if part["state"] != "ok"]
+    return sorted(found, key=lambda part: part["state"] != "down")
+
+
+def context(told: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the dashboard's and the strip's templates want."""
+    told = told or snapshot()
+    wait, unit = words.span(told["estimated_wait"])
+    return {
+        "load": told,
+        "mode": told["current_mode"],
+        "mode_word": MODES[told["current_mode"]],
+        "mode_since": datetime.fromtimestamp(told["mode_since"], UTC),
+        "wait": f"{wait} {unit}",
+        "tiles": tiles(told),
+        "sparks": sparks(),
+        "alerts": alerts(told),
+    }
+
+
+def fragments(app: Flask) -> dict[str, str]:
+    """Every live fragment by the name of its event."""
+    known = context()
+
+    def render(template: str, **more: Any) -> str:
+        with app.app_context():
+            return app.jinja_env.get_template(template).render(**known, **more).strip()
+
+    made = {
+        "mode": render("layout/_mode.html"),
+        "strip": render("layout/_strip.html"),
+        "to-review": f"{known['load']['to_review']['all']:,}",
+        "alerts": render("dashboard/_alerts.html"),
+        "workers": render("dashboard/_workers.html"),
+        "health": render("dashboard/_health.html"),
+        "charts": str(int(time.time() // 10)),
+    }
+    for tile in known["tiles"]:
+        made[f"tile-{tile.name}"] = render("dashboard/_tile.html", tile=tile)
+        made[f"spark-{tile.name}"] = render("dashboard/_spark.html", tile=tile)
+    return made

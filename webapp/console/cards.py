@@ -1,0 +1,156 @@
+"""A dossier as a page shows it: pictures, marked texts, why it is here, what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from models import dossier
+from models.dossier import Dossier
+from models.image import Image
+from models.moderator import Moderator
+from models.settings import Settings
+from models.submission import Submission
+from models.verdict import LABELS, Finding, Policy
+from webapp.console import words
+
+ICONS = {
+    "rules": "filter",
+    "known_hashes": "fingerprint",
+    "duplicates": "copy",
+    "classifier": "scan-eye",
+    "pictures": "image-off",
+    "sample": "shuffle",
+    "failure": "triangle-alert",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline."""
+
+    at: datetime
+    text: Markup
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is shown of one submission."""
+
+    submission: Submission
+    images: list[Image]
+    worst: int
+    title: Markup
+    description: Markup
+    findings: list[Finding]
+    policy: Policy
+    suggested: str
+    timeline: list[Event]
+    author: dict[str, Any]
+    held_by: Moderator | None
+
+    @property
+    def name(self) -> str:
+        """What it is called where one line must do."""
+        row = self.submission
+        text = " ".join((row.title or row.description).split())
+        if text:
+            return text if len(text) <= 60 else text[:59] + "…"
+        return "An upload without text"
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the description."""
+        text = " ".join(self.submission.description.split()) if self.submission.title else ""
+        return text if len(text) <= 160 else text[:159] + "…"
+
+    @property
+    def thumbnail(self) -> Image | None:
+        """The picture that stands for it in a list."""
+        return self.images[self.worst] if self.images else None
+
+
+def cards(
+    rows: Sequence[Submission], settings: Settings, *, authors: bool = True
+) -> list[Card]:
+    """The cards of these submissions, in their order."""
+    return [card(found, settings) for found in dossier.read(rows, authors=authors)]
+
+
+def card(found: Dossier, settings: Settings) -> Card:
+    """The card of one submission."""
+    row = found.submission
+    return Card(
+        submission=row,
+        images=found.images,
+        worst=_worst(found.images),
+        title=words.marked(row.title, "title", found.findings),
+        description=words.marked(row.description, "description", found.findings),
+        findings=_merged(found.findings),
+        policy=row.client.policy(settings),
+        suggested=_suggested(found.findings),
+        timeline=_timeline(found),
+        author=found.author,
+        held_by=_holder(row),
+    )
+
+
+def icon(finding: Finding) -> str:
+    """The picture of a check."""
+    return ICONS.get(finding.check, "info")
+
+
+def _worst(images: list[Image]) -> int:
+    scores = [image.score or 0.0 for image in images]
+    return scores.index(max(scores)) if scores else 0
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """The findings without those that say the same of the same words."""
+    seen: dict[Any, Finding] = {}
+    for found in findings:
+        text = str(found.evidence.get("text", "")).casefold()
+        key = (found.check, found.label, found.image, text) if text else id(found)
+        seen.setdefault(key, found)
+    return list(seen.values())
+
+
+def _suggested(findings: list[Finding]) -> str:
+    """The reason that the findings suggest for a rejection."""
+    for found in findings:
+        if found.action in ("reject", "review") and found.label in LABELS:
+            return "other" if found.label == "error" else found.label
+    return "other"
+
+
+def _holder(row: Submission) -> Moderator | None:
+    until = row.review_until
+    if until is None or row.review_by_id is None or words.is_past(until):
+        return None
+    holder: Moderator = row.review_by
+    return holder
+
+
+def _timeline(found: Dossier) -> list[Event]:
+    row = found.submission
+    shown = "publish first" if row.client.visibility == "publish_first" else "hold"
+    mode = row.mode.replace("_", "-")
+    events = [Event(row.created_at, Markup("received · {} · {}").format(mode, shown))]
+    undone = {decision.undoes_id for decision in found.decisions}
+    for decision in found.decisions:
+        who = decision.moderator.name if decision.moderator_id else "machine"
+        if decision.reason == "undo":
+            text = Markup("{}: undone, back to <strong>{}</strong>")
+            events.append(Event(decision.created_at, text.format(who, decision.to_verdict)))
+            continue
+        text = Markup("{}: <strong>{}</strong>").format(who, decision.to_verdict)
+        if decision.reason and decision.to_verdict != "approved":
+            text += escape(f" · {words.label(decision.reason).lower()}")
+        tone = "undone" if decision.id in undone else decision.to_verdict
+        events.append(Event(decision.created_at, text, tone))
+    return events

@@ -1,0 +1,30 @@
+"""Errors as the console shows them: a page, or a fragment for a part of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import make_response, redirect, render_template, request, url_for
+
+if TYPE_CHECKING:
+    from webapp.errors import Problem
+
+HELP = {
+    401: "Sign in and try again.",
+    404: "It may have been deleted, or the link is incomplete.",
+    429: "This keeps passwords from being guessed.",
+    503: "Nothing is lost. The page can be tried again in a moment.",
+}
+
+
+def render(problem: Problem) -> Any:
+    """The reply for a problem; who must sign in first is led there."""
+    fragment = bool(request.headers.get("HX-Request"))
+    if problem.status == 401 and not fragment and request.method == "GET":
+        return redirect(url_for("signing.sign_in", next=request.full_path.rstrip("?")))
+    template = "errors/_problem.html" if fragment else "errors/page.html"
+    values = {"problem": problem, "help": HELP.get(problem.status, "")}
+    reply = make_response(render_template(template, **values), problem.status)
+    if problem.retry_after is not None:
+        reply.headers["Retry-After"] = str(problem.retry_after)
+    return reply

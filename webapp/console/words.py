@@ -1,0 +1,139 @@
+"""How the console words times, numbers and labels: template filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from flask import Flask
+from markupsafe import Markup, escape
+
+from models.verdict import Finding, explain
+
+REASONS = {
+    "nudity": "Nudity",
+    "sexual": "Sexual",
+    "scam": "Scam",
+    "violence": "Violence",
+    "hate": "Hate",
+    "spam": "Spam",
+    "contact_off_site": "Off-site",
+    "profanity": "Profanity",
+    "other": "Other",
+}
+LONG = {"contact_off_site": "Off-site contact", "known": "Known image", "error": "Machine error"}
+UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
+
+
+def init_app(app: Flask) -> None:
+    """Offer these to the templates."""
+    app.add_template_filter(age)
+    app.add_template_filter(moment)
+    app.add_template_filter(label)
+    app.add_template_filter(explain)
+    app.add_template_filter(initials)
+    app.add_template_filter(size)
+    app.add_template_global(many)
+    app.add_template_global(REASONS, "reasons")
+
+
+def span(seconds: float) -> tuple[str, str]:
+    """A duration as a short number and its unit."""
+    if seconds < 10:
+        return f"{seconds:.1f}".removesuffix(".0"), "s"
+    if seconds < 90:
+        return f"{seconds:.0f}", "s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f}", "min"
+    return f"{seconds / 3600:.1f}", "h"
+
+
+def age(at: datetime | None) -> str:
+    """How long ago, in one unit: ``4 min``, ``8 months``."""
+    if at is None:
+        return ""
+    seconds = max(0.0, (datetime.now(UTC) - _aware(at)).total_seconds())
+    for length, unit in UNITS:
+        if seconds >= length:
+            number = int(seconds // length)
+            plural = "s" if number > 1 and unit in ("day", "month", "year") else ""
+            return f"{number} {unit}{plural}"
+    return f"{int(seconds)} s"
+
+
+def moment(at: datetime | None, kind: str = "clock") -> Markup:
+    """A ``<time>`` in UTC that our script turns into the reader's own time zone."""
+    if at is None:
+        return Markup("")
+    at = _aware(at)
+    today = at.date() == datetime.now(UTC).date()
+    shape = "%H:%M:%S" if today or kind == "time" else "%d %b %H:%M"
+    return Markup('<time datetime="{}" data-kind="{}">{}</time>').format(
+        at.isoformat(timespec="seconds"), kind, at.strftime(shape)
+    )
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def label(name: str) -> str:
+    """A label's words: ``Off-site contact``."""
+    return LONG.get(name) or name.replace("_", " ").capitalize()
+
+
+def many(number: int, noun: str) -> str:
+    """``1 worker``, ``2 workers``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def initials(name: str) -> str:
+    """Two letters for a round badge."""
+    parts = [part for part in name.replace("-", " ").replace("_", " ").split() if part]
+    letters = parts[0][0] + parts[-1][0] if len(parts) > 1 else name.strip()[:2]
+    return letters.upper()
+
+
+def size(number: float) -> str:
+    """Bytes in words: ``112 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GB"
+
+
+def marked(text: str, field: str, findings: Iterable[Finding]) -> Markup:
+    """The text, escaped, with what the rules matched in it between ``<mark>``."""
+    matches = [found for found in findings if _is_match(found, field, len(text))]
+    matches.sort(key=lambda found: (found.evidence["start"], -found.evidence["end"]))
+    done = 0
+    parts: list[Markup] = []
+    for found in matches:
+        start, end = max(found.evidence["start"], done), found.evidence["end"]
+        if start < end:
+            parts.append(escape(text[done:start]))
+            parts.append(
+                Markup('<mark class="{}" title="{}">{}</mark>').format(
+                    found.action, explain(found), text[start:end]
+                )
+            )
+            done = end
+    return Markup("").join([*parts, escape(text[done:])])
+
+
+def _is_match(found: Finding, field: str, length: int) -> bool:
+    evidence = found.evidence
+    start, end = evidence.get("start"), evidence.get("end")
+    return (
+        found.check == "rules"
+        and evidence.get("field") == field
+        and isinstance(start, int)
+        and isinstance(end, int)
+        and 0 <= start < end <= length
+    )
+
+
+def is_past(at: datetime) -> bool:
+    """Whether a moment is over."""
+    return _aware(at) < datetime.now(UTC)

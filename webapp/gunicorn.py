@@ -1,0 +1,34 @@
+"""How gunicorn runs one web instance; INSTANCE and SLUICE_RUN come from the supervisor."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+_run = os.environ["SLUICE_RUN"]
+_instance = os.environ.get("INSTANCE", "00")
+
+bind = f"unix:{_run}/web_{_instance}.sock"
+umask = 0o077
+backlog = 2048
+workers = 1
+worker_class = "gevent"
+worker_connections = 2000
+preload_app = False  # a database object made before gevent's patch would hang
+timeout = 60  # of a hub that no longer turns; long replies are gevent's business
+graceful_timeout = 15
+keepalive = 75  # longer than nginx keeps an idle connection to us
+forwarded_allow_ips = "*"  # only nginx reaches the socket
+control_socket = f"{_run}/web_{_instance}.ctl"
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+accesslog = None  # nginx keeps it
+errorlog = "-"
+loglevel = "info"
+proc_name = f"sluice web_{_instance}"
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let psycopg2 wait in gevent's way; without it one slow query stops the process."""
+    from psycogreen.gevent import patch_psycopg
+
+    patch_psycopg()

@@ -1,0 +1,28 @@
+"""``/healthz``: this process is alive; ``/readyz``: everything it stands on is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from tasks import load
+
+
+def init_app(app: Flask) -> None:
+    """Register both."""
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/readyz", view_func=readyz)
+
+
+def healthz() -> tuple[dict[str, str], int]:
+    """Alive: this process answers."""
+    return {"status": "ok"}, 200
+
+
+def readyz() -> tuple[dict[str, Any], int]:
+    """Ready: each part by name. Redis may be away; the database and room on the disk may not."""
+    parts = load.health()
+    needed = {part["name"]: part["state"] for part in parts}
+    ready = all(needed[name] != "down" for name in ("PostgreSQL", "Memory", "Disk"))
+    return {"ready": ready, "parts": parts}, 200 if ready else 503

@@ -1,0 +1,81 @@
+"""Pictures for those who are signed in: thumbnails to look at, originals to download.
+
+nginx sends the bytes (``X-Accel-Redirect``); Flask only says which.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app, send_file
+from flask_login import login_required
+from werkzeug.utils import secure_filename
+
+from models.errors import NotFound
+from models.image import Image
+from models.settings import Settings
+from tasks.storage import ORIGINALS, THUMBNAILS, Storage
+from webapp import auth
+
+media = Blueprint("media", __name__, url_prefix="/console/media")
+
+ENDINGS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "image/avif": "avif",
+    "image/heif": "heif",
+    "image/heic": "heic",
+}
+
+
+@media.get("/<uuid:image_id>/thumbnail")
+@login_required
+def thumbnail(image_id: UUID) -> Response:
+    """The re-encoded WebP of a picture, at most 640 pixels wide."""
+    image = _image(image_id)
+    if not image.thumbnail:
+        raise NotFound("This picture has no thumbnail.")
+    reply = _send(THUMBNAILS, f"{image.storage_key}.webp", "image/webp")
+    reply.headers["Cache-Control"] = "private, max-age=3600"
+    return reply
+
+
+@media.get("/<uuid:image_id>/original")
+@login_required
+@auth.decides
+def original(image_id: UUID) -> Response:
+    """The bytes that were uploaded, as a download that no browser will run or show."""
+    image = _image(image_id)
+    reply = _send(ORIGINALS, image.storage_key, "application/octet-stream")
+    reply.headers["Cache-Control"] = "no-store"
+    reply.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    reply.headers["Content-Disposition"] = f'attachment; filename="{download_name(image)}"'
+    return reply
+
+
+def download_name(image: Image) -> str:
+    """A harmless name for a download: the given one's letters, the ending of the real type."""
+    plain = unicodedata.normalize("NFKD", image.given_name)
+    stem = re.sub(r"\.\w{1,5}$", "", secure_filename(plain))[:80]
+    return f"{stem or 'picture'}.{ENDINGS.get(image.media_type, 'bin')}"
+
+
+def _image(image_id: UUID) -> Image:
+    image: Image | None = Image.get_or_none(Image.id == image_id)
+    if image is None:
+        raise NotFound("There is no such picture.")
+    return image
+
+
+def _send(folder: str, key: str, media_type: str) -> Response:
+    if current_app.config.get("WITHOUT_NGINX"):
+        settings: Settings = current_app.config["SETTINGS"]
+        return send_file(Storage(settings).root / folder / key, mimetype=media_type)
+    reply = Response(mimetype=media_type)
+    reply.headers["X-Accel-Redirect"] = f"/_media/{folder}/{key}"
+    del reply.headers["Content-Length"]
+    return reply

@@ -1,0 +1,19 @@
+"""Calls that would hold gevent's loop (fsync, argon2) go to its pool of real threads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def offload(call: Callable[..., T], *args: Any) -> T:
+    """Run the call in a real thread where gevent runs this process, else here."""
+    gevent = sys.modules.get("gevent")
+    monkey = sys.modules.get("gevent.monkey")
+    if gevent is None or monkey is None or not monkey.is_module_patched("socket"):
+        return call(*args)
+    result: T = gevent.get_hub().threadpool.apply(call, args)
+    return result

@@ -1,0 +1,58 @@
+"""What a file is, from its bytes: its type and its size, without decoding it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import imagesize
+
+from models.errors import TooLarge, Unsupported
+from models.settings import Settings
+from tasks.storage import Upload
+
+LONGEST_SIDE = 16_384
+ACCEPTED = "JPEG, PNG, GIF, WebP and AVIF"
+HEIF_BRANDS = (b"heic", b"heix", b"mif1", b"msf1")
+
+
+def media_type(head: bytes) -> str | None:
+    """The media type of an accepted format, from a file's first bytes; None for others."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
+        return "image/avif"
+    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+        return "image/heif"
+    return None
+
+
+def inspect(upload: Upload, settings: Settings) -> None:
+    """Set the upload's type and size; raises Unsupported or TooLarge.
+
+    A format's header may lie: the worker's decoder looks again. This refuses at once what says
+    of itself that it is too large.
+    """
+    if not upload.size:
+        raise Unsupported("An image is empty.", field="images")
+    upload.media_type = media_type(upload.head) or ""
+    if not upload.media_type or (upload.media_type == "image/heif" and not _reads_heif()):
+        raise Unsupported(f"An image is none of {ACCEPTED}.", field="images")
+    upload.flush()
+    width, height = imagesize.get(str(upload.path))
+    if width > LONGEST_SIDE or height > LONGEST_SIDE or width * height > settings.max_pixels:
+        raise TooLarge(
+            f"An image of {width:,} × {height:,} pixels is larger than"
+            f" {settings.max_pixels // 1_000_000} megapixels or {LONGEST_SIDE:,} a side.",
+            field="images",
+        )
+    upload.width, upload.height = (width, height) if width > 0 else (None, None)
+
+
+def _reads_heif() -> bool:
+    return find_spec("pillow_heif") is not None

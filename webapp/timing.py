@@ -1,0 +1,39 @@
+"""``Server-Timing``: where the time of a request went, in milliseconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask, Response, g
+
+
+def init_app(app: Flask) -> None:
+    """Measure every request."""
+    app.before_request(_begin)
+    app.after_request(_tell)
+
+
+@contextmanager
+def measured(name: str) -> Iterator[None]:
+    """Add the block's time to the request's ``name``."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        spans = g.setdefault("spans", {})
+        spans[name] = spans.get(name, 0.0) + time.perf_counter() - started
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+
+
+def _tell(response: Response) -> Response:
+    spans = dict(g.get("spans", {}))
+    if "started" in g:
+        spans["total"] = time.perf_counter() - g.started
+    told = ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in spans.items())
+    response.headers["Server-Timing"] = told
+    return response
