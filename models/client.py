@@ -38,7 +38,9 @@ class Client(Model):
             raise Invalid("A client needs a name.", field="name")
         if visibility not in ("hold", "publish_first"):
             raise Invalid("visibility is hold or publish_first.", field="visibility")
-        secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}" if webhook_url else None
+        secret = (
+            f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}" if webhook_url else None
+        )
         try:
             with db.atomic():
                 row = cls.insert(
@@ -118,9 +120,7 @@ class ApiKey(Model):
     def expire_others(cls, client: Client, kept: str, hours: float) -> int:
         """Let every key but ``kept`` end in some hours, the overlap of a rotation."""
         return (
-            cls.update(
-                expires_at=peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (hours * 3600,))
-            )
+            cls.update(expires_at=_in_hours(hours))
             .where(
                 cls.client == client,
                 cls.digest != digest(kept),
@@ -129,6 +129,10 @@ class ApiKey(Model):
             )
             .execute()
         )
+
+
+def _in_hours(hours: float) -> Any:
+    return peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (hours * 3600,))
 
 
 def _or(value: Any, default: float) -> float:

@@ -52,8 +52,7 @@ def connect(settings: Settings, *, pool: int | None = None) -> None:
             stale_timeout=300,
             connect_timeout=5,
             application_name="sluice",
-            options=f"-c statement_timeout={int(settings.db_query_timeout * 1000)}"
-            " -c timezone=UTC",
+            options=f"-c statement_timeout={int(settings.db_query_timeout * 1000)} -c timezone=UTC",
         )
     )
 

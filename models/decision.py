@@ -17,7 +17,7 @@ from models.verdict import APPROVED, REJECTED, REVIEW, Finding, Judgement, Polic
 
 
 class Decision(Model):
-    """Who moved a submission from one verdict to another, why and when; no moderator: the machine."""
+    """Who gave a submission another verdict, why and when; no moderator: the machine."""
 
     id = peewee.BigAutoField()
     submission = peewee.ForeignKeyField(Submission, backref="decisions")
@@ -123,9 +123,7 @@ def _write(row: Submission, names: tuple[str, ...], before: str | None) -> None:
     Submission.update(**values).where(Submission.id == row.id).execute()
 
 
-def follow(
-    row: Submission, before: str | None, *, wait: float = 0.0, tell: bool = True
-) -> None:
+def follow(row: Submission, before: str | None, *, wait: float = 0.0, tell: bool = True) -> None:
     """What follows a changed verdict: strikes, and the event that the client is owed."""
     if REJECTED in (before, row.verdict) and before != row.verdict:
         author.strike(row.client_id, row.user_id, 1 if row.verdict == REJECTED else -1)

@@ -33,9 +33,7 @@ def accept(
     return True
 
 
-def _record(
-    values: dict[str, Any], images: Sequence[dict[str, Any]], judgement: Judgement
-) -> None:
+def _record(values: dict[str, Any], images: Sequence[dict[str, Any]], judgement: Judgement) -> None:
     row = Submission.get_by_id(values["id"])
     if judgement.findings:
         positions = {image["position"]: image["id"] for image in images}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 from models.hosts import Domains, canonical_host
 from models.normalise import Folded

@@ -1,39 +1,14 @@
-"""Text as a reader sees it: folded for matching, with the way back to the original text.
+"""Text as a reader sees it: its letters, each with its place in the original text.
 
-A text is folded in two steps.
-
-1. *Letters*: lower case, no accents, no invisible characters, look-alikes of other scripts as the
-   letter they imitate (`ＶÍÅＧＲＡ` becomes `viagra`). ASCII text only needs `str.lower`.
-2. *Shape*: each letter as its class, where leetspeak and the letters it stands for share one
-   class (`i`, `l` and `1` are all `i`), everything that is no word as a space. Shapes are what the
-   automaton scans; a shape that matches is then spelled out against the letters.
-
-Everything is a C-level pass over the text; positions in the original are worked out only when
-something was found.
+Lower case, no accents, no invisible characters, look-alikes of other scripts as the letter they
+imitate (`ＶÍÅＧＲＡ` becomes `viagra`). ASCII text only needs `str.lower`; the rest is one
+`str.translate`. Places are worked out only when something was found.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Iterator
-from itertools import accumulate, pairwise
-
-import re2  # type: ignore[import-untyped]
-
-_BREAK = -1  # among places: here one joined word ends and another, from elsewhere, begins
-JOIN = "\x01"  # stands, inside a shape, for punctuation that may sit inside one word
-_JOINERS = frozenset("._-*~'`/\\|^\u00b4·•\u2010\u2011\u2013\u2018\u2019\u30fb")
-_DIGIT_CLASS = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g"}
-_SYMBOL_CLASS = {"@": "a", "$": "s", "!": "i", "|": "i", "+": "t", "€": "e", "£": "l"}
-
-# What a leet character may be read as. `1` is an i in "v1agra" and an l in "1oser".
-READINGS = {
-    **_DIGIT_CLASS,
-    **_SYMBOL_CLASS,
-    **dict.fromkeys("1!|", "il"),
-}
 
 # Look-alikes that Unicode does not decompose, by the Latin letter they imitate. Distilled from
 # Unicode's confusables (UTS 39), without the scripts whose own rules would suffer (Georgian,
@@ -44,7 +19,7 @@ a аαɑᴀꭺᎪꓮ   b вβʙƀᏴꓐ  c сϲᴄᏟꓚ   d ԁđᴅᎠꓓɗ  e 
 i іιıɪɩɨᎥӏ  j јϳᴊᎫꓙ   k кκᴋᏦꓗ   l łʟᏞꓡɫ  m мμᴍᎷꓟ    n ηɴռոꓠ   o оοøᴏօꓳɵ  p рρᴘᏢꓑ
 q ԛʠ        r гʀᎡꓣ    s ѕꜱꓢᏚʂ   t тτŧᴛᎢꓔ  u υᴜսꓴʋ    v ѵνᴠᏙꓦ   w ԝωᴡᏔᎳꓪ   x хχꓫ
 y уγʏүꓬƴ    z ζᴢᏃꓜʐ
-"""  # noqa: RUF001
+"""
 _LOOKALIKES = {
     imitation: latin
     for latin, imitations in zip(*[iter(_IMITATIONS.split())] * 2, strict=True)
@@ -65,24 +40,20 @@ _SPACELESS = (
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 _UNSPACED_RUN = re.compile(f"[{_SPACELESS}{_HANGUL}]+")
 _OPENS_ANYWHERE = re.compile(f"[{_SPACELESS}]")
-_TABLE_LIMIT = 20_000  # characters remembered; the rest of Unicode is folded anew each time
+TABLE_LIMIT = 20_000  # characters remembered; the rest of Unicode is folded anew each time
+_SCRIPTS = {
+    "latin": "a-zA-Z\u00c0-\u024f",
+    "cyrillic": "\u0400-\u052f",
+    "greek": "\u0370-\u03ff\u1f00-\u1fff",
+}
+_USES = {script: re.compile(f"[{letters}]") for script, letters in _SCRIPTS.items()}
 
-_SINGLES = re.compile("(?<= )[^ ](?: {1,3}[^ ]){2,}(?= )")
-_INNER_JOIN = re.compile(f"{JOIN}+(?=[^ {JOIN}])")
-_LEET_SYMBOL = re.compile(r"[@$|+€£]|!\w")
-# "shit!" ends in punctuation, "sh!t" does not.
-_CLOSING_SYMBOLS = re.compile(r"[!|+]+(?![\w@$€£])")
-_SPACES = re.compile(" {2,}")
-_RUNS = re.compile(r"(.)\1+", re.DOTALL)
-# No ordinary word has three of a letter; these do not even have two. (RE2 answers in 2 µs a KB.)
-RARELY_DOUBLED = frozenset("ahjkquvwxy")
-_STRETCHED = re2.compile(
-    "|".join(
-        [letter * 3 for letter in map(chr, [*range(97, 123), *range(0x430, 0x450)])]
-        + [letter * 3 for letter in map(chr, [*range(0x3B1, 0x3CA), *range(0x627, 0x64B)])]
-        + [letter * 2 for letter in sorted(RARELY_DOUBLED)]
-    )
-)
+# Letters that imitate none of another script, so that only who writes the script uses them.
+_ONLY_IN = {
+    "latin": re.compile("[dfgjlqsuvwzDFGJLQSUVWZ]"),
+    "cyrillic": re.compile("[бджзилпфцчшщъыьэюяБДЖЗИЛПФЦЧШЩЪЫЬЭЮЯ]"),
+    "greek": re.compile("[δθλξπσςφψΔΘΛΞΠΣΦΨ]"),
+}
 
 
 class _Letters(dict[int, str]):
@@ -90,30 +61,9 @@ class _Letters(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         letters = _fold(chr(code))
-        if len(self) < _TABLE_LIMIT:
+        if len(self) < TABLE_LIMIT:
             self[code] = letters
         return letters
-
-
-class _Shapes(dict[int, str]):
-    """`str.translate` table from letters to shapes, always one character for one."""
-
-    def __init__(self, classes: dict[str, str]) -> None:
-        super().__init__()
-        self.classes = classes
-
-    def __missing__(self, code: int) -> str:
-        shape = self._shape(chr(code))
-        if len(self) < _TABLE_LIMIT:
-            self[code] = shape
-        return shape
-
-    def _shape(self, char: str) -> str:
-        if char in self.classes:
-            return self.classes[char]
-        if char in _JOINERS:
-            return JOIN
-        return char if _in_word(char) else " "
 
 
 def _fold(char: str) -> str:
@@ -141,14 +91,7 @@ def _unboxed(char: str) -> str:
     return char
 
 
-def _in_word(char: str) -> bool:
-    return char.isalnum() or unicodedata.category(char)[0] == "M"
-
-
-_CLASSES = {**{letter: letter for letter in "abcdefghijkmnopqrstuvwxyz"}, "l": "i", **_DIGIT_CLASS}
 _LETTERS = _Letters()
-_PLAIN = _Shapes(_CLASSES)
-_LEET = _Shapes({**_CLASSES, **_SYMBOL_CLASS})
 
 
 class Folded:
@@ -157,11 +100,12 @@ class Folded:
     Runs of scripts written without spaces get a space on either side, so that "这fuck那" has words.
     """
 
-    __slots__ = ("_starts", "letters", "text")
+    __slots__ = ("_starts", "_written", "letters", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._starts: list[int] | None = None
+        self._written: dict[str, bool] = {}
         self.letters = f" {self._fold()} "
 
     def _fold(self) -> str:
@@ -177,6 +121,12 @@ class Folded:
             self._starts = self._find_starts()
         return self._starts[index]
 
+    def is_written_in(self, script: str) -> bool:
+        """Whether the text has letters that only this script has, and so does not imitate it."""
+        if script not in self._written:
+            self._written[script] = _ONLY_IN[script].search(self.text) is not None
+        return self._written[script]
+
     def _find_starts(self) -> list[int]:
         pieces = [_LETTERS[ord(char)] for char in self.text]
         flat = [at for at, piece in enumerate(pieces) for _ in piece]
@@ -189,126 +139,6 @@ class Folded:
         return [*starts, *flat[done:], len(self.text)]
 
 
-class View:
-    """One way to read a text: its shape, and the letters behind each character of the shape."""
-
-    __slots__ = ("_picks", "folded", "letters", "shape")
-
-    def __init__(self, folded: Folded, shape: str, picks: list[int] | None = None) -> None:
-        self.folded = folded
-        self.shape = shape
-        self._picks = picks
-        if picks is None:
-            self.letters = folded.letters
-        else:
-            self.letters = "".join([folded.letters[pick] for pick in picks])
-
-    def span(self, start: int, end: int) -> tuple[int, int]:
-        """The place in the original text of `shape[start:end]`, which is not empty."""
-        first = start if self._picks is None else self._picks[start]
-        last = end - 1 if self._picks is None else self._picks[end - 1]
-        return self.folded.place(first), self.folded.place(last + 1)
-
-
-class Squeezed:
-    """A shape with runs of spaces (or of any character) cut to one, and the way back."""
-
-    __slots__ = ("_heads", "_runs", "_tails", "shape", "squeezed")
-
-    def __init__(self, shape: str, *, everything: bool = False) -> None:
-        self.shape = shape
-        self._runs = _RUNS if everything else _SPACES
-        self.squeezed = _RUNS.sub(r"\1", shape) if everything else _single_spaced(shape)
-        self._heads: list[int] = []
-        self._tails: list[int] = []
-
-    def place(self, index: int) -> int:
-        """Where in the shape the squeezed character at `index` begins."""
-        if not self._heads:
-            runs = [run.span() for run in self._runs.finditer(self.shape)]
-            removed = accumulate(end - start - 1 for start, end in runs)
-            self._tails = [0, *(end for _, end in runs)]
-            self._heads = [0, *(end - gone for (_, end), gone in zip(runs, removed, strict=True))]
-        at = bisect_right(self._heads, index) - 1
-        return self._tails[at] + index - self._heads[at]
-
-
-def _single_spaced(shape: str) -> str:
-    while "  " in shape:
-        shape = shape.replace("  ", " ")
-    return shape
-
-
-def plain_view(text: str) -> View:
-    """The text as it stands: symbols separate, digits may be letters. Patterns are read so."""
-    folded = Folded(text)
-    return View(folded, folded.letters.translate(_PLAIN).replace(JOIN, " "))
-
-
-def views(folded: Folded) -> Iterator[View]:
-    """All readings of a text: as it stands, with symbols as letters, with split words joined."""
-    yield from _readings(folded, folded.letters.translate(_PLAIN))
-    if _LEET_SYMBOL.search(folded.letters):
-        letters = _CLOSING_SYMBOLS.sub(lambda found: " " * len(found[0]), folded.letters)
-        yield from _readings(folded, letters.translate(_LEET))
-
-
-def squeezes(shape: str) -> Iterator[Squeezed]:
-    """The shape with single spaces; and, where letters are stretched ("fuuuck"), without runs."""
-    yield Squeezed(shape)
-    if _STRETCHED.search(shape):
-        yield Squeezed(shape, everything=True)
-
-
-def _readings(folded: Folded, marked: str) -> Iterator[View]:
-    shape = marked.replace(JOIN, " ")
-    yield View(folded, shape)
-    picks = [*_dotted_words(marked), *_spaced_words(shape)]
-    if picks:
-        yield View(folded, "".join([shape[at] if at >= 0 else "\n" for at in picks]), picks)
-
-
-def _dotted_words(marked: str) -> Iterator[int]:
-    """Places of the letters of words like "f.uck" and "via-gra", without what splits them.
-
-    Words of three letters are left alone: "cu.m" is a measure.
-    """
-    done = 0
-    for join in _INNER_JOIN.finditer(marked):
-        if join.start() < done or marked[join.start() - 1] == " ":
-            continue
-        start, done = marked.rfind(" ", 0, join.start()) + 1, marked.find(" ", join.end())
-        letters = [at for at in range(start, done) if marked[at] != JOIN]
-        if len(letters) > 3:
-            yield from (_BREAK, start - 1, *letters, done)
-
-
-def _spaced_words(shape: str) -> Iterator[int]:
-    """Places of letters that stand alone in a row ("v i a g r a"); wider gaps part the words.
-
-    Only single letters join: "push it" and "smart watch" never do. A row may begin or end with a
-    word of one letter ("a v i a g r a"), so it is also read without it.
-    """
-    for row in _SINGLES.finditer(shape):
-        start, end = row.span()
-        singles = _parted(shape, start, end)
-        for first in {0, int(shape[start] in "ai")}:
-            for last in {len(singles), len(singles) - int(shape[end - 1] in "aiu24")}:
-                yield from (_BREAK, start - 1, *singles[first:last], end)
-
-
-def _parted(shape: str, start: int, end: int) -> list[int]:
-    """Places of the letters in `shape[start:end]`, and of one space in each wider gap."""
-    letters = [at for at in range(start, end) if shape[at] != " "]
-    narrow = min(after - at for at, after in pairwise(letters))
-    places = []
-    for at, after in zip(letters, [*letters[1:], 0], strict=True):
-        places.append(at)
-        if after - at > narrow:
-            places.append(at + 1)
-    return places
-
-
 def opens_anywhere(char: str) -> bool:
     """Whether a word beginning with this letter needs no space before it (Chinese, Thai, …)."""
     return _OPENS_ANYWHERE.match(char) is not None
@@ -317,3 +147,8 @@ def opens_anywhere(char: str) -> bool:
 def closes_anywhere(char: str) -> bool:
     """Likewise at a word's end; Korean appends particles to its words, but puts none before."""
     return _UNSPACED_RUN.match(char) is not None
+
+
+def scripts_of(text: str) -> set[str]:
+    """Which of the scripts that imitate each other the text has letters of."""
+    return {script for script, letters in _USES.items() if letters.search(text)}

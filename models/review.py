@@ -131,9 +131,9 @@ def listed(wanted: Filter, limit: int, after: UUID | None = None) -> list[Submis
     """Flags in the order of review without claiming them, after the one named."""
     condition = peewee.SQL(f"({wanted.sql()})".replace("submission.id", '"t1"."id"'))
     if after is not None:
-        place = Submission.select(
-            Submission.priority, Submission.created_at, Submission.id
-        ).where(Submission.id == after)
+        place = Submission.select(Submission.priority, Submission.created_at, Submission.id).where(
+            Submission.id == after
+        )
         row = place.tuples().first()
         if row is not None:
             condition &= (Submission.priority < row[0]) | (
@@ -221,9 +221,7 @@ def undo(moderator: Moderator, settings: Settings, decision_id: int | None = Non
         before = change(row, decision.from_verdict, row.client.policy(settings))
         if decision.from_verdict == "review" and _was_quarantined(row.id):
             Submission.update(status=QUARANTINED).where(Submission.id == row.id).execute()
-        Decision.append(
-            row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id
-        )
+        Decision.append(row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id)
         follow(row, before, tell=not silent)
         Audit.append("undo", str(row.id), moderator_id=moderator.id, silent=silent)
     return Submission.get_by_id(row.id)
@@ -282,9 +280,6 @@ def _last_decision(moderator: Moderator, decision_id: int | None) -> Decision:
 
 def _was_quarantined(submission_id: UUID) -> bool:
     first = (
-        Decision.select()
-        .where(Decision.submission == submission_id)
-        .order_by(Decision.id)
-        .first()
+        Decision.select().where(Decision.submission == submission_id).order_by(Decision.id).first()
     )
     return first is not None and first.reason == "error"

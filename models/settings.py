@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ("onnx", "opennsfw2", "remote")
 
 
-def _setting(default: Any, help: str, *, unit: str = "", choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": help, "unit": unit, "choices": choices})
+def _setting(default: Any, about: str, *, unit: str = "", choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": about, "unit": unit, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,7 @@ class Settings:
 
     # Modes
     sync_max_depth: int = _setting(100, "queue depth from which replies are async", unit="jobs")
-    fast_track_depth: int = _setting(
-        1000, "queue depth from which fast rules answer", unit="jobs"
-    )
+    fast_track_depth: int = _setting(1000, "queue depth from which fast rules answer", unit="jobs")
     sync_timeout: float = _setting(
         2.0, "longest wait for a worker's verdict before the reply is 202", unit="s"
     )
@@ -174,7 +172,7 @@ class Settings:
         return f"http://{host}:{self.port}"
 
     def secret(self, name: str) -> str:
-        """A generated secret of ``SLUICE_HOME/secrets``; raises SettingError where it is missing."""
+        """A secret of ``SLUICE_HOME/secrets``; raises SettingError where it is missing."""
         path = self.sluice_home / "secrets" / name
         try:
             value = path.read_text("ascii").strip()

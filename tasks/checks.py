@@ -88,7 +88,8 @@ def readable(job: Job) -> Iterator[Finding]:
             )
             continue
         for doubt in doubts:
-            yield Finding("pictures", "other", "review", image=position, evidence={"problem": doubt})
+            evidence = {"problem": doubt}
+            yield Finding("pictures", "other", "review", image=position, evidence=evidence)
 
 
 def known_nearly(job: Job) -> Iterator[Finding]:
@@ -178,6 +179,12 @@ def _scores(views: list[PIL.Image.Image]) -> list[float] | None:
         return None
     down = ""
     return scores
+
+
+def warm_up() -> str:
+    """Ask the network once; returns why it cannot be asked, or nothing."""
+    _scores([PIL.Image.new("RGB", (256, 256))])
+    return down
 
 
 @cache

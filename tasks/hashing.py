@@ -12,9 +12,10 @@ import os
 from collections.abc import Iterable
 
 import numpy as np
-import pdqhash
 from numpy.typing import NDArray
 from PIL import Image
+
+from tasks.pdq import compute
 
 PDQ_BYTES = 32
 PDQ_SIDE = 512  # the reference implementation shrinks to this before hashing, in pixels
@@ -41,8 +42,7 @@ def pdq(image: Image.Image) -> tuple[bytes, int]:
             max(PDQ_MIN_SIDE, round(image.height * scale)),
         )
         image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    bits, quality = pdqhash.compute(np.asarray(image.convert("RGB")))
-    return np.packbits(bits.astype(np.uint8)).tobytes(), int(quality)
+    return compute(image)
 
 
 class HashBank:

@@ -63,8 +63,8 @@ class Upload:
     ``finish`` returns once the bytes are on the disk.
     """
 
-    def __init__(self, storage: Storage, image_id: UUID, limit: int) -> None:
-        self.image_id, self.limit = image_id, limit
+    def __init__(self, storage: Storage, image_id: UUID, limit: int, given_name: str = "") -> None:
+        self.image_id, self.limit, self.given_name = image_id, limit, given_name
         self.key = storage.new_key(image_id)
         self.path = storage.original(self.key)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,9 +79,7 @@ class Upload:
         """Take the next bytes; raises TooLarge."""
         self.size += len(data)
         if self.size > self.limit:
-            raise TooLarge(
-                f"An image has at most {self.limit / 1024 / 1024:g} MB.", field="images"
-            )
+            raise TooLarge(f"An image has at most {self.limit / 1024 / 1024:g} MB.", field="images")
         if len(self.head) < HEAD_BYTES:
             self.head += data[: HEAD_BYTES - len(self.head)]
         self._digest.update(data)

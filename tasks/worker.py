@@ -13,8 +13,8 @@ import setproctitle
 from models import db
 from models.image import Image
 from models.submission import Submission
+from tasks import checks, direct
 from tasks import detect as detection
-from tasks import direct
 from tasks import moderate as moderation
 from tasks.heartbeat import Heart
 from tasks.job import Job
@@ -31,11 +31,18 @@ def start() -> None:
     logging.getLogger("huey").setLevel(logging.WARNING)
     setproctitle.setproctitle(f"sluice {NAME}")
     db.connect(settings, pool=4)
-    heart.state = "idle"
     heart.start()
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
     threading.Thread(
         target=direct.run, args=(_direct_name(), counted), name="direct", daemon=True
     ).start()
+
+
+def warm_up() -> None:
+    """Load the network before the first upload waits for it."""
+    with lock:
+        heart.classifier_down = checks.warm_up()
+        heart.state = "idle"
 
 
 def counted(job: Any, *args: Any) -> Any:
@@ -48,7 +55,7 @@ def counted(job: Any, *args: Any) -> Any:
             failed = False
             return result
         finally:
-            heart.classifier_down = moderation.checks.down
+            heart.classifier_down = checks.down
             heart.end(failed=failed)
 
 

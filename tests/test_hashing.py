@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tasks.hashing import HashBank, pdq, sha256_file
+from tasks.pdq import compute
 from tasks.pictures import Limits, read
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -100,3 +102,19 @@ def test_the_bank_refuses_hashes_of_another_length() -> None:
         HashBank([(1, b"short")])
     with pytest.raises(ValueError, match="32 bytes"):
         HashBank([(1, bytes(32))]).nearest(b"short")
+
+
+REFERENCE = json.loads((FIXTURES / "pdq.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCE))
+def test_pdq_agrees_with_the_reference_implementation(name: str) -> None:
+    """`pdq.json` holds what the binding `pdqhash` 0.2.8 gives for each picture shrunk to 512."""
+    with Image.open(FIXTURES / name) as picture:
+        image = picture.convert("RGB")
+    image.thumbnail((512, 512))
+    code, quality = compute(image)
+    known = REFERENCE[name]
+    distance = (int.from_bytes(code, "big") ^ int(known["pdq"], 16)).bit_count()
+    assert distance <= 2
+    assert abs(quality - known["quality"]) <= 1

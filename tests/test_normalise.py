@@ -1,10 +1,11 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.normalise import Folded, Squeezed, plain_view, squeezes, views
+from models.normalise import Folded
+from models.shapes import Squeezed, plain_view, squeezes, views
 
 # Text as evaders and the world write it: any character, and often those that have rules here.
 texts = st.text(
@@ -60,7 +61,7 @@ def test_single_letters_join_but_words_do_not() -> None:
 
 def test_a_word_split_by_punctuation_joins_whole() -> None:
     assert " viagra " in _shapes("via-gra")
-    assert "classit" in _shapes("nice class.It is")
+    assert _shapes("nice grass.On it") == " nice grass on it \n grasson "
     assert "cum" not in _shapes("5 cu.m")
 
 
@@ -68,6 +69,7 @@ def _shapes(text: str) -> str:
     return "".join(view.shape for view in views(Folded(text)))
 
 
+@settings(deadline=None)
 @given(texts)
 def test_every_letter_has_a_place_in_the_text(text: str) -> None:
     folded = Folded(text)
@@ -77,6 +79,7 @@ def test_every_letter_has_a_place_in_the_text(text: str) -> None:
     assert places[-1] == len(text)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_every_reading_keeps_its_letters_beside_its_shape(text: str) -> None:
     for view in views(Folded(text)):
@@ -88,6 +91,7 @@ def test_every_reading_keeps_its_letters_beside_its_shape(text: str) -> None:
                 assert 0 <= start <= end <= len(text)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_a_squeezed_shape_finds_its_way_back(text: str) -> None:
     for view in views(Folded(text)):
@@ -97,6 +101,7 @@ def test_a_squeezed_shape_finds_its_way_back(text: str) -> None:
             assert squeezed.place(len(squeezed.squeezed)) == len(view.shape)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("abcXYZ 0123!@$.-\n"), max_size=60))
 def test_the_ascii_path_and_the_general_path_agree(text: str) -> None:
     general = Folded(f"{text}é")
@@ -106,20 +111,37 @@ def test_the_ascii_path_and_the_general_path_agree(text: str) -> None:
 
 
 def test_stretched_letters_are_noticed() -> None:
-    assert len(list(squeezes(" good class "))) == 1
-    assert len(list(squeezes(" goood class "))) == 2
+    assert len(list(squeezes(plain_view("ill will in good class")))) == 1
+    assert len(list(squeezes(plain_view("goood class")))) == 2
+    assert len(list(squeezes(plain_view("claaass")))) == 2
+    assert len(list(squeezes(plain_view("killl")))) == 2
 
 
 @pytest.mark.parametrize(
     "unit",
-    ["a", " ", "a ", "a.", "!", "$1", "aé", "\ud800\x00", "三", "กี", "\u200b", "e\u0301", "🅰 ", "ﷺ"],
+    [
+        "a",
+        " ",
+        "a ",
+        "a.",
+        "!",
+        "$1",
+        "aé",
+        "\ud800\x00",
+        "三",
+        "กี",
+        "\u200b",
+        "e\u0301",
+        "🅰 ",
+        "ﷺ",
+    ],
 )
 def test_a_megabyte_of_anything_is_read_in_linear_time(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit))
         began = time.perf_counter()
         for view in views(Folded(text)):
-            for squeezed in squeezes(view.shape):
+            for squeezed in squeezes(view):
                 squeezed.place(1)
         return time.perf_counter() - began
 

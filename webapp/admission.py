@@ -163,16 +163,14 @@ def _images(incoming: Incoming, submission_id: UUID) -> list[dict[str, Any]]:
             "submission": submission_id,
             "position": position,
             "storage_key": upload.key,
-            "given_name": name[:200].replace("\0", ""),
+            "given_name": upload.given_name.replace("\0", ""),
             "media_type": upload.media_type,
             "bytes": upload.size,
             "sha256": upload.sha256,
             "width": upload.width,
             "height": upload.height,
         }
-        for position, (upload, name) in enumerate(
-            zip(incoming.uploads, incoming.names, strict=True)
-        )
+        for position, upload in enumerate(incoming.uploads)
     ]
 
 

@@ -150,7 +150,7 @@ class Throttle:
     def __init__(self, settings: Settings) -> None:
         url = settings.redis.replace("unix://", "redis+unix://")
         self._stores: list[Storage] = [
-            storage_from_string(url, implementation="redispy", wrap_exceptions=True),
+            storage_from_string(url, wrap_exceptions=True, socket_connect_timeout=1),
             MemoryStorage(),
         ]
 

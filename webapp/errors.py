@@ -20,7 +20,7 @@ from webapp import limits
 
 log = logging.getLogger("sluice.errors")
 PAGE = "sluice_problem_page"  # the extension that shows a problem to a person, set by the console
-TYPES = "https://sluice.invalid/problems/"  # a name, not an address: it never changes
+TYPES = "urn:sluice:"  # names, not addresses: they never change; nginx uses the same
 STATUS = {
     "invalid": (422, "The request is not valid"),
     "malformed": (400, "The request cannot be read"),

@@ -33,7 +33,6 @@ class Incoming:
     address: str | None
     priority: str
     uploads: tuple[Upload, ...]
-    names: tuple[str, ...]
 
     @property
     def fingerprint(self) -> bytes:
@@ -60,8 +59,7 @@ def receive() -> Incoming:
     with measured("receive"):
         fields = _fields()
         uploads = tuple(request.__dict__.get("uploads", ()))
-        names = tuple(file.filename or "" for file in request.files.getlist("images"))
-    incoming = _validated(fields, uploads, names)
+    incoming = _validated(fields, uploads)
     with measured("fsync"):
         if uploads:
             offload(_onto_disk, uploads)
@@ -92,12 +90,10 @@ def _fields() -> dict[str, Any]:
     return fields
 
 
-def _validated(
-    fields: dict[str, Any], uploads: tuple[Upload, ...], names: tuple[str, ...]
-) -> Incoming:
+def _validated(fields: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
     texts = {name: _text(fields, name) for name in LONGEST}
     if not texts["user_id"].strip():
-        raise Invalid("user_id is missing: who made this upload?", field="user_id")
+        raise Invalid("user_id is missing; it says who made this upload.", field="user_id")
     if not (texts["title"].strip() or texts["description"].strip() or uploads):
         raise Invalid("There is nothing to moderate: send a title, a description or an image.")
     priority = fields.get("priority") or "normal"
@@ -113,7 +109,6 @@ def _validated(
         address=_address(fields.get("user_ip")),
         priority=priority,
         uploads=uploads,
-        names=names,
     )
 
 

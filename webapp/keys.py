@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flask import g, request
+from flask import request
 
 from models.client import Client
 from models.errors import Unauthorised
@@ -19,8 +19,7 @@ def client_of_request() -> Client:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorised("Send an API key: Authorization: Bearer sk_….")
-    g.client = _client(key.strip())
-    return g.client  # type: ignore[no-any-return]
+    return _client(key.strip())
 
 
 def _client(key: str) -> Client:

@@ -16,12 +16,12 @@ from models.errors import TooMany
 from models.settings import Settings
 
 OFF = "1000000000/second"
-WORDS = {
-    "author": "This author has made {} uploads, which is the limit.",
-    "pause": "This author must leave a pause between uploads ({}).",
-    "author_ip": "From this user_ip came {} uploads, which is the limit.",
-    "client": "This client has made {} uploads, which is the limit.",
-    "all": "The server takes {} uploads, and they are used up.",
+WHOSE = {
+    "author": "This author",
+    "pause": "This author",
+    "author_ip": "This user_ip",
+    "client": "This client",
+    "all": "This server",
 }
 
 limiter = Limiter(
@@ -87,9 +87,7 @@ def _author() -> str:
     lambda: f"{_settings().max_uploads_per_minute_per_ip}/minute",
     scope="author_ip",
     key_func=lambda: f"{g.uploader.client_id}:{g.uploader.address}",
-    exempt_when=lambda: (
-        g.uploader.address is None or not _settings().max_uploads_per_minute_per_ip
-    ),
+    exempt_when=lambda: g.uploader.address is None or not _settings().max_uploads_per_minute_per_ip,
 )
 @limiter.shared_limit(
     lambda: f"{_settings().max_uploads_per_minute_per_client}/minute",
@@ -110,8 +108,16 @@ def _charge() -> None:
 def too_many(error: RateLimitExceeded) -> TooMany:
     """The limiter's error as the domain's, with the seconds until there is room again."""
     current = limiter.current_limit
-    wait = current.reset_at - time.time() if current is not None else 60
-    item = error.limit.limit if error.limit is not None else ""
-    scope = getattr(error.limit, "scope", None) or ""
-    words = WORDS.get(str(scope), "Too many requests: {}.")
-    return TooMany(words.format(item), retry_after=max(1, math.ceil(wait)))
+    wait = math.ceil(current.reset_at - time.time()) if current is not None else 60
+    limit = error.limit
+    if limit is None:
+        return TooMany("Too many requests.", retry_after=max(1, wait))
+    item = limit.limit
+    span = (
+        f"{item.multiples} {item.GRANULARITY.name}s"
+        if item.multiples > 1
+        else (f"a {item.GRANULARITY.name}")
+    )
+    whose = WHOSE.get(str(getattr(limit, "scope", "")), "You")
+    uploads = "1 upload" if item.amount == 1 else f"{item.amount:,} uploads"
+    return TooMany(f"{whose} may make {uploads} in {span}.", retry_after=max(1, wait))

@@ -129,7 +129,11 @@ def stream(broadcast: Broadcast, token: str) -> Iterator[str]:
         yield "retry: 2000\n\n"
         while True:
             fragments = listener.take(PING)
-            yield "".join(map(event, *zip(*fragments.items(), strict=True))) if fragments else ": \n\n"
+            yield (
+                "".join(map(event, *zip(*fragments.items(), strict=True)))
+                if fragments
+                else ": \n\n"
+            )
             if time.monotonic() - asked >= ASK_SESSION:
                 asked = time.monotonic()
                 if _has_ended(token):

@@ -36,7 +36,7 @@ class UploadRequest(Request):
                 field="images",
             )
         storage = Storage(settings)
-        upload = Upload(storage, uuid7(), settings.max_file_size)
+        upload = Upload(storage, uuid7(), settings.max_file_size, given_name=(filename or "")[:200])
         uploads.append(upload)
         return cast("IO[bytes]", upload)
 

@@ -11,7 +11,7 @@ from models.settings import Settings
 from tasks.storage import Upload
 
 LONGEST_SIDE = 16_384
-ACCEPTED = "JPEG, PNG, GIF, WebP and AVIF"
+ACCEPTED = "JPEG, PNG, GIF, WebP or AVIF"
 HEIF_BRANDS = (b"heic", b"heix", b"mif1", b"msf1")
 
 
@@ -39,10 +39,10 @@ def inspect(upload: Upload, settings: Settings) -> None:
     of itself that it is too large.
     """
     if not upload.size:
-        raise Unsupported("An image is empty.", field="images")
+        raise Unsupported(f"{upload.given_name!r} is empty.", field="images")
     upload.media_type = media_type(upload.head) or ""
     if not upload.media_type or (upload.media_type == "image/heif" and not _reads_heif()):
-        raise Unsupported(f"An image is none of {ACCEPTED}.", field="images")
+        raise Unsupported(f"{upload.given_name!r} is not a {ACCEPTED} picture.", field="images")
     upload.flush()
     width, height = imagesize.get(str(upload.path))
     if width > LONGEST_SIDE or height > LONGEST_SIDE or width * height > settings.max_pixels:

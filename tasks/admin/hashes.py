@@ -38,9 +38,10 @@ def add(arguments: argparse.Namespace) -> None:
         raise Invalid(f"{arguments.picture}: {error}") from error
     code, quality = pdq(picture.preview)
     with db.atomic():
-        for kind, known in (("sha256", bytes.fromhex(sha256_file(arguments.picture))), ("pdq", code)):
+        exact = bytes.fromhex(sha256_file(arguments.picture))
+        for kind, known in (("sha256", exact), ("pdq", code)):
             KnownHash.put(kind, known, arguments.action, arguments.label, note=arguments.picture)
-        Audit.append("hashes.add", arguments.picture, action=arguments.action)
+        Audit.append("hashes.add", arguments.picture, to=arguments.action)
     print(f"{arguments.action}: sha256 and pdq {code.hex()} (quality {quality})")
 
 

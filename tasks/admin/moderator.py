@@ -20,9 +20,7 @@ def create(arguments: argparse.Namespace) -> None:
     """An account with a made-up password."""
     password = secrets.token_urlsafe(12)
     with db.atomic():
-        made = Moderator.add(
-            arguments.name, arguments.role, argon2.PasswordHasher().hash(password)
-        )
+        made = Moderator.add(arguments.name, arguments.role, argon2.PasswordHasher().hash(password))
         Audit.append("moderator.create", made.name, role=made.role, by="scripts/moderator")
     _tell(made, password, arguments.json)
 

@@ -35,8 +35,8 @@ def nginx(settings: Settings) -> str:
     """The checked-in nginx.conf with this stack's paths and figures."""
     web = [settings.run / f"web_{number:02}.sock" for number in range(settings.web_instances)]
     proxies = [name.strip() for name in settings.trusted_proxies.split(",") if name.strip()]
-    for text in (settings.host, str(settings.sluice_home), str(settings.media), str(ROOT), *proxies):
-        _refuse_syntax(text)
+    for word in (settings.host, settings.sluice_home, settings.media, ROOT, *proxies):
+        _refuse_syntax(str(word))
     body = settings.max_files_per_request * settings.max_file_size + MULTIPART_SLACK
     values = {
         "ROOT": ROOT,

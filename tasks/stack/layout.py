@@ -20,8 +20,9 @@ SECRETS = ("session", "redis", "hash")
 # whatever tokens it holds, is none of the servers' business.
 PASSED = {"LANG", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
 PASSED |= {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
-PASSED_PREFIXES = ("ALERT_", "AWS_", "CUDA_", "JAX_", "KERAS_", "LC_", "MALLOC_", "NVIDIA_", "OMP_")
-PASSED_PREFIXES += ("OTEL_", "SLUICE_", "XLA_")
+PASSED_PREFIXES = tuple(
+    "ALERT_ AWS_ CUDA_ JAX_ KERAS_ LC_ MALLOC_ NVIDIA_ OMP_ OTEL_ SLUICE_ XLA_".split(" ")
+)
 
 
 def make_folders(settings: Settings) -> None:

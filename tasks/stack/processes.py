@@ -90,8 +90,8 @@ def _is_server(process: psutil.Process, settings: Settings) -> bool:
         if process.name() == "postgres":
             return process.cwd() == str((settings.sluice_home / "postgres").resolve())
         names = {str(nginx_binary().resolve()): "nginx", str(redis_binary().resolve()): "redis"}
-        name = names.get(process.exe())
-        return name is not None and os.getpgid(process.pid) == _recorded(settings.run / f"{name}.pid")
+        name = names.get(process.exe(), "")
+        return bool(name) and os.getpgid(process.pid) == _recorded(settings.run / f"{name}.pid")
     except (OSError, psutil.Error):
         return False
 

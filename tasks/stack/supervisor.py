@@ -101,6 +101,6 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path, self._timeout = path, timeout
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        if self._connection[1] is None:
-            self._connection = host, _UnixConnection(self._path, self._timeout)
-        return self._connection[1]
+        connection = self._connection[1] or _UnixConnection(self._path, self._timeout)
+        self._connection = host, connection
+        return connection

@@ -133,23 +133,22 @@ def start_servers(settings: Settings, programs: list[Program]) -> None:
     """The supervisor, then what the application needs."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    log = open(settings.sluice_home / "log" / "supervisord.out", "ab")
+    output = settings.sluice_home / "log" / "supervisord.out"
     config = settings.sluice_home / "etc" / "supervisord.conf"
-    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        env=layout.process_environment(settings),
-        cwd=ROOT,
-        start_new_session=True,
-        umask=0o077,
-    )
+    with output.open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=layout.process_environment(settings),
+            cwd=ROOT,
+            start_new_session=True,
+        )
     supervisor = Supervisor(settings)
     while not supervisor.answers():
         if child.poll() is not None:
-            raise Unavailable(f"the supervisor ended: {tail(Path(log.name))}")
+            raise Unavailable(f"the supervisor ended: {tail(output)}")
         time.sleep(0.02)
     supervisor.start(names(programs, {SERVERS}))
     wait_for_servers(settings, supervisor)

@@ -1,7 +1,21 @@
-"""``GET /api/openapi.json``."""
+"""``GET /api/openapi.json``: the API's description, made from the code's own constants."""
+
 from __future__ import annotations
 
-from flask import Blueprint
+from typing import Any
+
+from flask import Blueprint, current_app
+
+from models.mode import MODES
+from models.settings import Settings
+from models.submission import PRIORITIES, STATUSES
+from models.verdict import LABELS, VERDICTS
+from webapp import intake
+from webapp.api import schemas
+from webapp.api.status import LONGEST_WAIT
+
+VERSION = "1"
+UPLOAD_ERRORS = (400, 401, 409, 413, 415, 422, 429, 503)
 
 
 def register(blueprint: Blueprint, url: str) -> None:
@@ -9,5 +23,168 @@ def register(blueprint: Blueprint, url: str) -> None:
     blueprint.add_url_rule(f"{url}/openapi.json", view_func=document)
 
 
-def document() -> dict:
-    return {"openapi": "3.1.0"}
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of this server, with its settings' limits."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sluice",
+            "version": VERSION,
+            "description": "Send every upload; get a verdict at once or by job id.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": settings.url}],
+        "security": [{"key": []}],
+        "paths": _paths(settings),
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "schemas": schemas.made(MODES, STATUSES, VERDICTS, LABELS),
+        },
+    }
+
+
+def _paths(settings: Settings) -> dict[str, Any]:
+    return {
+        "/api/moderation/submissions": {"post": _submit(settings)},
+        "/api/moderation/status/{job_id}": {"get": _status()},
+        "/api/moderation/stats": {"get": _stats()},
+        "/api/moderation/detect": {"post": _detect(settings)},
+    }
+
+
+def _submit(settings: Settings) -> dict[str, Any]:
+    texts = {
+        name: {"type": "string", "maxLength": longest} for name, longest in intake.LONGEST.items()
+    }
+    texts["user_id"]["minLength"] = 1
+    fields = {
+        **texts,
+        "user_ip": {"type": "string", "description": "IPv4 or IPv6 address of the author"},
+        "priority": {"enum": list(PRIORITIES), "default": "normal"},
+    }
+    text = {"type": "object", "required": ["user_id"], "properties": fields}
+    whole = {**text, "properties": {**fields, "images": _images(settings)}}
+    return {
+        "operationId": "submit",
+        "summary": "Send an upload",
+        "parameters": [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": whole},
+                "application/json": {"schema": {**text, "additionalProperties": False}},
+            },
+        },
+        "responses": {
+            "200": _json("The verdict", "Decided"),
+            "202": _json("Accepted: ask check_url", "Waiting"),
+            **_problems(*UPLOAD_ERRORS),
+        },
+    }
+
+
+def _images(settings: Settings) -> dict[str, Any]:
+    return {
+        "type": "array",
+        "maxItems": settings.max_files_per_request,
+        "items": {
+            "type": "string",
+            "format": "binary",
+            "description": f"at most {settings.max_file_size:,} bytes",
+        },
+    }
+
+
+def _status() -> dict[str, Any]:
+    return {
+        "operationId": "status",
+        "summary": "What has become of an upload",
+        "parameters": [
+            {
+                "name": "job_id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "format": "uuid"},
+            },
+            {
+                "name": "wait",
+                "in": "query",
+                "description": "seconds that the reply may wait for the decision",
+                "schema": {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT},
+            },
+        ],
+        "responses": {
+            "200": {
+                "description": "The submission as it is now",
+                "content": {
+                    "application/json": {
+                        "schema": {"anyOf": [_ref("Decided"), _ref("Waiting")]},
+                    }
+                },
+            },
+            **_problems(401, 404, 422, 503),
+        },
+    }
+
+
+def _stats() -> dict[str, Any]:
+    return {
+        "operationId": "stats",
+        "summary": "The load of the server",
+        "responses": {"200": _json("The load", "Stats"), **_problems(401, 503)},
+    }
+
+
+def _detect(settings: Settings) -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "required": ["images"],
+        "properties": {"images": {**_images(settings), "minItems": 1}},
+    }
+    found = {"type": "array", "items": _ref("Detection")}
+    return {
+        "operationId": "detect",
+        "summary": "Score pictures without keeping them",
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": body}},
+        },
+        "responses": {
+            "200": {
+                "description": "One answer a picture, in their order",
+                "content": {"application/json": {"schema": found}},
+            },
+            **_problems(400, 401, 413, 415, 422, 503),
+        },
+    }
+
+
+def _problems(*statuses: int) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": _ref("Problem")}}
+    told: dict[str, Any] = {
+        str(status): {"description": schemas.MEANINGS[status], "content": content}
+        for status in statuses
+    }
+    for status in ("429", "503"):
+        if status in told:
+            told[status] = {
+                **told[status],
+                "headers": {"Retry-After": {"schema": {"type": "integer"}}},
+            }
+    return told
+
+
+def _json(description: str, schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": _ref(schema)}}
+    return {"description": description, "content": content}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}

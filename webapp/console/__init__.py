@@ -12,7 +12,8 @@ from flask_login import current_user
 
 from models.settings import ROOT
 from webapp import auth, live, media
-from webapp.console import board, dashboard, review, signing, submissions, words
+from webapp.console import board, dashboard, errors, review, signing, submissions, words
+from webapp.errors import PAGE
 
 CSP = "; ".join(
     (
@@ -48,7 +49,10 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(media.media)
     for pages in (signing.pages, dashboard.pages, review.pages, submissions.pages):
         app.register_blueprint(pages)
+    app.extensions[PAGE] = errors.render
     app.add_template_global(asset)
+    macros = app.jinja_env.get_template("layout/_macros.html").module
+    app.jinja_env.globals |= {n: getattr(macros, n) for n in ("icon", "logo", "token", "fault")}
     app.context_processor(_layout)
     app.after_request(_protect)
     app.add_url_rule("/", "root", lambda: redirect(url_for("dashboard.show")))

@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(initials)
     app.add_template_filter(size)
     app.add_template_global(many)
-    app.add_template_global(REASONS, "reasons")
+    app.jinja_env.globals["reasons"] = REASONS
 
 
 def span(seconds: float) -> tuple[str, str]:

@@ -1,0 +1,153 @@
+"""What the processes do and hold: images a second, memory, the time of a second `scripts/up`."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import _bench_rules
+import _bench_worker_parts
+import psutil
+from _bench_figures import Figure, Measure, against, at_most
+from _bench_http import ENDLESS, Plan
+from _bench_load import drive, upload
+from _bench_stack import Stack, make, stack
+
+from tasks.stack import processes
+from tasks.stack.up import healthy
+
+MEGABYTE = 1024 * 1024
+SLOWEST = 0.5  # images a second below which a worker is taken for stuck
+BARE, REFERENCE = 0, 2  # places in the rows of _bench_worker_parts
+
+
+def rules(plan: Plan) -> list[Figure]:
+    """Microseconds per text of 1 KB, beside the usual ways to match."""
+    rows = [row for row in _bench_rules.run() if row["value"] is not None]
+    ours = next(row for row in rows if row["yardstick"].startswith("10,000 terms, normalisation"))
+    return [_rule_figure(row, ours["value"]) for row in rows]
+
+
+def _rule_figure(row: _bench_rules.Row, ours: float) -> Figure:
+    half = row.get("spread", 0.0) / 2
+    measure = Measure(
+        row["value"], row["unit"], row["value"] - half, row["value"] + half, row.get("rounds", 1)
+    )
+    least = {"better-profanity": 100, "alternation": 10}
+    name = next((name for name in least if name in row["yardstick"]), None)
+    what = f"{row['what']}: {row['yardstick']}"
+    note = "the spread is the middle half of the rounds"
+    if name is None or "10,000" not in row["yardstick"]:
+        return Figure("rules", what, measure, note=note)
+    ratio = row["value"] / ours
+    goal = f"ours ≥ {least[name]} × as fast"
+    return Figure("rules", what, measure, "", None, ratio, goal, ratio >= least[name], note)
+
+
+def worker(plan: Plan) -> list[Figure]:
+    """Images a second of one worker, in turns with the bare network and opennsfw2 on one core."""
+    settings = {
+        "MODERATION_IMAGE_ASYNC": "on",
+        "FAST_TRACK_DEPTH": ENDLESS,
+        "MAX_QUEUE_SIZE": ENDLESS,
+        "WORKERS": 0,
+        "PRIORITY_WORKERS": 0,
+    }
+    ours, parts = [], []
+    with stack(plan.work / "worker", **settings) as server:
+        for _ in range(plan.rounds):
+            ours.append(_drain(plan, server, plan.count // 4))
+            parts.append(_bench_worker_parts.run())
+    note = (
+        f"rounds of {plan.count // 4} images of 100 KB from a full queue, from the first decision"
+        " to the last; the bare network gets a decoded array"
+    )
+    what = "one worker, whole tasks"
+    bare = [row[BARE]["value"] for row in parts]
+    figures = [
+        against(
+            "worker", what, ours, "images/s", (parts[0][BARE]["what"], bare),
+            least=0.85, goal="≥ 0.85 ×", note=note,
+        )
+    ]  # fmt: skip
+    reference = [row[REFERENCE]["value"] for row in parts]
+    name = parts[0][REFERENCE]["what"]
+    if None in reference:
+        return [*figures, Figure("worker", what, Measure.of(ours, "images/s"), name, goal="≥ 8 ×")]
+    beside = (name, reference)
+    return [*figures, against("worker", what, ours, "images/s", beside, least=8, goal="≥ 8 ×")]
+
+
+def _drain(plan: Plan, server: Stack, images: int) -> float:
+    """Images a second of one worker that is started on a full queue."""
+    [(before,)] = server.query("SELECT clock_timestamp()")
+    make_upload = upload(server.key, jpeg=plan.picture.read_bytes())
+    drive(server.settings.port, make_upload, count=images, connections=8).require_success()
+    server.scale(1)
+    deadline = time.monotonic() + 30 + images / SLOWEST
+    while server.query("SELECT 1 FROM submission WHERE verdict IS NULL LIMIT 1"):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the worker does not come to the end of the queue")
+        time.sleep(0.25)
+    server.scale(0)
+    [(count, seconds)] = server.query(
+        "SELECT count(*), extract(epoch FROM max(decided_at) - min(decided_at))::float"
+        f" FROM submission WHERE created_at > '{before.isoformat()}'"
+    )
+    rate: float = (count - 1) / seconds
+    return rate
+
+
+def memory(plan: Plan) -> list[Figure]:
+    """Proportional memory of the whole idle stack, and of each worker after work."""
+    idle, used = [], []
+    with stack(plan.work / "memory") as server:
+        make_upload = upload(server.key, jpeg=plan.picture.read_bytes())
+        for _ in range(plan.rounds):
+            server.script("down")
+            server.script("up", "--detach")
+            time.sleep(3)
+            idle.append(processes.memory(processes.of_stack(server.settings)) / MEGABYTE)
+            drive(server.settings.port, make_upload, count=80, connections=4)
+            used += [_proportional(pid) for pid in server.pids("worker")]
+        after = processes.memory(processes.of_stack(server.settings)) / MEGABYTE
+    note = "proportional set size; a worker after it has scored pictures"
+    return [
+        at_most("memory", "one worker", used, "MB", 120, note),
+        at_most("memory", "whole idle stack", idle, "MB", 600),
+        Figure("memory", "whole stack after work", Measure.of([after], "MB")),
+    ]
+
+
+def _proportional(pid: int) -> float:
+    held: float = psutil.Process(pid).memory_full_info().pss / MEGABYTE
+    return held
+
+
+def second_up(plan: Plan) -> list[Figure]:
+    """Seconds from the start of a second `scripts/up` to the first answer through nginx."""
+    server = make(plan.work / "up")
+    serving, returned = [], []
+    try:
+        server.script("up", "--detach")
+        for _ in range(plan.rounds):
+            server.script("down")
+            started = time.perf_counter()
+            answered = threading.Thread(target=_note_answer, args=(server, started, serving))
+            answered.start()
+            server.script("up", "--detach")
+            returned.append(time.perf_counter() - started)
+            answered.join()
+    finally:
+        server.script("down")
+    return [
+        at_most("up", "second scripts/up: serving", serving, "s", 5),
+        Figure("up", "second scripts/up: returned", Measure.of(returned, "s")),
+    ]
+
+
+def _note_answer(server: Stack, started: float, into: list[float]) -> None:
+    while not healthy(server.settings):
+        time.sleep(0.02)
+    into.append(time.perf_counter() - started)
+

@@ -1,0 +1,56 @@
+// One event stream a browser: a shared worker holds it for all tabs. Where there is no shared
+// worker, the tab has a stream of its own. htmx's SSE extension uses what is made here.
+(() => {
+  class SharedStream extends EventTarget {
+    readyState = EventSource.CONNECTING;
+
+    constructor(url, script) {
+      super();
+      const worker = new SharedWorker(script, { name: "sluice-live" });
+      this.port = worker.port;
+      this.names = new Set();
+      this.port.onmessage = ({ data }) => this.receive(data);
+      this.port.postMessage({ open: url });
+      addEventListener("pagehide", () => this.port.postMessage({ close: true }));
+      addEventListener("pageshow", (event) => {
+        if (event.persisted) this.port.postMessage({ open: url, names: [...this.names] });
+      });
+    }
+
+    addEventListener(name, ...rest) {
+      super.addEventListener(name, ...rest);
+      if (this.names.has(name)) return;
+      this.names.add(name);
+      this.port.postMessage({ names: [name] });
+    }
+
+    receive({ state, name, data }) {
+      if (state === "open") {
+        this.readyState = EventSource.OPEN;
+        this.onopen?.(new Event("open"));
+      } else if (state === "error") {
+        this.readyState = EventSource.CONNECTING; // the worker connects again by itself
+        this.onerror?.(new Event("error"));
+      } else {
+        this.dispatchEvent(new MessageEvent(name, { data }));
+      }
+    }
+
+    close() {
+      this.port.postMessage({ close: true });
+      this.port.close();
+    }
+  }
+
+  const script = document.querySelector("meta[name=live-worker]").content;
+  htmx.createEventSource = (url) => {
+    if ("SharedWorker" in window) {
+      try {
+        return new SharedStream(new URL(url, location.href).href, script);
+      } catch {
+        // not allowed here: a stream of our own
+      }
+    }
+    return new EventSource(url);
+  };
+})();

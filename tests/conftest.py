@@ -1,0 +1,72 @@
+"""Real servers for all: one stack a session, a client with its key, and an HTTP session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import requests
+
+from tests.api import Api
+from tests.stack import Stack, running
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The session's Sluice. A test that stops or starves it makes its own with ``new_stack``."""
+    with running() as it:
+        yield it
+
+
+@pytest.fixture
+def new_stack() -> Iterator[Callable[..., Stack]]:
+    """Makes stacks that are not up yet, with settings of their own: ``new_stack(WORKERS="2")``."""
+    made: list[Stack] = []
+
+    def make(**settings: str) -> Stack:
+        made.append(Stack(**settings))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.remove()
+
+
+@pytest.fixture
+def new_client(stack: Stack) -> Callable[..., str]:
+    """Makes clients in the session's stack; answers the key of each."""
+
+    def make(name: str = "", *arguments: str) -> str:
+        name = name or f"client-{uuid4().hex[:8]}"
+        return json.loads(stack.run("client", "create", name, *arguments, "--json").stdout)["key"]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def client_key(stack: Stack) -> str:
+    """The key of a client that the session's tests share."""
+    return json.loads(stack.run("client", "create", "Tests", "--json").stdout)["key"]
+
+
+@pytest.fixture
+def http(stack: Stack, client_key: str) -> Iterator[requests.Session]:
+    """A session with the shared client's key; addresses are ``stack.url + path``."""
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {client_key}"
+        yield session
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Folder of the sample pictures."""
+    return Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def api(stack: Stack, client_key: str) -> Api:
+    """The API with the shared client's key."""
+    return Api(stack.url, client_key)

@@ -1,0 +1,143 @@
+"""A whole Sluice of its own for tests: started by scripts/up on a free port, in its own folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "scripts"
+
+
+class Stack:
+    """``url``, ``home``, ``env``, and the scripts by name: ``stack.run("scale", "3")``."""
+
+    def __init__(self, home: Path | None = None, **settings: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))
+        self.home = home or self.folder / "var"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.env = {
+            **os.environ,
+            "SLUICE_HOME": str(self.home),
+            "PORT": str(self.port),
+            "WORKERS": "1",
+            **settings,
+        }
+
+    def run(
+        self, script: str, *arguments: str, check: bool = True, **more: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script against this stack; a failure shows what it printed."""
+        command = [str(SCRIPTS / script), *arguments]
+        options = {"text": True, "timeout": 180, "env": self.env, "stdin": subprocess.DEVNULL}
+        if "input" in more:
+            del options["stdin"]
+        done = subprocess.run(command, capture_output=True, **{**options, **more})
+        if check and done.returncode:
+            raise AssertionError(
+                f"{script} exited {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.logs()}"
+            )
+        return done
+
+    def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run("up", "--detach", *arguments, check=check)
+
+    def down(self) -> subprocess.CompletedProcess[str]:
+        return self.run("down")
+
+    def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Rows of a query in this stack's own database; none for a command."""
+        connection = psycopg2.connect(host=self.home / "run", user="sluice", dbname="sluice")
+        with contextlib.closing(connection), connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def json(self, script: str, *arguments: str) -> Any:
+        """What a script prints as JSON."""
+        return json.loads(self.run(script, *arguments).stdout)
+
+    def status(self) -> dict[str, Any]:
+        """What scripts/status --json tells."""
+        return json.loads(self.run("status", "--json", check=False).stdout)
+
+    def pids(self) -> dict[str, int]:
+        """The pid of each running process by its name."""
+        return {p["name"]: p["pid"] for p in self.status()["processes"] if p["pid"]}
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Send a signal to one process of this stack; ``supervisord`` is one too."""
+        pid = self.supervisor_pid() if name == "supervisord" else self.pids()[name]
+        os.kill(pid, number)
+
+    def supervisor_pid(self) -> int:
+        return int((self.home / "run" / "supervisord.pid").read_text())
+
+    def left(self) -> list[int]:
+        """Every process that carries this stack's mark, or speaks of its folder."""
+        home = os.fsencode(self.home.resolve())
+        mark = b"SLUICE_STACK=" + home
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                marked = mark in (folder / "environ").read_bytes().split(b"\0")
+                if marked or home in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+        return found
+
+    def logs(self, lines: int = 15) -> str:
+        """The end of every log, for the message of a failed test."""
+        parts = []
+        for path in sorted((self.home / "log").glob("*")):
+            text = path.read_text("utf-8", "replace").splitlines()[-lines:]
+            parts.append("\n".join([f"--- {path.name}", *text]))
+        return "\n".join(parts)
+
+    def serves(self) -> bool:
+        """Whether the application answers through nginx."""
+        try:
+            return requests.get(self.url + "/healthz", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def remove(self) -> None:
+        """Stop it and take its folder away."""
+        self.run("down", check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(**settings: str) -> Iterator[Stack]:
+    """A stack that is up inside the block and gone after it."""
+    stack = Stack(**settings)
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack.remove()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait for something that happens soon; fails when it does not."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not happen within {seconds} s"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

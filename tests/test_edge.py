@@ -1,0 +1,130 @@
+"""nginx as it runs: what it lets through, what it refuses and how, and what it keeps to itself."""
+
+import json
+import socket
+
+import pytest
+import requests
+
+from models.settings import Settings
+from tasks.stack.supervisor import Supervisor
+from tests.stack import running, wait_until
+
+PROBLEM = "application/problem+json"
+BODY = 5 * 10_000 + 1024 * 1024  # MAX_FILES_PER_REQUEST x MAX_FILE_SIZE and room for the rest
+
+
+@pytest.fixture(scope="module")
+def own():
+    settings = {"WEB_INSTANCES": "2", "PRIORITY_WORKERS": "0", "MAX_FILE_SIZE": "10000"}
+    with running(**settings, NGINX_RATE="40", NGINX_CONNECTIONS="100") as stack:
+        yield stack
+
+
+@pytest.fixture
+def rested(own):
+    """The stack after its request limit has filled up again."""
+    wait_until(lambda: burst(own, 5).count(429) == 0)
+    return own
+
+
+def burst(stack, count):
+    with requests.Session() as session:
+        return [session.get(stack.url + "/api/openapi.json").status_code for _ in range(count)]
+
+
+def test_too_many_requests_are_a_problem_document_with_a_time(rested):
+    with requests.Session() as session:
+        replies = [session.get(rested.url + "/api/openapi.json") for _ in range(150)]
+    refused = next(reply for reply in replies if reply.status_code == 429)
+    assert refused.headers["Content-Type"] == PROBLEM
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.json()["status"] == 429
+
+
+def test_a_body_that_is_too_large_never_reaches_the_application(rested):
+    reply = requests.post(rested.url + "/api/moderation/submissions", data=b"x" * (BODY + 1))
+    assert reply.status_code == 413
+    assert reply.headers["Content-Type"] == PROBLEM
+    assert reply.json()["status"] == 413
+
+
+def test_a_chunked_body_that_is_too_large_is_refused_too(rested):
+    pieces = iter([b"x" * 65536] * (BODY // 65536 + 2))
+    reply = requests.post(rested.url + "/api/moderation/submissions", data=pieces)
+    assert reply.status_code == 413
+
+
+def test_without_the_application_it_says_when_to_try_again(rested):
+    supervisor = Supervisor(Settings.load(rested.env))
+    web = ["web:web_00", "web:web_01"]
+    supervisor.stop(web)
+    supervisor.wait(web, {"STOPPED"}, 20)
+    away = requests.get(rested.url + "/api/openapi.json")
+    page = requests.get(rested.url + "/console/")
+    supervisor.start(web)
+    assert (away.status_code, page.status_code) == (503, 503)
+    assert away.headers["Content-Type"] == PROBLEM
+    assert away.json()["status"] == 503
+    assert int(away.headers["Retry-After"]) >= 1
+    assert page.headers["Content-Type"].startswith("text/html")
+    wait_until(rested.serves)
+
+
+def test_metrics_are_for_loopback_alone(rested):
+    assert requests.get(rested.url + "/metrics").status_code != 404
+    behind = {"X-Forwarded-For": "192.0.2.1"}
+    for path in ("/metrics", "/readyz"):
+        assert requests.get(rested.url + path, headers=behind).status_code == 404
+
+
+def test_media_cannot_be_asked_for(rested):
+    for path in ("/_media/", "/_media/x", "/_media/../secrets/session", "/%5fmedia/x"):
+        assert requests.get(rested.url + path).status_code == 404
+
+
+def test_static_files_come_with_a_time_to_keep_them(rested):
+    plain = requests.get(rested.url + "/static/style.css")
+    assert plain.status_code == 200
+    assert "max-age=300" in plain.headers["Cache-Control"]
+    versioned = requests.get(rested.url + "/static/style.css?v=1")
+    assert "immutable" in versioned.headers["Cache-Control"]
+
+
+def test_static_files_end_at_their_folder(rested):
+    for path in ("/static/../setup.cfg", "/static/%2e%2e/setup.cfg", "/static../setup.cfg"):
+        assert raw(rested, f"GET {path} HTTP/1.1").split()[1] in ("400", "404")
+
+
+def test_it_tells_no_version(rested):
+    assert requests.get(rested.url + "/healthz").headers["Server"] == "nginx"
+
+
+def test_the_access_log_is_json_with_times_and_ids(rested):
+    requests.get(rested.url + "/api/openapi.json?secret=1", headers={"User-Agent": 'a"b\n'[:3]})
+    path = rested.home / "log" / "nginx.log"
+
+    def lines():
+        text = path.read_text("utf-8")
+        return [json.loads(line) for line in text.splitlines() if line.startswith('{"time"')]
+
+    wait_until(lambda: any(line["agent"] == 'a"b' for line in lines()))
+    line = next(line for line in lines() if line["agent"] == 'a"b')
+    assert line["path"] == "/api/openapi.json"
+    assert len(line["id"]) == 32
+    assert line["seconds"] >= 0
+    assert "secret" not in json.dumps(line)
+
+
+def test_one_instance_may_die(rested):
+    rested.kill("web_00")
+    with requests.Session() as session:
+        codes = [session.get(rested.url + "/healthz").status_code for _ in range(20)]
+    assert set(codes) == {200}
+
+
+def raw(stack, line):
+    """The reply to a request line that no client library would send."""
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=5) as connection:
+        connection.sendall(f"{line}\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return connection.makefile("rb").read().decode("latin-1")

@@ -1,0 +1,54 @@
+"""Limits: an author, an author's address; clients do not share them."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from tests.api import Api
+
+
+def statuses(api: Api, count: int, **fields: str) -> list[int]:
+    return [api.submit(title=f"n {i}", **fields).status_code for i in range(count)]
+
+
+def test_an_author_has_ten_a_minute(api: Api) -> None:
+    found = statuses(api, 12, user_id=f"busy-{uuid4().hex}")
+    assert found == [200] * 10 + [429] * 2
+
+
+def test_the_reply_says_whose_limit_and_when_to_come_back(api: Api) -> None:
+    author = f"busy-{uuid4().hex}"
+    statuses(api, 10, user_id=author)
+    reply = api.submit(user_id=author, title="one more")
+    assert reply.json()["detail"] == "This author may make 10 uploads in a minute."
+    assert 1 <= int(reply.headers["Retry-After"]) <= 61
+
+
+def test_a_refused_upload_leaves_no_row(api: Api, stack) -> None:
+    author = f"busy-{uuid4().hex}"
+    statuses(api, 12, user_id=author)
+    rows = stack.sql("SELECT count(*) FROM submission WHERE user_id = %s", author)
+    assert rows == [(10,)]
+
+
+def test_a_repeat_with_the_same_key_costs_nothing(api: Api) -> None:
+    author, headers = f"busy-{uuid4().hex}", {"Idempotency-Key": uuid4().hex}
+    found = {
+        api.submit(user_id=author, title="same", headers=headers).status_code for _ in range(15)
+    }
+    assert found == {200}
+
+
+def test_one_address_has_fifty_a_minute(api: Api) -> None:
+    address = f"2001:db8:{uuid4().hex[:4]}::1"
+    found = [api.submit(title="x", user_ip=address).status_code for _ in range(52)]
+    assert found == [200] * 50 + [429] * 2
+    neighbour = address.replace("::1", "::ffff")  # the same /64 is the same household
+    assert api.submit(title="x", user_ip=neighbour).status_code == 429
+
+
+def test_another_clients_author_of_that_name_is_not_touched(api: Api, new_client, stack) -> None:
+    author = f"busy-{uuid4().hex}"
+    statuses(api, 11, user_id=author)
+    other = Api(stack.url, new_client())
+    assert other.submit(user_id=author, title="x").status_code == 200

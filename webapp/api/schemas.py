@@ -1,0 +1,124 @@
+"""The shapes of the API's documents, as JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+MEANINGS = {
+    400: "The body cannot be read",
+    401: "The API key is missing or not valid",
+    404: "No such submission of this client",
+    409: "The Idempotency-Key came with other content before",
+    413: "Too many bytes or pixels",
+    415: "Not an accepted kind of picture",
+    422: "A field breaks a rule; `field` names it",
+    429: "A limit is used up; Retry-After says for how long",
+    503: "No room, or a part is away; Retry-After says when to try again",
+}
+
+_INTEGER, _NUMBER, _STRING, _BOOLEAN = (
+    {"type": name} for name in ("integer", "number", "string", "boolean")
+)
+_URL = {"type": "string", "format": "uri"}
+_ID = {"type": "string", "format": "uuid"}
+
+
+def made(
+    modes: Sequence[str], statuses: Sequence[str], verdicts: Sequence[str], labels: Sequence[str]
+) -> dict[str, Any]:
+    """Every schema by name, with the domain's words as enumerations."""
+    common = {
+        "job_id": _ID,
+        "status": {"enum": list(statuses)},
+        "mode": {"enum": list(modes)},
+        "external_id": _STRING,
+        "visible": _BOOLEAN,
+        "check_url": _URL,
+    }
+    decided = {
+        **common,
+        "verdict": {"enum": list(verdicts)},
+        "review_owed": _BOOLEAN,
+        "reasons": {"type": "array", "items": _reason(labels)},
+    }
+    waiting = {**common, "estimated_wait": {**_NUMBER, "description": "seconds"}}
+    return {
+        "Decided": _object(decided, optional=("external_id",)),
+        "Waiting": _object(waiting, optional=("external_id",)),
+        "Stats": _stats(modes),
+        "Detection": _detection(),
+        "Problem": _problem(),
+    }
+
+
+def _object(properties: dict[str, Any], optional: Sequence[str] = ()) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": [name for name in properties if name not in optional],
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _reason(labels: Sequence[str]) -> dict[str, Any]:
+    reason = {
+        "check": _STRING,
+        "label": {"enum": list(labels)},
+        "explanation": _STRING,
+        "score": {**_NUMBER, "minimum": 0, "maximum": 1},
+        "image": {**_INTEGER, "minimum": 0, "description": "position of the picture, from 0"},
+    }
+    return _object(reason, optional=("score", "image"))
+
+
+def _stats(modes: Sequence[str]) -> dict[str, Any]:
+    worker = {
+        "name": _STRING,
+        "host": _STRING,
+        "pid": _INTEGER,
+        "state": {"enum": ["starting", "idle", "busy", "stale"]},
+        "processed": _INTEGER,
+        "errors": _INTEGER,
+        "jobs_per_second": _NUMBER,
+    }
+    return _object(
+        {
+            "queue_available": _BOOLEAN,
+            "queue_depth": _INTEGER,
+            "queues": _object(dict.fromkeys(("priority", "normal", "review_debt"), _INTEGER)),
+            "current_mode": {"enum": list(modes)},
+            "estimated_wait": {**_NUMBER, "description": "seconds"},
+            "capacity": _object(dict.fromkeys(("sync", "async", "fast_track"), _STRING)),
+            "throughput": {**_NUMBER, "description": "submissions decided a second"},
+            "workers": {"type": "array", "items": _object(worker)},
+        }
+    )
+
+
+def _detection() -> dict[str, Any]:
+    digest = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+    return _object(
+        {
+            "score": {**_NUMBER, "minimum": 0, "maximum": 1},
+            "width": _INTEGER,
+            "height": _INTEGER,
+            "frames": _INTEGER,
+            "sha256": digest,
+            "pdq": digest,
+        }
+    )
+
+
+def _problem() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": _URL,
+            "title": _STRING,
+            "status": _INTEGER,
+            "detail": _STRING,
+            "field": {**_STRING, "description": "the field that is to blame"},
+        },
+    }
