@@ -115,12 +115,14 @@ def skip(moderator_id: int, submission_id: UUID) -> None:
 
 
 def decided_today(moderator_id: int) -> int:
-    """How many decisions the moderator made since midnight, by the database's clock."""
+    """How many decisions of the moderator since midnight, by the database's clock, still hold."""
+    undone = Decision.alias()
     return (
         Decision.select()
         .where(
             Decision.moderator == moderator_id,
             Decision.undoes.is_null(),
+            ~peewee.fn.EXISTS(undone.select().where(undone.undoes == Decision.id)),
             Decision.created_at >= peewee.fn.date_trunc("day", peewee.fn.now()),
         )
         .count()

@@ -36,8 +36,8 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
 def main() -> None:
     """Run the rows one after another; one that fails is told, and the others go on."""
     options = _parse()
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     if options.list:
         for name, row in ROWS.items():
             print(f"{name:<12} {(row.__doc__ or '').splitlines()[0]}")

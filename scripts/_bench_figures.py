@@ -77,8 +77,15 @@ class Figure:
 
 
 def against(
-    row: str, what: str, ours: Sequence[float], unit: str, beside: tuple[str, Sequence[float]],
-    *, least: float, goal: str, note: str = "",
+    row: str,
+    what: str,
+    ours: Sequence[float],
+    unit: str,
+    beside: tuple[str, Sequence[float]],
+    *,
+    least: float,
+    goal: str,
+    note: str = "",
 ) -> Figure:
     """A rate beside its yardstick's of the same rounds; met from ``least`` times it."""
     ratios = [mine / other for mine, other in zip(ours, beside[1], strict=True)]

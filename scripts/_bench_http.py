@@ -1,4 +1,4 @@
-"""What a client sees: uploads a second, the fast rules' time, the verdict's time when it is idle."""
+"""What a client sees: uploads a second, the fast rules' time, an idle stack's verdict."""
 
 from __future__ import annotations
 
@@ -117,9 +117,7 @@ def _until_fast(server: Stack, make: Callable[[int], bytes]) -> None:
     time.sleep(2)
     for _ in range(5):
         drive(server.settings.port, make, count=40, connections=4).require_success()
-    [(answered,)] = server.query(
-        "SELECT mode FROM submission ORDER BY created_at DESC LIMIT 1"
-    )
+    [(answered,)] = server.query("SELECT mode FROM submission ORDER BY created_at DESC LIMIT 1")
     if answered != "fast_track":
         raise RuntimeError(f"the mode is {answered}, not fast_track")
 

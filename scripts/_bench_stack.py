@@ -1,4 +1,4 @@
-"""The servers that `scripts/bench` measures: a stack of our own, and the bare yardstick beside it."""
+"""The servers that `scripts/bench` measures: a stack of its own, and the bare yardstick."""
 
 from __future__ import annotations
 
@@ -114,9 +114,7 @@ def bare(home: Path, instances: int) -> Iterator[int]:
         for number, command in enumerate([*commands, nginx]):
             with (home / "log" / f"{number}.log").open("ab") as log:
                 env = {**environment, "INSTANCE": f"{number:02}"}
-                started.append(
-                    subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT)
-                )
+                started.append(subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT))
         _until_healthy(settings)
         yield settings.port
     finally:

@@ -127,7 +127,8 @@ def _proportional(pid: int) -> float:
 def second_up(plan: Plan) -> list[Figure]:
     """Seconds from the start of a second `scripts/up` to the first answer through nginx."""
     server = make(plan.work / "up")
-    serving, returned = [], []
+    serving: list[float] = []
+    returned = []
     try:
         server.script("up", "--detach")
         for _ in range(plan.rounds):
@@ -150,4 +151,3 @@ def _note_answer(server: Stack, started: float, into: list[float]) -> None:
     while not healthy(server.settings):
         time.sleep(0.02)
     into.append(time.perf_counter() - started)
-

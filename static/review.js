@@ -6,6 +6,7 @@
   const single = document.querySelector("[data-single]");
   const isList = deck?.dataset.view === "list";
   const GUARD = 150; // ms in which a second press is taken for the same one
+  const next = document.getElementById("next"); // lives in the flag that is shown
   const recent = []; // what was decided here and can be undone, the newest last
   let line = Promise.resolve(); // requests leave one at a time, in the order of the decisions
   let waiting = 0;
@@ -41,7 +42,6 @@
     document.getElementById("empty").hidden = left.length > 0 || waiting > 0;
     const patience = document.getElementById("waiting");
     if (patience) patience.hidden = left.length > 0 || waiting === 0;
-    const next = document.getElementById("next");
     if (!next) return;
     const others = left.filter((item) => item.hidden).slice(0, 5);
     (current()?.querySelector(".case-main") ?? deck.parentNode).append(next);
@@ -79,10 +79,10 @@
   }
 
   function leave(item) {
-    const next = neighbour(item);
+    const after = neighbour(item);
     item.dataset.gone = "";
     item.hidden = true;
-    show(next);
+    show(after);
   }
 
   function bringBack(item) {
@@ -114,7 +114,7 @@
   function parse(text) {
     const template = document.createElement("template");
     template.innerHTML = text;
-    for (const id of ["segments", "today"]) {
+    for (const id of ["segments", "today", "empty"]) {
       const fresh = template.content.querySelector(`#${id}`);
       if (fresh) document.getElementById(id)?.replaceWith(fresh);
     }
@@ -263,8 +263,8 @@
   function move(by) {
     const all = items();
     const at = all.indexOf(current());
-    const next = all[at < 0 ? 0 : at + by];
-    if (next) show(next);
+    const wanted = all[at < 0 ? 0 : at + by];
+    if (wanted) show(wanted);
   }
 
   function turn(by) {
@@ -337,6 +337,10 @@
     if ("undo" in button.dataset) undoLast();
     else act(form, button);
   });
+  // A button that was clicked does not keep the focus: Space is for looking, not for deciding.
+  deck.addEventListener("mousedown", (event) => {
+    if (event.target.closest("[data-decide] button")) event.preventDefault();
+  });
   // The second click of a double click would fall on the next flag.
   document.addEventListener("click", (event) => {
     if (event.detail > 1 && event.target.closest("[data-decide] button")) event.preventDefault();
@@ -354,6 +358,14 @@
     if (isList || event.detail.type !== "to-review") return;
     if (items().length === 0 && waiting === 0 && event.detail.data !== "0") inLine(fetchMore);
   });
+
+  // Where others hold all that is left, their claims may run out.
+  if (!isList) {
+    setInterval(() => {
+      const taken = document.querySelector("#empty:not([hidden]) [data-taken]");
+      if (taken && !document.hidden && waiting === 0) inLine(fetchMore);
+    }, 15000);
+  }
 
   // Hold the claims while somebody is here; without activity they run out.
   const lease = (Number(deck.dataset.lease) || 120) * 1000;

@@ -35,7 +35,9 @@ class Duty:
 
     def run(self) -> None:
         """Do it until the process stops; a failure is logged and the next time comes."""
-        while not stop.wait(self.every):
+        pause = min(self.every, 5.0)  # the first time soon after the start
+        while not stop.wait(pause):
+            pause = self.every
             try:
                 with db.connection():
                     self.act()

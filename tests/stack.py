@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import redis
+import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
@@ -59,11 +61,15 @@ class Stack:
         return self.run("down")
 
     def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Rows of a query in this stack's own database; none for a command."""
+        """Rows of a query in this stack's database; none for a command."""
         connection = psycopg2.connect(host=self.home / "run", user="sluice", dbname="sluice")
         with contextlib.closing(connection), connection, connection.cursor() as cursor:
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
+
+    def redis(self) -> redis.Redis:
+        """A connection to this stack's own Redis."""
+        return redis.Redis(unix_socket_path=str(self.home / "run" / "redis.sock"))
 
     def json(self, script: str, *arguments: str) -> Any:
         """What a script prints as JSON."""

@@ -9,7 +9,8 @@ from tests.stack import running
 
 @pytest.fixture(scope="module")
 def own():
-    with running(MAX_WORKERS="4", MIN_WORKERS="1", MAX_PRIORITY_WORKERS="2") as stack:
+    bounds = {"MIN_WORKERS": "1", "MAX_WORKERS": "4", "MAX_PRIORITY_WORKERS": "2"}
+    with running(**bounds, WEB_INSTANCES="1") as stack:
         yield stack
 
 
@@ -72,16 +73,14 @@ def test_a_dead_member_is_started_again_by_the_supervisor(own):
     assert pool(own)["worker_01"] != old
 
 
-def test_the_next_up_keeps_the_number_until_the_setting_changes(new_stack):
-    stack = new_stack()
-    stack.up()
-    stack.run("scale", "3")
-    stack.down()
-    stack.up()
-    assert len(pool(stack)) == 3
-    stack.down()
-    stack.up("--workers", "2")
-    assert len(pool(stack)) == 2
+def test_the_next_up_keeps_the_number_until_the_setting_changes(own):
+    own.run("scale", "3")
+    own.down()
+    own.up()
+    assert len(pool(own)) == 3
+    own.down()
+    own.up("--workers", "2")
+    assert len(pool(own)) == 2
 
 
 def test_without_a_stack_it_says_so(new_stack):

@@ -9,7 +9,17 @@ from flask import make_response, redirect, render_template, request, url_for
 if TYPE_CHECKING:
     from webapp.errors import Problem
 
+TITLES = {
+    400: "The form has expired",
+    403: "Not allowed",
+    404: "Nothing is here",
+    409: "Somebody was faster",
+    422: "That does not work",
+    429: "Too many attempts",
+    500: "Something went wrong",
+}
 HELP = {
+    400: "Go back, load the page anew and try again.",
     401: "Sign in and try again.",
     404: "It may have been deleted, or the link is incomplete.",
     429: "This keeps passwords from being guessed.",
@@ -23,7 +33,11 @@ def render(problem: Problem) -> Any:
     if problem.status == 401 and not fragment and request.method == "GET":
         return redirect(url_for("signing.sign_in", next=request.full_path.rstrip("?")))
     template = "errors/_problem.html" if fragment else "errors/page.html"
-    values = {"problem": problem, "help": HELP.get(problem.status, "")}
+    values = {
+        "problem": problem,
+        "title": TITLES.get(problem.status, problem.title),
+        "help": HELP.get(problem.status, ""),
+    }
     reply = make_response(render_template(template, **values), problem.status)
     if problem.retry_after is not None:
         reply.headers["Retry-After"] = str(problem.retry_after)

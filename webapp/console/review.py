@@ -40,7 +40,7 @@ def show() -> str:
         return _list()
     deck = _claim()
     if _is_fragment():
-        return render_template("review/_deck.html", deck=deck, **_frame())
+        return render_template("review/_decided.html", done=None, deck=deck, **_frame())
     return render_template("review/page.html", deck=deck, done=_done(), **_frame())
 
 

@@ -1,0 +1,97 @@
+"""``scripts/demo``: make its client, send the stream, tell what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+
+import peewee
+
+from models.client import ApiKey, Client
+from models.db import connect, connection, db
+from models.errors import SluiceError, Unavailable
+from models.settings import Settings
+from tasks.demo.sender import Sender, answers
+from tasks.demo.show import Progress, summary
+from tasks.demo.uploads import Stream
+
+NAME = "Demo"
+STREAMS, FLOOD = 16, 64  # connections
+OVERLAP_HOURS = 1.0  # how long the key of the run before stays good
+FOLLOW = 30.0  # seconds to wait for the last verdicts
+
+
+def demo(arguments: argparse.Namespace) -> None:
+    """Send the stream to the running stack; raises Unavailable where there is none."""
+    settings = Settings.load()
+    count = arguments.burst or arguments.count
+    rate = 0.0 if arguments.burst else arguments.rate
+    url = _local(settings)
+    if not answers(url):
+        raise Unavailable(f"{url} does not answer: run scripts/up first.")
+    key = arguments.key or _key(settings)
+    sender = Sender(url, key, FLOOD if arguments.burst else STREAMS)
+    seed = random.randrange(1_000_000) if arguments.seed is None else arguments.seed
+    print(f"{count} uploads to {settings.url} (seed {seed})", flush=True)
+    progress, started = Progress(count), time.monotonic()
+    try:
+        sender.send_all(Stream(seed, count), rate, progress.show)
+        seconds = time.monotonic() - started
+        sender.follow(FOLLOW, progress.show)
+    finally:
+        progress.close()
+    print(summary(sender.tally, seconds, settings.url))
+
+
+def _local(settings: Settings) -> str:
+    """nginx itself, whatever stands before it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    return f"http://{host}:{settings.port}"
+
+
+def _key(settings: Settings) -> str:
+    """A key of the demo's own client, which is made the first time; earlier keys end soon."""
+    connect(settings, pool=1)
+    with connection(), db.atomic():
+        client = Client.get_or_none(Client.name == NAME) or Client.add(NAME)
+        key = ApiKey.issue(client)
+        ApiKey.expire_others(client, key, OVERLAP_HOURS)
+    return key
+
+
+def main() -> None:
+    """Parse and run; an expected failure is one line and exit code 1."""
+    made = argparse.ArgumentParser(prog="scripts/demo", add_help=False)
+    made.add_argument("--count", type=_whole, default=300)
+    made.add_argument("--rate", type=_positive, default=8)
+    made.add_argument("--burst", type=_whole)
+    made.add_argument("--seed", type=int)
+    made.add_argument("--key")
+    try:
+        demo(made.parse_args())
+    except SluiceError as error:
+        sys.exit(f"{made.prog}: {error.detail}")
+    except peewee.OperationalError as error:
+        sys.exit(f"{made.prog}: the database does not answer: {str(error).strip()}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise ValueError(text)
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""From findings to a verdict; pure."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from models.verdict import VERDICTS, Finding, Policy, explain, judge
+
+POLICY = Policy(reject_at=0.8, review_at=0.2)
+FINDINGS = some.lists(
+    some.builds(
+        Finding,
+        some.sampled_from(["rules", "known_hashes", "pictures"]),
+        some.just("other"),
+        some.sampled_from(["reject", "review", "allow", "note"]),
+    )
+    | some.builds(
+        Finding, some.just("classifier"), some.just("nudity"), score=some.floats(0, 1)
+    ),
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize(
+    ("score", "verdict"),
+    [(0.0, "approved"), (0.19, "approved"), (0.2, "review"), (0.79, "review"), (0.8, "rejected")],
+)
+def test_thresholds(score: float, verdict: str) -> None:
+    assert judge([Finding("classifier", "nudity", score=score)], POLICY).verdict == verdict
+
+
+def test_the_worst_picture_decides() -> None:
+    findings = [Finding("classifier", "nudity", score=s, image=i) for i, s in enumerate((0.1, 0.9))]
+    judged = judge(findings, POLICY)
+    assert (judged.verdict, judged.score) == ("rejected", 0.9)
+    assert [reason["image"] for reason in judged.reasons] == [1]
+
+
+def test_a_sample_of_approvals_goes_to_a_person() -> None:
+    policy = Policy(sample_rate=0.1)
+    assert judge([], policy, sample=0.05).verdict == "review"
+    assert judge([], policy, sample=0.5).verdict == "approved"
+
+
+def test_visibility() -> None:
+    hold, first = Policy(), Policy(visibility="publish_first")
+    assert [hold.shows(v) for v in (None, *VERDICTS)] == [False, True, False, False]
+    assert [first.shows(v) for v in (None, *VERDICTS)] == [True, True, False, True]
+
+
+@given(FINDINGS)
+def test_nothing_that_asks_for_more_is_approved(findings: list[Finding]) -> None:
+    judged = judge(findings, POLICY)
+    actions = {finding.action for finding in judged.findings}
+    assert (judged.verdict == "approved") == (not actions & {"reject", "review"})
+    assert (judged.verdict == "rejected") == ("reject" in actions)
+    assert bool(judged.reasons) == (judged.verdict != "approved")
+
+
+@given(FINDINGS, some.randoms())
+def test_the_order_of_findings_does_not_matter(findings: list[Finding], random) -> None:
+    verdict = judge(findings, POLICY).verdict
+    random.shuffle(findings)
+    assert judge(findings, POLICY).verdict == verdict
+
+
+@given(FINDINGS)
+def test_every_finding_is_explained_in_words(findings: list[Finding]) -> None:
+    for finding in judge(findings, POLICY).findings:
+        assert explain(finding)
