@@ -22,6 +22,8 @@ import _bench_work
 from _bench_figures import Figure, document, machine, markdown, table
 from _bench_http import Plan
 
+from models.settings import ROOT
+
 ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "intake": _bench_http.intake,
     "fast_track": _bench_http.fast_track,
@@ -36,6 +38,8 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
 def main() -> None:
     """Run the rows one after another; one that fails is told, and the others go on."""
     options = _parse()
+    os.umask(0o077)
+    os.chdir(ROOT)  # the caller's folder need not be open to the service user
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     if options.list:
@@ -81,7 +85,6 @@ def _parse() -> argparse.Namespace:
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
         parser.error(f"there is no row {unknown[0]}; there are {', '.join(ROWS)}")
-    os.umask(0o077)
     return options
 
 

@@ -18,13 +18,17 @@ HEAD = ("row", "what", "measured", "spread", "yardstick", "ratio", "goal", "met"
 
 @dataclass(frozen=True)
 class Measure:
-    """The median of several rounds with the lowest and the highest; None where there is none."""
+    """The median of several rounds with the lowest and the highest; None where there is none.
+
+    ``middle_half`` is the width of the middle half of the rounds, for what is measured so.
+    """
 
     value: float | None
     unit: str
     low: float | None = None
     high: float | None = None
     rounds: int = 0
+    middle_half: float | None = None
 
     @classmethod
     def of(cls, values: Sequence[float], unit: str) -> Measure:
@@ -36,7 +40,9 @@ class Measure:
 
     @property
     def spread(self) -> str:
-        """``lowest – highest``."""
+        """``lowest – highest``, or the width of the middle half."""
+        if self.middle_half is not None:
+            return f"± {_short(self.middle_half / 2)}"
         if self.low is None or self.high is None:
             return "–"
         return f"{_short(self.low)} – {_short(self.high)}"

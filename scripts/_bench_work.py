@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -17,31 +18,48 @@ from tasks.stack import processes
 from tasks.stack.up import healthy
 
 MEGABYTE = 1024 * 1024
+RULE_GOALS = {"better-profanity": 100, "alternation": 10}
+FLAT = 0.15  # exponent of growth that counts as none
 SLOWEST = 0.5  # images a second below which a worker is taken for stuck
 BARE, REFERENCE = 0, 2  # places in the rows of _bench_worker_parts
 
 
 def rules(plan: Plan) -> list[Figure]:
     """Microseconds per text of 1 KB, beside the usual ways to match."""
-    rows = [row for row in _bench_rules.run() if row["value"] is not None]
-    ours = next(row for row in rows if row["yardstick"].startswith("10,000 terms, normalisation"))
-    return [_rule_figure(row, ours["value"]) for row in rows]
+    rows = _bench_rules.run()
+    ours = {size: _matching(rows, size) for size in _bench_rules.SIZES}
+    few, many = min(ours), max(ours)
+    exponent = math.log(ours[many] / ours[few]) / math.log(many / few)
+    growth = Figure(
+        "rules",
+        f"exponent of growth, {few:,} to {many:,} terms",
+        Measure(exponent, ""),
+        goal=f"≤ {FLAT} (flat)",
+        met=exponent <= FLAT,
+    )
+    return [*(_rule_figure(row, ours[many]) for row in rows), growth]
+
+
+def _matching(rows: list[_bench_rules.Row], size: int) -> float:
+    """Microseconds of our matcher with so many terms."""
+    name = f"{size:,} terms, normalisation included"
+    value: float = next(row["value"] for row in rows if row["yardstick"] == name)
+    return value
 
 
 def _rule_figure(row: _bench_rules.Row, ours: float) -> Figure:
-    half = row.get("spread", 0.0) / 2
     measure = Measure(
-        row["value"], row["unit"], row["value"] - half, row["value"] + half, row.get("rounds", 1)
+        row["value"], row["unit"], rounds=row.get("rounds", 0), middle_half=row.get("spread")
     )
-    least = {"better-profanity": 100, "alternation": 10}
-    name = next((name for name in least if name in row["yardstick"]), None)
-    what = f"{row['what']}: {row['yardstick']}"
-    note = "the spread is the middle half of the rounds"
-    if name is None or "10,000" not in row["yardstick"]:
+    what, note = f"{row['what']}: {row['yardstick']}", row["note"]
+    least = next((times for name, times in RULE_GOALS.items() if name in row["yardstick"]), None)
+    if least is None or not row["yardstick"].startswith("10,000"):
         return Figure("rules", what, measure, note=note)
+    goal = f"ours ≥ {least} × as fast"
+    if row["value"] is None:
+        return Figure("rules", what, measure, goal=goal, note=note)
     ratio = row["value"] / ours
-    goal = f"ours ≥ {least[name]} × as fast"
-    return Figure("rules", what, measure, "", None, ratio, goal, ratio >= least[name], note)
+    return Figure("rules", what, measure, ratio=ratio, goal=goal, met=ratio >= least, note=note)
 
 
 def worker(plan: Plan) -> list[Figure]:

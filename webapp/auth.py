@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, redirect, request, session, url_for
@@ -149,10 +149,8 @@ class Throttle:
 
     def __init__(self, settings: Settings) -> None:
         url = settings.redis.replace("unix://", "redis+unix://")
-        self._stores: list[Storage] = [
-            storage_from_string(url, wrap_exceptions=True, socket_connect_timeout=1),
-            MemoryStorage(),
-        ]
+        redis = storage_from_string(url, wrap_exceptions=True, socket_connect_timeout=1)
+        self._stores = [cast("Storage", redis), MemoryStorage()]
 
     def count(self, name: str, address: str) -> None:
         """Count an attempt; raises TooMany past the limits."""

@@ -32,3 +32,20 @@ def post_fork(server: Any, worker: Any) -> None:
     from psycogreen.gevent import patch_psycopg
 
     patch_psycopg()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Watch for the stop, to end the event streams that would hold it up."""
+    import gevent
+
+    gevent.spawn(_end_streams, worker)
+
+
+def _end_streams(worker: Any) -> None:
+    import gevent
+
+    while worker.alive:
+        gevent.sleep(0.2)
+    close = getattr(worker.wsgi.extensions.get("live"), "close", None)
+    if close is not None:
+        close()

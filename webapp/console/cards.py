@@ -75,9 +75,7 @@ class Card:
         return self.images[self.worst] if self.images else None
 
 
-def cards(
-    rows: Sequence[Submission], settings: Settings, *, authors: bool = True
-) -> list[Card]:
+def cards(rows: Sequence[Submission], settings: Settings, *, authors: bool = True) -> list[Card]:
     """The cards of these submissions, in their order."""
     return [card(found, settings) for found in dossier.read(rows, authors=authors)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import make_response, redirect, render_template, request, url_for
+from flask import current_app, make_response, redirect, request, url_for
 
 if TYPE_CHECKING:
     from webapp.errors import Problem
@@ -21,7 +21,6 @@ TITLES = {
 HELP = {
     400: "Go back, load the page anew and try again.",
     401: "Sign in and try again.",
-    404: "It may have been deleted, or the link is incomplete.",
     429: "This keeps passwords from being guessed.",
     503: "Nothing is lost. The page can be tried again in a moment.",
 }
@@ -38,7 +37,8 @@ def render(problem: Problem) -> Any:
         "title": TITLES.get(problem.status, problem.title),
         "help": HELP.get(problem.status, ""),
     }
-    reply = make_response(render_template(template, **values), problem.status)
+    text = current_app.jinja_env.get_template(template).render(values)  # asks for no account
+    reply = make_response(text, problem.status)
     if problem.retry_after is not None:
         reply.headers["Retry-After"] = str(problem.retry_after)
     return reply

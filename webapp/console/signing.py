@@ -10,8 +10,8 @@ from flask_login import current_user, login_required
 from models.audit import Audit
 from models.client import ApiKey, Client
 from models.db import db
-from models.errors import SluiceError, TooMany, Unauthorised
-from models.moderator import Invite, Moderator
+from models.errors import NotFound, SluiceError, TooMany, Unauthorised
+from models.moderator import Invite, Moderator, has_administrator
 from webapp import auth, passwords
 
 pages = Blueprint("signing", __name__, url_prefix="/console")
@@ -49,22 +49,25 @@ def sign_out() -> Any:
 
 
 @pages.get("/setup/<token>")
-def setup(token: str) -> str:
+def setup(token: str) -> Any:
     """The form that makes an account of the link's role."""
-    return _setup_form(Invite.valid(token), token)
+    try:
+        return _setup_form(Invite.valid(token), token)
+    except NotFound:
+        return _link_is_over()
 
 
 @pages.post("/setup/<token>")
 def set_up(token: str) -> Any:
     """Use the link up, make the account and sign it in."""
-    invite = Invite.valid(token)
     name = request.form.get("name", "")
     try:
+        invite = Invite.valid(token)
         password_hash = passwords.hashed(request.form.get("password", ""), name)
         row = _make_account(token, name, password_hash)
+    except NotFound:
+        return _link_is_over()
     except SluiceError as error:
-        if error.field is None:
-            raise
         return _setup_form(invite, token, error), 422
     auth.start(row)
     first = row.can_configure and not Client.select().exists()
@@ -104,9 +107,11 @@ def make_first_client() -> Any:
 
 def _sign_in_form(error: SluiceError | None = None) -> str:
     target = request.values.get("next", "")
-    return render_template(
-        "signing/sign_in.html", form=request.form, error=error, next=target
-    )
+    return render_template("signing/sign_in.html", form=request.form, error=error, next=target)
+
+
+def _link_is_over() -> Any:
+    return render_template("signing/link_is_over.html", first=not has_administrator()), 404
 
 
 def _setup_form(invite: Invite, token: str, error: SluiceError | None = None) -> str:
