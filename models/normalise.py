@@ -56,6 +56,11 @@ _ONLY_IN = {
 }
 
 
+# A capital I inside a small word looks like an l ("kiIl"); this letter stands for either.
+EITHER_I_OR_L = "\u01c0"
+_CAPITAL_I = re.compile(r"I(?=[a-z])(?<=[a-z]I)")
+
+
 class _Letters(dict[int, str]):
     """`str.translate` table to letters, filled as characters are met; a value may be empty."""
 
@@ -106,12 +111,13 @@ class Folded:
         self.text = text
         self._starts: list[int] | None = None
         self._written: dict[str, bool] = {}
-        self.letters = f" {self._fold()} "
+        self.letters = _read(text)
 
-    def _fold(self) -> str:
-        if self.text.isascii():
-            return self.text.lower()
-        return _UNSPACED_RUN.sub(r" \g<0> ", self.text.translate(_LETTERS))
+    def letters_either_i(self) -> str:
+        """The letters, with EITHER_I_OR_L for each capital I between two small letters."""
+        if not _CAPITAL_I.search(self.text):
+            return self.letters
+        return _read(_CAPITAL_I.sub(EITHER_I_OR_L, self.text))
 
     def place(self, index: int) -> int:
         """Where in the text the letter at `index` (0 to the number of letters) begins."""
@@ -137,6 +143,13 @@ class Folded:
             starts += [*flat[done:first], flat[first], *flat[first:last], flat[last]]
             done = last
         return [*starts, *flat[done:], len(self.text)]
+
+
+def _read(text: str) -> str:
+    if text.isascii():
+        return f" {text.lower()} "
+    spaced = _UNSPACED_RUN.sub(r" \g<0> ", text.translate(_LETTERS))
+    return f" {spaced} "
 
 
 def opens_anywhere(char: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from models.errors import SettingError
 
@@ -139,12 +140,12 @@ class Settings:
         """URL of PostgreSQL: the one given, else the embedded one on its socket."""
         if self.database_url:
             return self.database_url
-        return f"postgresql://sluice@/sluice?host={self.run}"
+        return f"postgresql://sluice@/sluice?host={quote(str(self.run))}"
 
     @property
     def redis(self) -> str:
         """URL of Redis: the one given, else the embedded Valkey on its socket."""
-        return self.redis_url or f"unix://{self.run / 'redis.sock'}"
+        return self.redis_url or f"unix://{quote(str(self.run / 'redis.sock'))}"
 
     @property
     def run(self) -> Path:
@@ -192,6 +193,10 @@ def _check_ranges(settings: Settings) -> None:
         raise SettingError("REVIEW_AT <= REJECT_AT <= 1 does not hold")
     if not 0 < settings.sync_max_depth <= settings.fast_track_depth:
         raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH does not hold")
+    if not 0 < settings.port < 65536:
+        raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
+    if settings.workers > settings.max_workers:
+        raise SettingError("WORKERS <= MAX_WORKERS does not hold")
     if settings.storage_url and not Path(settings.storage_url).is_absolute():
         raise SettingError("STORAGE_URL must be an absolute folder")
 

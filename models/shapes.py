@@ -4,7 +4,8 @@ A shape has each letter as its class: leetspeak and the letters it stands for sh
 and `1` are all `i`), and what is no word is a space. A text is read as it stands, with symbols as
 letters ("$hit"), and with words joined that were split ("v i a g r a", "vi-agra"); each of these
 with single spaces and, where letters are drawn out, without runs ("fuuuck"). A shape that matches
-must still be spelled out against the letters (see `models.spelling`).
+must still be spelled out against the letters (see `models.spelling`). Words of which letters are
+masked ("f*ck") have no shape; a view only names them.
 
 Every step is a C-level pass over the text; the way back is worked out only when it is asked for.
 """
@@ -14,16 +15,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
-from itertools import accumulate, pairwise
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import accumulate
 
 import re2
 
-from models.normalise import TABLE_LIMIT, Folded
+from models.joins import BREAK, JOIN, Piece, joined, masked, spelled_out, split_words
+from models.normalise import EITHER_I_OR_L, TABLE_LIMIT, Folded
 
-_BREAK = -1  # among places: here one joined word ends and another, from elsewhere, begins
-JOIN = "\x01"  # stands, inside a shape, for punctuation that may sit inside one word
-_JOINERS = frozenset("._-*~'`/\\|^\u00b4·•\u2010\u2011\u2013\u2018\u2019\u30fb")
+_JOINERS = frozenset("._-*#~'`/\\|^\u00b4·•\u2010\u2011\u2013\u2018\u2019\u30fb")
 _DIGIT_CLASS = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g"}
 _SYMBOL_CLASS = {"@": "a", "$": "s", "!": "i", "|": "i", "+": "t", "€": "e", "£": "l"}
 
@@ -31,14 +32,12 @@ _SYMBOL_CLASS = {"@": "a", "$": "s", "!": "i", "|": "i", "+": "t", "€": "e", "
 READINGS = {
     **_DIGIT_CLASS,
     **_SYMBOL_CLASS,
-    **dict.fromkeys("1!|", "il"),
+    **dict.fromkeys(f"1!|{EITHER_I_OR_L}", "il"),
 }
-_SINGLES = re.compile(" [^ ](?: {1,3}[^ ]){2,}(?= )")
-_INNER_JOIN = re.compile(f"{JOIN}+(?=[^ {JOIN}])")
 _BANG_INSIDE = re.compile(r"!\w")
 
-# "shit!" ends in punctuation, "sh!t" does not.
-_CLOSING_SYMBOLS = re.compile(r"[!|+]+(?![\w@$€£])")
+# "shit!" ends in punctuation, "sh!t" and "ki||" do not.
+_CLOSING_SYMBOLS = re.compile(r"(?:[!+]|(?<!\|)\|(?!\|))+(?![\w@$€£|])")
 _SPACES = re.compile(" {2,}")
 _RUNS = re.compile(r"(.)\1+", re.DOTALL)
 
@@ -83,29 +82,61 @@ def _in_word(char: str) -> bool:
 
 
 _CLASSES = {**{letter: letter for letter in "abcdefghijkmnopqrstuvwxyz"}, "l": "i", **_DIGIT_CLASS}
+_CLASSES[EITHER_I_OR_L] = "i"
 _PLAIN = _Shapes(_CLASSES)
 _LEET = _Shapes({**_CLASSES, **_SYMBOL_CLASS})
 
 
 class View:
-    """One way to read a text: its shape, and the letters behind each character of the shape."""
+    """One way to read a text: its shape, and the letters behind each character of the shape.
 
-    __slots__ = ("_picks", "folded", "letters", "shape")
+    Shape and letters are those of `source` and its own shape, put together from `pieces` if given.
+    `masked` are the words of which letters are masked, as places in the shape.
+    """
 
-    def __init__(self, folded: Folded, shape: str, picks: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        folded: Folded,
+        source: str,
+        shape: str,
+        pieces: list[Piece] | None = None,
+        masked: Sequence[Piece] = (),
+    ) -> None:
         self.folded = folded
-        self.shape = shape
-        self._picks = picks
-        if picks is None:
-            self.letters = folded.letters
-        else:
-            self.letters = "".join([folded.letters[pick] for pick in picks])
+        self.shape = shape if pieces is None else _put_together(shape, pieces)
+        self.masked = masked
+        self._source = source
+        self._pieces = pieces
+
+    @cached_property
+    def letters(self) -> str:
+        """As many as the shape has."""
+        return self._source if self._pieces is None else _put_together(self._source, self._pieces)
+
+    @cached_property
+    def _picks(self) -> Sequence[int]:
+        if self._pieces is None:
+            return range(len(self.shape))
+        return [at for piece in self._pieces for at in range(*piece)]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The place in the original text of `shape[start:end]`, which is not empty."""
-        first = start if self._picks is None else self._picks[start]
-        last = end - 1 if self._picks is None else self._picks[end - 1]
+        first, last = self._picks[start], self._picks[end - 1]
         return self.folded.place(first), self.folded.place(last + 1)
+
+    @property
+    def joined(self) -> bool:
+        """Whether words that were split are put together in it."""
+        return self._pieces is not None
+
+    def is_joined(self, start: int, end: int) -> bool:
+        """Whether `shape[start:end]` was put together from more than one piece of the text."""
+        return self._picks[end - 1] - self._picks[start] != end - 1 - start
+
+
+def _put_together(text: str, pieces: list[Piece]) -> str:
+    ended = text + BREAK
+    return "".join([ended[start:end] for start, end in pieces])
 
 
 class Squeezed:
@@ -141,15 +172,16 @@ def _single_spaced(shape: str) -> str:
 def plain_view(text: str) -> View:
     """The text as it stands: symbols separate, digits may be letters. Patterns are read so."""
     folded = Folded(text)
-    return View(folded, folded.letters.translate(_PLAIN).replace(JOIN, " "))
+    return View(folded, folded.letters, folded.letters.translate(_PLAIN).replace(JOIN, " "))
 
 
 def views(folded: Folded) -> Iterator[View]:
     """All readings of a text: as it stands, with symbols as letters, with split words joined."""
-    yield from _readings(folded, folded.letters.translate(_PLAIN))
-    if _has_leet_symbol(folded.letters):
-        letters = _CLOSING_SYMBOLS.sub(lambda found: " " * len(found[0]), folded.letters)
-        yield from _readings(folded, letters.translate(_LEET))
+    letters = folded.letters_either_i()
+    yield from _readings(folded, letters, letters.translate(_PLAIN))
+    if _has_leet_symbol(letters):
+        open_letters = _CLOSING_SYMBOLS.sub(lambda found: " " * len(found[0]), letters)
+        yield from _readings(folded, letters, open_letters.translate(_LEET))
 
 
 def _has_leet_symbol(letters: str) -> bool:
@@ -165,50 +197,9 @@ def squeezes(view: View) -> Iterator[Squeezed]:
         yield Squeezed(view.shape, everything=True)
 
 
-def _readings(folded: Folded, marked: str) -> Iterator[View]:
-    shape = marked.replace(JOIN, " ")
-    yield View(folded, shape)
-    picks = [*_dotted_words(marked), *_spaced_words(shape)]
-    if picks:
-        yield View(folded, "".join([shape[at] if at >= 0 else "\n" for at in picks]), picks)
-
-
-def _dotted_words(marked: str) -> Iterator[int]:
-    """Places of the letters of words like "f.uck" and "via-gra", without what splits them.
-
-    Words of three letters are left alone: "cu.m" is a measure.
-    """
-    done = 0
-    for join in _INNER_JOIN.finditer(marked):
-        if join.start() < done or marked[join.start() - 1] == " ":
-            continue
-        start, done = marked.rfind(" ", 0, join.start()) + 1, marked.find(" ", join.end())
-        letters = [at for at in range(start, done) if marked[at] != JOIN]
-        if len(letters) > 3:
-            yield from (_BREAK, start - 1, *letters, done)
-
-
-def _spaced_words(shape: str) -> Iterator[int]:
-    """Places of letters that stand alone in a row ("v i a g r a"); wider gaps part the words.
-
-    Only single letters join: "push it" and "smart watch" never do. A row may begin or end with a
-    word of one letter ("a v i a g r a"), so it is also read without it.
-    """
-    for row in _SINGLES.finditer(shape):
-        start, end = row.start() + 1, row.end()
-        singles = _parted(shape, start, end)
-        for first in {0, int(shape[start] in "ai")}:
-            for last in {len(singles), len(singles) - int(shape[end - 1] in "aiu24")}:
-                yield from (_BREAK, start - 1, *singles[first:last], end)
-
-
-def _parted(shape: str, start: int, end: int) -> list[int]:
-    """Places of the letters in `shape[start:end]`, and of one space in each wider gap."""
-    letters = [at for at in range(start, end) if shape[at] != " "]
-    narrow = min(after - at for at, after in pairwise(letters))
-    places = []
-    for at, after in zip(letters, [*letters[1:], 0], strict=True):
-        places.append(at)
-        if after - at > narrow:
-            places.append(at + 1)
-    return places
+def _readings(folded: Folded, letters: str, marked: str) -> Iterator[View]:
+    shape, words = marked.replace(JOIN, " "), split_words(marked)
+    yield View(folded, letters, shape, masked=masked(letters, words, marked))
+    for pieces in (joined(marked, words), spelled_out(shape)):
+        if pieces:
+            yield View(folded, letters, shape, pieces)

@@ -47,10 +47,18 @@ def _same_run(kind: str, want: str, have: str) -> bool:
 
 def _same_gap(want: str, have: str) -> bool:
     """Symbols of the pattern ("s&m") are required; else anything short that ends no sentence."""
-    required = {char for char in want if not char.isspace() and char not in _LOOSE_PUNCTUATION}
-    if required:
-        return required <= set(have)
+    if not is_loose(want):
+        return _required(want) <= set(have)
     return len("".join(have.split())) <= _MAX_GAP and not _SENTENCE_END.search(have)
+
+
+def is_loose(gap: str) -> bool:
+    """Whether a gap of a pattern asks for no symbol, so that any other short gap will do."""
+    return not _required(gap)
+
+
+def _required(gap: str) -> set[str]:
+    return {char for char in gap if not char.isspace() and char not in _LOOSE_PUNCTUATION}
 
 
 def _reads_as(want: str, have: str) -> bool:

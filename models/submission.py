@@ -125,22 +125,6 @@ def _no_lease(cls: type[Submission]) -> Any:
     return cls.lease_until.is_null() | (cls.lease_until < peewee.fn.now())
 
 
-def insert(values: dict[str, Any]) -> bool:
-    """Add a new submission; False where its idempotency key was taken.
-
-    Two requests with one key may run at once: the unique index lets one of them in.
-    """
-    stored = (
-        Submission.insert(created_at=peewee.fn.now(), **values)
-        .on_conflict(
-            conflict_target=[Submission.client, Submission.idempotency_key], action="IGNORE"
-        )
-        .returning(Submission.id)
-        .execute()
-    )
-    return bool(list(stored))
-
-
 CLAIM = """
 UPDATE submission SET
     status = CASE WHEN verdict IS NULL THEN 'processing' ELSE status END,

@@ -29,6 +29,7 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "fast_track": _bench_http.fast_track,
     "rules": _bench_work.rules,
     "worker": _bench_work.worker,
+    "repeats": _bench_work.repeats,
     "sync": _bench_http.sync,
     "memory": _bench_work.memory,
     "up": _bench_work.second_up,

@@ -6,13 +6,13 @@ import csv
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import _bench_rules
 from _bench_figures import Figure, Measure, against, at_most, percentile
-from _bench_load import Reply, drive, picture_file, upload
+from _bench_load import Maker, Reply, drive, picture_file, upload
 from _bench_stack import Stack, bare, stack
 
 from models.settings import ROOT
@@ -22,6 +22,13 @@ from tasks.pictures import Limits, read
 FIXTURE = ROOT / "tests" / "fixtures" / "safe_astronaut.jpg"
 TEXT = "Solid oak table, seats six, two small scratches; collection only, cash please. "
 ENDLESS = 10_000_000  # jobs: a depth that is never reached
+FILLING = {  # uploads with pictures are only taken in; workers are started by hand
+    "MODERATION_IMAGE_ASYNC": "on",
+    "FAST_TRACK_DEPTH": ENDLESS,
+    "MAX_QUEUE_SIZE": ENDLESS,
+    "WORKERS": 0,
+    "PRIORITY_WORKERS": 0,
+}
 RULES = 10_000
 
 
@@ -43,16 +50,9 @@ class Plan:
 def intake(plan: Plan) -> list[Figure]:
     """Uploads a second in ``async`` mode, in turns with the bare handler."""
     jpeg = plan.picture.read_bytes()
-    settings = {
-        "MODERATION_IMAGE_ASYNC": "on",
-        "FAST_TRACK_DEPTH": ENDLESS,
-        "MAX_QUEUE_SIZE": ENDLESS,
-        "WORKERS": 0,
-        "PRIORITY_WORKERS": 0,
-    }
     ours, others = [], []
     with (
-        stack(plan.work / "intake", **settings) as server,
+        stack(plan.work / "intake", **FILLING) as server,
         bare(plan.work / "bare", server.settings.web_instances) as other,
     ):
         make = upload(server.key, jpeg=jpeg)
@@ -76,7 +76,7 @@ def intake(plan: Plan) -> list[Figure]:
     ]
 
 
-def _uploads(port: int, make: Callable[[int], bytes], count: int) -> float:
+def _uploads(port: int, make: Maker, count: int) -> float:
     return drive(port, make, count=count, connections=16).require_success().rate
 
 
@@ -111,7 +111,7 @@ def _rules_file(path: Path) -> Path:
     return path
 
 
-def _until_fast(server: Stack, make: Callable[[int], bytes]) -> None:
+def _until_fast(server: Stack, make: Maker) -> None:
     """Park jobs until the mode is ``fast_track``, and let every process learn of the rules."""
     drive(server.settings.port, make, count=4, connections=4)
     time.sleep(2)
@@ -122,9 +122,7 @@ def _until_fast(server: Stack, make: Callable[[int], bytes]) -> None:
         raise RuntimeError(f"the mode is {answered}, not fast_track")
 
 
-def _timed(
-    plan: Plan, server: Stack, what: str, make: Callable[[int], bytes], connections: int
-) -> list[Figure]:
+def _timed(plan: Plan, server: Stack, what: str, make: Maker, connections: int) -> list[Figure]:
     rounds = [
         drive(server.settings.port, make, count=plan.count // 2, connections=connections)
         .require_success()

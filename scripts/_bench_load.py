@@ -26,7 +26,7 @@ PATIENCE = 30.0  # seconds for one answer
 PICTURE_BYTES = 100 * 1024
 MARK = 16  # bytes of the comment that makes a picture's bytes its own
 
-Maker = Callable[[int], bytes]
+Maker = Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ class Run:
 
 
 def drive(port: int, make: Maker, *, count: int, connections: int) -> Run:
-    """Send ``make(0)`` to ``make(count - 1)`` to 127.0.0.1, each connection one at a time."""
+    """Send ``count`` requests to 127.0.0.1, one at a time on each connection."""
     run = Run()
-    numbers = iter(range(count))
+    turns = iter(range(count))
     threads = [
-        threading.Thread(target=_converse, args=(port, make, numbers, run), daemon=True)
+        threading.Thread(target=_converse, args=(port, make, turns, run), daemon=True)
         for _ in range(min(connections, count))
     ]
     started = time.perf_counter()
@@ -83,13 +83,13 @@ def drive(port: int, make: Maker, *, count: int, connections: int) -> Run:
     return run
 
 
-def _converse(port: int, make: Maker, numbers: Iterator[int], run: Run) -> None:
+def _converse(port: int, make: Maker, turns: Iterator[int], run: Run) -> None:
     """One connection's share; ``next`` on a range and ``append`` are atomic under the GIL."""
     line = None
-    for number in numbers:
+    for _ in turns:
         try:
             line = line or _Line(port)
-            run.replies.append(line.ask(make(number)))
+            run.replies.append(line.ask(make()))
         except OSError as error:
             run.errors.append(type(error).__name__)
             line = None
@@ -149,24 +149,27 @@ def picture_file(path: Path, source: Path) -> Path:
     return path
 
 
-_marks = itertools.count(time.time_ns())
-
-
-def unique(jpeg: bytes) -> bytes:
-    """The same picture under other bytes: a JPEG comment that nobody used before."""
-    mark = f"{next(_marks):0{MARK}x}".encode()[-MARK:]
+def unique(jpeg: bytes, number: int) -> bytes:
+    """The same picture under other bytes: a JPEG comment with a number."""
+    mark = f"{number:0{MARK}x}".encode()[-MARK:]
     return jpeg[:2] + b"\xff\xfe" + (MARK + 2).to_bytes(2, "big") + mark + jpeg[2:]
 
 
-def upload(key: str, *, text: str = "", jpeg: bytes | None = None) -> Maker:
-    """A maker of multipart uploads by a thousand authors in turn, each with other bytes."""
+def upload(key: str, *, text: str = "", jpeg: bytes | None = None, times: int = 1) -> Maker:
+    """A maker of multipart uploads by a thousand authors in turn.
 
-    def make(number: int) -> bytes:
+    The bytes of the picture are new, or with ``times`` come so often in a row.
+    """
+    numbers = itertools.count()
+    first = time.time_ns()
+
+    def make() -> bytes:
+        number = next(numbers)
         author = number % AUTHORS
         fields = {"user_id": f"bench-{author}", "user_ip": f"10.0.{author // 250}.{author % 250}"}
         if text:
-            fields |= {"title": f"Upload {next(_marks)}", "description": text}
-        return _post(key, fields, unique(jpeg) if jpeg else None)
+            fields |= {"title": f"Upload {number}", "description": text}
+        return _post(key, fields, unique(jpeg, first + number // times) if jpeg else None)
 
     return make
 

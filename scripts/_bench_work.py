@@ -10,8 +10,8 @@ import _bench_rules
 import _bench_worker_parts
 import psutil
 from _bench_figures import Figure, Measure, against, at_most
-from _bench_http import ENDLESS, Plan
-from _bench_load import drive, upload
+from _bench_http import FILLING, Plan
+from _bench_load import Maker, drive, upload
 from _bench_stack import Stack, make, stack
 
 from tasks.stack import processes
@@ -64,17 +64,11 @@ def _rule_figure(row: _bench_rules.Row, ours: float) -> Figure:
 
 def worker(plan: Plan) -> list[Figure]:
     """Images a second of one worker, in turns with the bare network and opennsfw2 on one core."""
-    settings = {
-        "MODERATION_IMAGE_ASYNC": "on",
-        "FAST_TRACK_DEPTH": ENDLESS,
-        "MAX_QUEUE_SIZE": ENDLESS,
-        "WORKERS": 0,
-        "PRIORITY_WORKERS": 0,
-    }
     ours, parts = [], []
-    with stack(plan.work / "worker", **settings) as server:
+    with stack(plan.work / "worker", **FILLING) as server:
+        make_upload = upload(server.key, jpeg=plan.picture.read_bytes())
         for _ in range(plan.rounds):
-            ours.append(_drain(plan, server, plan.count // 4))
+            ours.append(_drain(server, make_upload, plan.count // 4))
             parts.append(_bench_worker_parts.run())
     note = (
         f"rounds of {plan.count // 4} images of 100 KB from a full queue, from the first decision"
@@ -96,10 +90,23 @@ def worker(plan: Plan) -> list[Figure]:
     return [*figures, against("worker", what, ours, "images/s", beside, least=8, goal="≥ 8 ×")]
 
 
-def _drain(plan: Plan, server: Stack, images: int) -> float:
+def repeats(plan: Plan) -> list[Figure]:
+    """Images a second of one worker where four of five repeat earlier bytes, beside new ones."""
+    fresh, repeated = [], []
+    with stack(plan.work / "repeats", **FILLING) as server:
+        jpeg = plan.picture.read_bytes()
+        new = upload(server.key, jpeg=jpeg)
+        mixed = upload(server.key, jpeg=jpeg, times=5)
+        for _ in range(plan.rounds):
+            fresh.append(_drain(server, new, plan.count // 4))
+            repeated.append(_drain(server, mixed, plan.count // 2))
+    what, beside = "one worker, 80 % repeats", ("only new pictures", fresh)
+    return [against("repeats", what, repeated, "images/s", beside, least=5, goal="≥ 5 ×")]
+
+
+def _drain(server: Stack, make_upload: Maker, images: int) -> float:
     """Images a second of one worker that is started on a full queue."""
     [(before,)] = server.query("SELECT clock_timestamp()")
-    make_upload = upload(server.key, jpeg=plan.picture.read_bytes())
     drive(server.settings.port, make_upload, count=images, connections=8).require_success()
     server.scale(1)
     deadline = time.monotonic() + 30 + images / SLOWEST

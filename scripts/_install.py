@@ -184,7 +184,9 @@ def run_pip(lines: list[str], step: Step) -> None:
         elif words[:1] == ["Downloading"]:
             step.note(f"{count}: {words[1].rpartition('/')[2]} {' '.join(words[2:4])}")
         elif words[:1] == ["Installing"]:
-            step.note(f"installing {len(words) - 3}")
+            step.note("installing")
+        elif words[:2] == ["Successfully", "installed"]:
+            count = len(words) - 2
     if pip.wait():
         step.text = "pip failed"
         sys.stderr.writelines(log[-15:])

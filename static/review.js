@@ -92,7 +92,7 @@
     show(item);
   }
 
-  async function post(form, url, outcome) {
+  async function post(form, url, outcome, more = {}) {
     const body = new FormData(form);
     if (outcome) body.set("outcome", outcome);
     body.set("open", items().map((item) => item.dataset.id).join(","));
@@ -100,6 +100,7 @@
       method: "POST",
       body,
       headers: { "HX-Request": "true", "X-CSRFToken": csrfToken },
+      ...more,
     });
   }
 
@@ -353,27 +354,35 @@
     row.classList.add("focused");
   });
 
-  // New flags come by themselves where there were none.
+  // New flags come by themselves where there were none; whoever waits also asks every few
+  // seconds: others' claims run out, and a flag that comes as one goes leaves the count as it was.
+  if (!isList) {
+    setInterval(() => {
+      if (items().length === 0 && !document.hidden && waiting === 0) inLine(fetchMore);
+    }, 5000);
+  }
   document.addEventListener("htmx:sseMessage", (event) => {
     if (isList || event.detail.type !== "to-review") return;
     if (items().length === 0 && waiting === 0 && event.detail.data !== "0") inLine(fetchMore);
   });
 
-  // Where others hold all that is left, their claims may run out.
-  if (!isList) {
-    setInterval(() => {
-      const taken = document.querySelector("#empty:not([hidden]) [data-taken]");
-      if (taken && !document.hidden && waiting === 0) inLine(fetchMore);
-    }, 15000);
-  }
-
-  // Hold the claims while somebody is here; without activity they run out.
+  // Hold the claims while somebody is here; without activity they run out, and soon after
+  // leaving. A page that was loaded anew holds them again at once.
   const lease = (Number(deck.dataset.lease) || 120) * 1000;
+  const hold = (form) => {
+    if (items().length === 0) return;
+    post(form, "/console/reviews/hold", "", { keepalive: true }).catch(() => {});
+  };
   if (!isList) {
+    const stay = document.createElement("form");
+    const leave = document.createElement("form");
+    leave.append(Object.assign(document.createElement("input"), { name: "leaving", value: "1" }));
     setInterval(() => {
-      if (document.hidden || Date.now() - activeAt > lease || items().length === 0) return;
-      post(document.createElement("form"), "/console/reviews/hold").catch(() => {});
+      if (!document.hidden && Date.now() - activeAt < lease) hold(stay);
     }, lease / 3);
+    setTimeout(hold, 2000, stay);
+    addEventListener("pagehide", () => hold(leave));
+    addEventListener("pageshow", (event) => { if (event.persisted) hold(stay); });
   }
 
   for (const item of items()) ready(item);

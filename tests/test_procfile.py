@@ -65,7 +65,7 @@ def test_nginx_gets_every_name_filled_in():
     text = configs.nginx(settings(port=9999, web_instances=3))
     assert not re.search(r"\$\{[A-Z_]+\}", text)
     assert "listen 127.0.0.1:9999" in text
-    assert text.count("server unix:") == 3
+    assert text.count('server "unix:') == 3
 
 
 def test_a_setting_cannot_smuggle_directives_into_nginx():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from webapp.limits import Uploader, charge
 from webapp.timing import measured
 
 LONGEST_KEY = 255
+CLIENT_KEY = "client:"  # what a client chose; else it is "request:" and the request's id
 DIRECT_WAITERS = 20  # uploads a process that may wait for a verdict while Redis is away
 log = logging.getLogger("sluice.admission")
 _direct = threading.BoundedSemaphore(DIRECT_WAITERS)
@@ -53,7 +55,7 @@ def idempotency_key() -> str:
             f"Idempotency-Key has 1 to {LONGEST_KEY} printable characters.",
             field="Idempotency-Key",
         )
-    return "client:" + key
+    return CLIENT_KEY + key
 
 
 @contextmanager
@@ -78,7 +80,13 @@ def chosen_mode(incoming: Incoming) -> Iterator[str]:
 
 
 def repeated(client: Client, incoming: Incoming, key: str) -> Submission | None:
-    """The submission that the same request made before; raises Conflict for other content."""
+    """The submission that the same request made before; raises Conflict for other content.
+
+    Only a client's own key is looked up: a request's id is new but for nginx's retry, which the
+    unique index catches at no cost.
+    """
+    if not key.startswith(CLIENT_KEY):
+        return None
     return Submission.with_key(client.id, key, incoming.fingerprint)
 
 
@@ -94,13 +102,13 @@ def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
     judgement = _fast_judgement(client, incoming) if how == mode.FAST_TRACK else None
     values = _values(client, incoming, key, how, judgement)
     with measured("commit"):
-        accepted = store.accept(values, _images(incoming, values["id"]), judgement)
+        accepted = store.accept(values, _images(incoming), judgement)
     if not accepted:  # the same request runs twice, and the other one was first
         return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
     request.keep_uploads()  # type: ignore[attr-defined]
     if values["status"] == QUEUED:
         _enqueue(values["id"], rank_of(incoming.priority, how))
-    return Submission(**{**values, "client": client})
+    return Submission(**{**values, "reasons": judgement.reasons if judgement else []})
 
 
 def _enqueue(submission_id: UUID, rank: int) -> None:
@@ -124,9 +132,9 @@ def _values(
 ) -> dict[str, Any]:
     policy = client.policy(_settings())
     verdict = judgement.verdict if judgement else None
-    values: dict[str, Any] = {
+    return {
         "id": uuid7(),
-        "client": client.id,
+        "client_id": client.id,
         "user_id": incoming.user_id,
         "external_id": incoming.external_id,
         "title": incoming.title,
@@ -137,15 +145,11 @@ def _values(
         "status": _status(how),
         "verdict": verdict,
         "visible": policy.shows(verdict),
+        "review_owed": judgement is not None and verdict != REJECTED,
+        "reasons": json.dumps(judgement.reasons if judgement else []),
         "idempotency_key": key,
         "fingerprint": incoming.fingerprint,
     }
-    if values["status"] == QUEUED:
-        values["queued_at"] = store.now()
-    if judgement is not None:
-        values |= {"review_owed": verdict != REJECTED, "reasons": judgement.reasons}
-        values["decided_at"] = store.now()
-    return values
 
 
 def _status(how: str) -> str:
@@ -156,11 +160,10 @@ def _status(how: str) -> str:
     return QUEUED
 
 
-def _images(incoming: Incoming, submission_id: UUID) -> list[dict[str, Any]]:
+def _images(incoming: Incoming) -> list[dict[str, Any]]:
     return [
         {
             "id": upload.image_id,
-            "submission": submission_id,
             "position": position,
             "storage_key": upload.key,
             "given_name": upload.given_name.replace("\0", ""),

@@ -42,7 +42,7 @@ class Tally:
         with self._lock:
             self.sent += 1
             if status not in (200, 202):
-                self.refused[f"{status} {told['type'].rpartition(':')[2]}"] += 1
+                self.refused[f"{status} {str(told.get('type')).rpartition(':')[2]}"] += 1
                 return
             self.seconds.append(seconds)
             self.modes[told["mode"]] += 1

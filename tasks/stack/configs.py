@@ -47,7 +47,7 @@ def nginx(settings: Settings) -> str:
         if ":" in settings.host
         else f"{settings.host}:{settings.port}",
         "SCHEME": urlsplit(settings.url).scheme,
-        "WEB_SERVERS": " ".join(f"server unix:{path} fail_timeout=1s;" for path in web),
+        "WEB_SERVERS": " ".join(f'server "unix:{path}" fail_timeout=1s;' for path in web),
         "TRUSTED_PROXIES": " ".join(f"set_real_ip_from {name};" for name in proxies),
         "MAX_BODY_SIZE": body,
         "NGINX_RATE": settings.nginx_rate,
@@ -59,9 +59,9 @@ def nginx(settings: Settings) -> str:
 
 
 def _refuse_syntax(value: str) -> None:
-    """A setting must not end its directive and begin another."""
-    if re.search(r"[\s;{}\"'$]", value):
-        raise SettingError(f"{value!r} holds a character that cannot stand in nginx.conf")
+    """A setting must not end its directive and begin another, in any of the servers' files."""
+    if re.search(r"[\n;#{}\"'$\\]", value):
+        raise SettingError(f"{value!r} holds a character that cannot stand in a server's file")
 
 
 def open_files() -> int:
@@ -76,9 +76,9 @@ def redis(settings: Settings) -> str:
     return f"""\
 # Made by scripts/up.
 port 0
-unixsocket {settings.run}/redis.sock
+unixsocket "{settings.run}/redis.sock"
 unixsocketperm 700
-dir {folder}
+dir "{folder}"
 daemonize no
 set-proc-title no
 appendonly yes

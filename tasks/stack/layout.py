@@ -114,3 +114,9 @@ def remember_environment(settings: Settings) -> None:
     """Leave the settings of this `up` for the scripts that follow, until `down`."""
     lines = [f"{k}={v}\n" for k, v in sorted(stated(os.environ).items()) if "\n" not in v]
     write(settings.sluice_home / "run" / "environment", "".join(lines))
+
+
+def remembered(settings: Settings) -> Settings:
+    """The settings with which the stack that runs was started."""
+    told = read_env_file(settings.sluice_home / "run" / "environment")
+    return Settings.load({**os.environ, **told})

@@ -38,8 +38,10 @@ def main() -> None:
         layout.make_folders(settings)
         with stack_lock(settings):
             if Supervisor(settings).answers():
-                print(f"Sluice is already up: {settings.url}")
+                print(f"Sluice is already up: {layout.remembered(settings).url}")
                 return
+            if options.workers is not None:
+                pool.want(settings, "worker", settings.workers)
             start(settings)
         print_welcome(settings, time.monotonic() - started)
     except SluiceError as error:

@@ -20,6 +20,7 @@ from webapp.console.cards import Card, cards, icon
 
 DECK = 6  # flags that are claimed at once: one to look at, the others ready behind it
 ROWS = 40  # of the list
+LEAVING = 5  # seconds that claims last after the page is left; it may only have been reloaded
 FILTERS = {"all": Filter(), "priority": Filter(priority=True), "debt": Filter(debt=True)}
 
 pages = Blueprint("review", __name__, url_prefix="/console")
@@ -104,8 +105,10 @@ def skip(submission_id: UUID) -> Any:
 @login_required
 @auth.decides
 def hold() -> Any:
-    """Hold the claims of what is open in the browser a while longer."""
-    review.hold(auth.moderator().id, _open_ids(), _settings().review_lease_seconds)
+    """Hold the claims of what is open in the browser a while longer, or let go of them soon."""
+    leaves = request.form.get("leaving") == "1"
+    seconds = LEAVING if leaves else _settings().review_lease_seconds
+    review.hold(auth.moderator().id, _open_ids(), seconds)
     return "", 204
 
 

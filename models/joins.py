@@ -1,0 +1,123 @@
+"""Words that were split, put together again: "f.uck", "via-gra", "v i a g r a"; and masked ones.
+
+What a text is put together from is a list of pieces, (start, end) of its letters in their order.
+Every walk is linear in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+Piece = tuple[int, int]
+
+JOIN = "\x01"  # stands, inside a marked shape, for punctuation that may sit inside one word
+BREAK = "\n"  # stands, behind the letters, for a place where two lines of pieces meet
+
+_INNER_JOIN = re.compile(f"{JOIN}+(?=[^ {JOIN}])")
+_JOINS = re.compile(f"{JOIN}+")
+_SINGLES = re.compile(" [^ ](?: {1,3}[^ ]){2,}(?= )")
+_CONTEXT = 40  # characters on either side of a spelled-out word, for the phrases it is part of
+_LONGEST_ROW = 64  # letters; longer rows are read whole only
+
+# What ends an ordinary compound: "strap-on" is no "strapon", unless a rule has the hyphen too.
+_PARTICLES = frozenset("on off up out by to down over".split())
+
+# A row of letters may begin or end with one of these: "b u y v i a g r a", "a v i a g r a". (Not
+# with "the" or "in", as "therapist" and "cumin" do.)
+_LEADS = "a i my no buy get hot new you free best cheap big".split()
+_TAILS = "a i u 2 me you now".split()
+
+# One or two letters masked, none at either end. Dots and hyphens are too common to be doubled but
+# after a first letter ("f--k").
+_LETTER = r"[^\W\d_]"
+_MASKED = re.compile(
+    rf"{_LETTER}+(?:[*#_.-]|[*#_]{{2}}|[*#_]{_LETTER}+[*#_]){_LETTER}+|{_LETTER}(?:\.\.|--){_LETTER}+"
+)
+_SHORTEST_MASKED = 4
+
+
+def split_words(marked: str) -> list[Piece]:
+    """The words that have punctuation inside, with what they begin and end with."""
+    words, done = [], 0
+    for join in _INNER_JOIN.finditer(marked):
+        if join.start() >= done and marked[join.start() - 1] != " ":
+            start, done = marked.rfind(" ", 0, join.start()) + 1, marked.find(" ", join.end())
+            words.append((start, done))
+    return words
+
+
+def joined(marked: str, words: list[Piece]) -> list[Piece]:
+    """The whole text, less the punctuation inside these words; nothing where all may keep it."""
+    pieces, done = [], 0
+    for start, end in words:
+        if _may_join(marked[start:end]):
+            for join in _JOINS.finditer(marked, start, end):
+                pieces.append((done, join.start()))
+                done = join.end()
+    return [*pieces, (done, len(marked))] if pieces else []
+
+
+def _may_join(word: str) -> bool:
+    """Whether a word may be one that was split; "cu.m" is a measure, "strap-on" a compound."""
+    if len(word) - word.count(JOIN) <= 3:
+        return False
+    parts = word.strip(JOIN).split(JOIN)
+    return not (len(parts) == 2 and parts[1] in _PARTICLES and len(parts[0]) > 1)
+
+
+def masked(letters: str, words: list[Piece], marked: str) -> list[Piece]:
+    """The words of which one or two letters are masked ("f*ck", "s#it", "f--k")."""
+    found = []
+    for start, end in words:
+        while marked[start] == JOIN:
+            start += 1
+        while marked[end - 1] == JOIN:
+            end -= 1
+        if end - start >= _SHORTEST_MASKED and _MASKED.fullmatch(letters, start, end):
+            found.append((start, end))
+    return found
+
+
+def spelled_out(shape: str) -> list[Piece]:
+    """Letters that stand alone in a row ("v i a g r a"), each row with what is around it.
+
+    Only single letters join: "push it" and "smart watch" never do. Wider gaps part the words. A
+    row is also read without a short word at its beginning or end.
+    """
+    pieces = []
+    for row in _SINGLES.finditer(shape):
+        start, end = row.start() + 1, row.end()
+        letters = [at for at in range(start, end) if shape[at] != " "]
+        narrow = min(after - at for at, after in pairwise(letters))
+        wide = [count for count in range(1, len(letters)) if _gap(letters, count) > narrow]
+        for cuts in _cuts("".join([shape[at] for at in letters]), wide):
+            pieces += [(len(shape), len(shape) + 1), (max(0, start - _CONTEXT), start)]
+            pieces += _words(letters, cuts)
+            pieces.append((end, min(end + _CONTEXT, len(shape))))
+    return pieces
+
+
+def _gap(letters: list[int], count: int) -> int:
+    return letters[count] - letters[count - 1]
+
+
+def _cuts(row: str, wide: list[int]) -> Iterator[set[int]]:
+    """After how many letters of the row a word ends, in each way that it may be read."""
+    yield set(wide)
+    if len(row) > _LONGEST_ROW:
+        return
+    first, last = (wide[0], wide[-1]) if wide else (len(row), 0)
+    heads = [len(lead) for lead in _LEADS if len(lead) < first and row.startswith(lead)]
+    tails = [len(row) - len(tail) for tail in _TAILS if row.endswith(tail)]
+    tails = [at for at in tails if at > last]
+    yield from ({*wide, head} for head in heads)
+    yield from ({*wide, tail} for tail in tails)
+    yield from ({*wide, head, tail} for head in heads for tail in tails)
+
+
+def _words(letters: list[int], cuts: set[int]) -> Iterator[Piece]:
+    """The letters, and one of the spaces at each cut."""
+    for count, at in enumerate(letters, 1):
+        yield at, at + 1 + (count in cuts)

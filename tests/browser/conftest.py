@@ -1,0 +1,60 @@
+"""A real Chromium, and people who sit before it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.stack import Stack
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=path, args=FLAGS)
+
+
+@pytest.fixture
+def sit_down(browser: Browser, stack: Stack) -> Iterator[Callable[..., Page]]:
+    """Somebody new signs in: ``sit_down("viewer", color_scheme="dark")`` is the page before them.
+
+    Whatever the page's scripts complain of fails the test.
+    """
+    pages, faults = [], []
+
+    def sit(role: str = "moderator", width: int = 1440, height: int = 900, **more: object) -> Page:
+        name = f"{role}-{uuid4().hex[:6]}"
+        made = stack.json("moderator", "create", name, "--role", role, "--json")
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, base_url=stack.url, **more
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto("/console/sign-in")
+        page.fill("[name=name]", name)
+        page.fill("[name=password]", made["password"])
+        page.click("button.primary")
+        page.wait_for_url("**/console/")
+        pages.append(page)
+        return page
+
+    yield sit
+    for page in pages:
+        page.context.close()
+    assert not faults
