@@ -15,11 +15,13 @@ Piece = tuple[int, int]
 JOIN = "\x01"  # stands, inside a marked shape, for punctuation that may sit inside one word
 BREAK = "\n"  # stands, behind the letters, for a place where two lines of pieces meet
 
-_INNER_JOIN = re.compile(f"{JOIN}+(?=[^ {JOIN}])")
+_JOIN_BEFORE_LETTER = re.compile(f"{JOIN}(?=[^ {JOIN}])")
 _JOINS = re.compile(f"{JOIN}+")
 _SINGLES = re.compile(" [^ ](?: {1,3}[^ ]){2,}(?= )")
-_CONTEXT = 40  # characters on either side of a spelled-out word, for the phrases it is part of
+_ADDRESS = f"www{JOIN}"
+_CONTEXT = 24  # characters on either side of a spelled-out word, for the phrases it is part of
 _LONGEST_ROW = 64  # letters; longer rows are read whole only
+_SHORTEST_ROW = 3  # letters that must be left of a word when others are taken from its row
 
 # What ends an ordinary compound: "strap-on" is no "strapon", unless a rule has the hyphen too.
 _PARTICLES = frozenset("on off up out by to down over".split())
@@ -39,12 +41,15 @@ _SHORTEST_MASKED = 4
 
 
 def split_words(marked: str) -> list[Piece]:
-    """The words that have punctuation inside, with what they begin and end with."""
+    """The words that have punctuation inside, without what they begin and end with."""
     words, done = [], 0
-    for join in _INNER_JOIN.finditer(marked):
-        if join.start() >= done and marked[join.start() - 1] != " ":
+    for join in _JOIN_BEFORE_LETTER.finditer(marked):
+        if join.start() >= done:
             start, done = marked.rfind(" ", 0, join.start()) + 1, marked.find(" ", join.end())
-            words.append((start, done))
+            word = marked[start:done].rstrip(JOIN)
+            end, start = start + len(word), start + len(word) - len(word.lstrip(JOIN))
+            if JOIN in word[start - end :]:
+                words.append((start, end))
     return words
 
 
@@ -60,24 +65,23 @@ def joined(marked: str, words: list[Piece]) -> list[Piece]:
 
 
 def _may_join(word: str) -> bool:
-    """Whether a word may be one that was split; "cu.m" is a measure, "strap-on" a compound."""
-    if len(word) - word.count(JOIN) <= 3:
+    """Whether a word may be one that was split.
+
+    "cu.m" is a measure, "strap-on" a compound and "www.example.com" an address.
+    """
+    if len(word) - word.count(JOIN) <= 3 or word.startswith(_ADDRESS):
         return False
-    parts = word.strip(JOIN).split(JOIN)
+    parts = word.split(JOIN)
     return not (len(parts) == 2 and parts[1] in _PARTICLES and len(parts[0]) > 1)
 
 
-def masked(letters: str, words: list[Piece], marked: str) -> list[Piece]:
+def masked(letters: str, words: list[Piece]) -> list[Piece]:
     """The words of which one or two letters are masked ("f*ck", "s#it", "f--k")."""
-    found = []
-    for start, end in words:
-        while marked[start] == JOIN:
-            start += 1
-        while marked[end - 1] == JOIN:
-            end -= 1
-        if end - start >= _SHORTEST_MASKED and _MASKED.fullmatch(letters, start, end):
-            found.append((start, end))
-    return found
+    return [
+        (start, end)
+        for start, end in words
+        if end - start >= _SHORTEST_MASKED and _MASKED.fullmatch(letters, start, end)
+    ]
 
 
 def spelled_out(shape: str) -> list[Piece]:
@@ -109,12 +113,11 @@ def _cuts(row: str, wide: list[int]) -> Iterator[set[int]]:
     if len(row) > _LONGEST_ROW:
         return
     first, last = (wide[0], wide[-1]) if wide else (len(row), 0)
-    heads = [len(lead) for lead in _LEADS if len(lead) < first and row.startswith(lead)]
+    heads = [len(lead) for lead in _LEADS if row.startswith(lead)]
     tails = [len(row) - len(tail) for tail in _TAILS if row.endswith(tail)]
-    tails = [at for at in tails if at > last]
-    yield from ({*wide, head} for head in heads)
-    yield from ({*wide, tail} for tail in tails)
-    yield from ({*wide, head, tail} for head in heads for tail in tails)
+    heads = [0, *(at for at in heads if at + _SHORTEST_ROW <= first)]
+    tails = [0, *(at for at in tails if at >= last + _SHORTEST_ROW)]
+    yield from ({*wide, head, tail} - {0} for head in heads for tail in tails if head or tail)
 
 
 def _words(letters: list[int], cuts: set[int]) -> Iterator[Piece]:

@@ -111,7 +111,7 @@ def _reason(error: Exception) -> str:
 
 
 class Matcher:
-    """All active rules, compiled. Immutable: build a new one when a rule changes (50 ms/10,000)."""
+    """All active rules, compiled. Immutable: build a new one on a change (0.2 s for 10,000)."""
 
     def __init__(self, rules: Iterable[RuleSpec]) -> None:
         self.broken: list[tuple[RuleSpec, str]] = []

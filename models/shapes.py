@@ -40,6 +40,7 @@ _BANG_INSIDE = re.compile(r"!\w")
 _CLOSING_SYMBOLS = re.compile(r"(?:[!+]|(?<!\|)\|(?!\|))+(?![\w@$€£|])")
 _SPACES = re.compile(" {2,}")
 _RUNS = re.compile(r"(.)\1+", re.DOTALL)
+_REPEATED = re.compile(r"(.)(?=\1)", re.DOTALL)
 
 # No ordinary word has three of a letter; these do not even have two. (RE2 answers in 2 µs a KB.)
 RARELY_DOUBLED = frozenset("ahjkquvwxy")
@@ -51,7 +52,8 @@ _STRETCHED = re2.compile(
         + [letter * 3 for letter in "abcdefghjkmnopqrstuvwxyz"]
         + [letter * 3 for letter in map(chr, range(0x430, 0x450))]
         + [letter * 3 for letter in map(chr, [*range(0x3B1, 0x3CA), *range(0x627, 0x64B)])]
-        + [letter * 2 for letter in sorted(RARELY_DOUBLED)]
+        + [letter * 2 for letter in sorted(RARELY_DOUBLED - {"w"})]
+        + ["[^ w]ww", " ww[^w]", " www[^ ]"]  # but the "www" of an address
     )
 )
 
@@ -148,7 +150,7 @@ class Squeezed:
         self.shape = shape
         self.everything = everything
         self._runs = _RUNS if everything else _SPACES
-        self.squeezed = _RUNS.sub(r"\1", shape) if everything else _single_spaced(shape)
+        self.squeezed = _REPEATED.sub("", shape) if everything else _single_spaced(shape)
         self._heads: list[int] = []
         self._tails: list[int] = []
 
@@ -199,7 +201,7 @@ def squeezes(view: View) -> Iterator[Squeezed]:
 
 def _readings(folded: Folded, letters: str, marked: str) -> Iterator[View]:
     shape, words = marked.replace(JOIN, " "), split_words(marked)
-    yield View(folded, letters, shape, masked=masked(letters, words, marked))
+    yield View(folded, letters, shape, masked=masked(letters, words))
     for pieces in (joined(marked, words), spelled_out(shape)):
         if pieces:
             yield View(folded, letters, shape, pieces)

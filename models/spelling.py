@@ -21,6 +21,8 @@ def spells(pattern: tuple[str, str], candidate: tuple[str, str]) -> bool:
     """
     if pattern[1] == candidate[1]:
         return True
+    if len(candidate[0]) < len(pattern[0]) and " " not in pattern[0]:
+        return False
     wanted, got = _runs(*pattern), _runs(*candidate)
     if [kind for kind, _ in wanted] != [kind for kind, _ in got]:
         return False

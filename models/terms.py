@@ -56,7 +56,7 @@ class Terms:
             for way, shape, spelling in _ways(term):
                 owners.setdefault(_padded(shape), ([], [], []))[way].append(spelling)
         self._reach = max(map(len, owners), default=0)
-        self._automaton = _automaton(owners) if owners else None
+        self._automaton: Any = _automaton(owners) if owners else None
 
     def find(self, folded: Folded, limit: int) -> Iterator[tuple[int, int, int]]:
         """Hits: key, start and end in the original text; somewhat more than the first `limit`."""
@@ -133,10 +133,12 @@ def _replace_runs(text: str, letter: str, pair: str) -> str:
 
 def _run_together(term: Term) -> Term | None:
     """A phrase without its spaces, as a row of single letters has it ("b a d w o r d s")."""
+    if " " not in term.shape:
+        return None
     pairs = list(zip(term.shape, term.letters, strict=True))
     letters = "".join([letter for shape, letter in pairs if shape != " "])
     gaps = "".join([letter for shape, letter in pairs if shape == " "])
-    if not gaps or not is_loose(gaps) or len(letters) < _SHORTEST_RUN_TOGETHER:
+    if not is_loose(gaps) or len(letters) < _SHORTEST_RUN_TOGETHER:
         return None
     return term._replace(shape=term.shape.replace(" ", ""), letters=letters)
 

@@ -155,7 +155,7 @@ def _explain_score(finding: Finding, picture: str) -> str:
     place = picture
     if finding.evidence.get("frames", 1) > 1:
         place += f", frame {finding.evidence['frame'] + 1} of {finding.evidence['frames']}"
-    return f"The network gives {place} {finding.score:.2f}"
+    return f"The network scores {place} at {finding.score:.2f}"
 
 
 def _words(label: str) -> str:

@@ -66,6 +66,8 @@ def _run(options: argparse.Namespace) -> tuple[list[Figure], list[str]]:
         except (RuntimeError, OSError) as error:
             print(f"{name}: {error}", file=sys.stderr)
             failed.append(name)
+        except KeyboardInterrupt:  # what was measured before is told
+            return figures, [*failed, f"{name} (interrupted)"]
         print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return figures, failed
 

@@ -69,7 +69,7 @@ class Figure:
     def cells(self) -> tuple[str, ...]:
         """The line's texts, in the order of HEAD."""
         beside = f"{self.yardstick}: {self.beside}" if self.beside else self.yardstick
-        ratio = f"{self.ratio:.2f} ×" if self.ratio is not None else ""
+        ratio = f"{_short(self.ratio)} ×" if self.ratio is not None else ""
         met = {True: "yes", False: "no", None: ""}[self.met]
         values = (self.row, self.what, str(self.measure), self.measure.spread, beside)
         return (*values, ratio, self.goal, met)

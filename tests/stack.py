@@ -28,6 +28,7 @@ class Stack:
 
     def __init__(self, home: Path | None = None, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))
+        self.folder.chmod(0o755)  # root's stacks run as someone else
         self.home = home or self.folder / "var"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -62,7 +63,7 @@ class Stack:
 
     def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Rows of a query in this stack's database; none for a command."""
-        connection = psycopg2.connect(host=self.home / "run", user="sluice", dbname="sluice")
+        connection = psycopg2.connect(host=str(self.home / "run"), user="sluice", dbname="sluice")
         with contextlib.closing(connection), connection, connection.cursor() as cursor:
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
@@ -121,6 +122,7 @@ class Stack:
     def remove(self) -> None:
         """Stop it and take its folder away."""
         self.run("down", check=False)
+        shutil.rmtree(self.home.resolve(), ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

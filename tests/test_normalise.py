@@ -61,8 +61,19 @@ def test_single_letters_join_but_words_do_not() -> None:
 
 def test_a_word_split_by_punctuation_joins_whole() -> None:
     assert " viagra " in _shapes("via-gra")
-    assert _shapes("nice grass.On it") == " nice grass on it \n grasson "
+    assert " nice grassat it " in _shapes("nice grass.At it")
+    assert "grasson" not in _shapes("nice grass.On it")
     assert "cum" not in _shapes("5 cu.m")
+
+
+def test_a_joined_word_keeps_what_is_around_it() -> None:
+    assert " cheap viagra potion " in _shapes("cheap via-gra potion")
+    assert " cheap viagra potion " in _shapes("cheap v i a g r a potion")
+
+
+def test_ordinary_compounds_and_addresses_do_not_join() -> None:
+    assert "strapon" not in _shapes("a strap-on heel guard, an add-on")
+    assert "wwwexample" not in _shapes("www.example.com")
 
 
 def _shapes(text: str) -> str:
@@ -122,6 +133,8 @@ def test_stretched_letters_are_noticed() -> None:
     [
         "a",
         " ",
+        "-",
+        "*#",
         "a ",
         "a.",
         "!",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from models import db
 from models.settings import ROOT, Settings
-from webapp import api, console, errors, health, limits, timing
+from webapp import api, console, errors, health, limits, timing, waiting
 from webapp.request import UploadRequest
 
 
@@ -21,8 +22,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Sluice("sluice", root_path=str(ROOT), template_folder="templates", static_folder="static")
     configure(app, settings or Settings.load())
     db.connect(app.config["SETTINGS"])
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     app.teardown_request(lambda _: db.release())
-    for part in (timing, errors, limits, health, api, console):
+    for part in (timing, errors, limits, health, waiting, api, console):
         part.init_app(app)
     return app
 

@@ -22,7 +22,7 @@ from limits.strategies import FixedWindowRateLimiter
 from models.errors import Forbidden, TooMany, Unauthorised
 from models.moderator import Moderator, ModeratorSession
 from models.settings import Settings
-from webapp import passwords
+from webapp import fragments, passwords
 
 WRONG = "This name and password do not belong together."
 BY_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
@@ -73,7 +73,7 @@ def load_signed_in(token: str) -> SignedIn | None:
 @manager.unauthorized_handler
 def ask_to_sign_in() -> Any:
     """A page leads to the sign-in form and back; a fragment is told that the session has ended."""
-    if request.headers.get("HX-Request") or request.method != "GET":
+    if fragments.wanted() or request.method != "GET":
         raise Unauthorised("Your session has ended. Sign in again.")
     target = request.full_path.rstrip("?")
     return redirect(url_for("signing.sign_in", next=target if target != "/console/" else None))
@@ -112,7 +112,7 @@ def sign_in(name: str, password: str) -> Moderator:
     """
     throttle: Throttle = current_app.extensions["sign_in_throttle"]
     name = name.strip()[:60]
-    throttle.count(name, request.access_route[-1] if request.access_route else "")
+    throttle.count(name, request.remote_addr or "")
     row = Moderator.named(name)
     if not passwords.matches(row.password_hash if row else None, password) or row is None:
         raise Unauthorised(WRONG, field="password")

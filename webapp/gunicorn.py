@@ -35,17 +35,16 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Watch for the stop, to end the event streams that would hold it up."""
+    """Watch for the stop, to end the streams and long polls that would hold it up."""
     import gevent
 
-    gevent.spawn(_end_streams, worker)
+    gevent.spawn(_end_waiting, worker)
 
 
-def _end_streams(worker: Any) -> None:
+def _end_waiting(worker: Any) -> None:
     import gevent
 
     while worker.alive:
         gevent.sleep(0.2)
-    close = getattr(worker.wsgi.extensions.get("live"), "close", None)
-    if close is not None:
-        close()
+    for name in ("live", "waiting"):
+        worker.wsgi.extensions[name].close()

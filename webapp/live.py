@@ -47,7 +47,7 @@ class Listener:
         """What has changed, waiting at most so long for it; may be empty."""
         with self._changed:
             if not self._waiting:
-                self._changed.wait(seconds)
+                self._changed.wait(seconds)  # also ended by an empty put, which closes the stream
             taken, self._waiting = self._waiting, {}
             return taken
 
@@ -61,6 +61,15 @@ class Broadcast:
         self._latest: Fragments = {}
         self._lock = threading.Lock()
         self._running = False
+        self.closed = False
+
+    def close(self) -> None:
+        """End every stream, so that an open page does not hold up a stop."""
+        self.closed = True
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener.put({})
 
     def listen(self) -> Listener:
         """A new listener; the first one starts the producer."""
@@ -127,7 +136,7 @@ def stream(broadcast: Broadcast, token: str) -> Iterator[str]:
     asked = time.monotonic()
     try:
         yield "retry: 2000\n\n"
-        while True:
+        while not broadcast.closed:
             fragments = listener.take(PING)
             yield (
                 "".join(map(event, *zip(*fragments.items(), strict=True)))

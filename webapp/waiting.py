@@ -9,6 +9,7 @@ from collections import defaultdict
 from uuid import UUID
 
 import redis
+from flask import Flask
 
 from models.db import connection
 from models.submission import Submission
@@ -27,6 +28,13 @@ class Announcements:
         self._waiting: dict[str, set[threading.Event]] = defaultdict(set)
         self._listener: threading.Thread | None = None
         self.heard = False
+        self.closed = False
+
+    def close(self) -> None:
+        """Answer everybody who waits, as far as things are, so that they do not hold up a stop."""
+        self.closed = True
+        for job_id in list(self._waiting):
+            self._wake(job_id)
 
     def add(self, job_id: str) -> threading.Event:
         """An event that is set when the submission is announced."""
@@ -62,11 +70,16 @@ class Announcements:
                     self._wake(message["data"].decode())
 
     def _wake(self, job_id: str) -> None:
-        for event in self._waiting.get(job_id, ()):
+        for event in list(self._waiting.get(job_id, ())):
             event.set()
 
 
 announcements = Announcements()
+
+
+def init_app(app: Flask) -> None:
+    """Let the server end the waiting when it stops."""
+    app.extensions["waiting"] = announcements
 
 
 def until_decided(job_id: UUID, client_id: int, seconds: float) -> Submission:
@@ -81,7 +94,7 @@ def until_decided(job_id: UUID, client_id: int, seconds: float) -> Submission:
             with connection():
                 row = Submission.of_client(job_id, client_id)
             left = until - time.monotonic()
-            if row.is_decided or left <= 0:
+            if row.is_decided or left <= 0 or announcements.closed:
                 return row
             every = LOOK_EVERY if announcements.heard else LOOK_EVERY_DEAF
             event.wait(min(left, every))

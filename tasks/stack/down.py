@@ -66,6 +66,8 @@ def clear(settings: Settings) -> None:
     for folder in {settings.run, settings.sluice_home / "run"}:
         for path in folder.iterdir() if folder.is_dir() else ():
             path.unlink(missing_ok=True)
+    if settings.run.is_dir() and settings.run.parent != settings.sluice_home:
+        settings.run.rmdir()  # the short one in /tmp
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from tasks.stack.console import fail
 from tasks.stack.supervisor import AWAY, Member, Supervisor
 
 NOT_RUNNING = 3  # exit code, as systemctl's
-PATIENCE = 1.0  # seconds for the load, so that the whole answer takes less than 1.5
+PATIENCE = 1.2  # seconds for the load, so that the whole answer takes less than 1.5
 UNKNOWN = {"mode": None, "queue_depth": None, "estimated_wait": None}
 
 

@@ -68,6 +68,7 @@ def parse() -> argparse.Namespace:
 def start(settings: Settings) -> None:
     """Everything between nothing and a server that answers; on failure nothing is left."""
     sweep_up(settings)
+    layout.make_folders(settings)
     check_port(settings)
     programs = procfile.programs(settings, pool.wanted(settings))
     with Step("files") as step:

@@ -7,11 +7,10 @@ from functools import cache
 from typing import Any
 
 from flask import Flask, Response, redirect, request, url_for
-from flask_htmx import HTMX
 from flask_login import current_user
 
 from models.settings import ROOT
-from webapp import auth, live, media
+from webapp import auth, fragments, live, media
 from webapp.console import board, dashboard, errors, review, signing, submissions, words
 from webapp.errors import PAGE
 
@@ -42,7 +41,7 @@ HEADERS = {
 
 def init_app(app: Flask) -> None:
     """Sessions, the live stream and every page."""
-    HTMX(app)
+    fragments.htmx.init_app(app)
     auth.init_app(app)
     words.init_app(app)
     live.init_app(app, lambda: board.fragments(app))
@@ -70,7 +69,7 @@ def _layout() -> dict[str, Any]:
     if not request.path.startswith("/console") or not current_user.is_authenticated:
         return {}
     known = {"me": current_user.moderator}
-    return known if request.headers.get("HX-Request") else {**board.context(), **known}
+    return known if fragments.wanted() else {**board.context(), **known}
 
 
 def _protect(reply: Response) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -47,23 +47,7 @@ class Tile:
     tone: str
 
 
-class Kept:
-    """What was made by a key within the last seconds; it is made once for all who ask."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._values: dict[Any, tuple[float, Any]] = {}
-
-    def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The kept value, or a new one."""
-        made, value = self._values.get(key, (float("-inf"), None))
-        if time.monotonic() - made > self._seconds:
-            value = make()
-            self._values[key] = (time.monotonic(), value)
-        return value
-
-
-_samples, _charts = Kept(10.0), Kept(5.0)
+_kept = load.Kept()
 
 
 def snapshot() -> dict[str, Any]:
@@ -111,7 +95,7 @@ def tiles(told: dict[str, Any]) -> list[Tile]:
 
 def sparks() -> dict[str, str]:
     """The points of the six lines, by tile, over the last hour."""
-    rows = _samples.get("hour", _read_samples)
+    rows = _kept.get_or("samples", 10.0, _read_samples)
     modes = list(MODES)
     return {
         "depth": points([row["depth"] for row in rows]),
@@ -145,8 +129,7 @@ def points(values: Sequence[float]) -> str:
 
 def charts(name: str) -> dict[str, Any]:
     """The series of the two charts for a range: columns as uPlot wants them."""
-    result: dict[str, Any] = _charts.get(name, lambda: _read_charts(name))
-    return result
+    return _kept.get_or(name, 5.0, lambda: _read_charts(name))
 
 
 def _read_charts(name: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app, make_response, redirect, request, url_for
 
+from webapp import fragments
+
 if TYPE_CHECKING:
     from webapp.errors import Problem
 
@@ -28,7 +30,7 @@ HELP = {
 
 def render(problem: Problem) -> Any:
     """The reply for a problem; who must sign in first is led there."""
-    fragment = bool(request.headers.get("HX-Request"))
+    fragment = fragments.wanted()
     if problem.status == 401 and not fragment and request.method == "GET":
         return redirect(url_for("signing.sign_in", next=request.full_path.rstrip("?")))
     template = "errors/_problem.html" if fragment else "errors/page.html"

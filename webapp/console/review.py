@@ -14,7 +14,7 @@ from models.errors import Invalid, NotFound
 from models.review import Filter
 from models.settings import Settings
 from models.submission import Submission
-from webapp import auth
+from webapp import auth, fragments
 from webapp.console import board
 from webapp.console.cards import Card, cards, icon
 
@@ -40,7 +40,7 @@ def show() -> str:
     if _view() == "list":
         return _list()
     deck = _claim()
-    if _is_fragment():
+    if fragments.wanted():
         return render_template("review/_decided.html", done=None, deck=deck, **_frame())
     return render_template("review/page.html", deck=deck, done=_done(), **_frame())
 
@@ -50,7 +50,7 @@ def _list() -> str:
     rows = review.listed(FILTERS[_filter()], ROWS + 1, after)
     listed = cards(rows[:ROWS], _settings(), authors=False)
     values = {"rows": listed, "more": len(rows) > ROWS, "after": after, **_frame()}
-    if _is_fragment():
+    if fragments.wanted():
         return render_template("review/_rows.html", **values)
     return render_template("review/list.html", done=_done(), **values)
 
@@ -69,7 +69,7 @@ def decide(submission_id: UUID) -> Any:
         label=label,
         settings=_settings(),
     )
-    if not _is_fragment():
+    if not fragments.wanted():
         return redirect(_back(submission_id, done=decision), 303)
     return render_template(
         "review/_decided.html", done=Decision.get_by_id(decision), deck=_more(), **_frame()
@@ -85,7 +85,7 @@ def undo() -> Any:
     row = review.undo(auth.moderator(), _settings(), int(chosen) if chosen.isdigit() else None)
     if row.verdict == "review" or row.review_owed:
         review.hold(auth.moderator().id, [row.id], _settings().review_lease_seconds)
-    if not _is_fragment():
+    if not fragments.wanted():
         return redirect(_back(row.id, undone=row.id), 303)
     return render_template("review/_undone.html", deck=_cards([row]), **_frame())
 
@@ -96,7 +96,7 @@ def undo() -> Any:
 def skip(submission_id: UUID) -> Any:
     """Leave it to others; it comes back when nothing else is left."""
     review.skip(auth.moderator().id, submission_id)
-    if not _is_fragment():
+    if not fragments.wanted():
         return redirect(_back(submission_id), 303)
     return render_template("review/_decided.html", done=None, deck=_more(submission_id), **_frame())
 
@@ -199,11 +199,6 @@ def _number(field: str) -> int:
     if not text.isdigit():
         raise Invalid(f"{field} is a whole number.", field=field)
     return int(text)
-
-
-def _is_fragment() -> bool:
-    headers = request.headers
-    return bool(headers.get("HX-Request")) and not headers.get("HX-History-Restore-Request")
 
 
 def _settings() -> Settings:
