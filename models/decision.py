@@ -85,8 +85,10 @@ def finish(
         )
         if row is None:
             return None
-        FindingRow.replace_of(row.id, judgement.findings, images)
-        verdict = row.verdict if Decision.by_a_person(row.id) else judgement.verdict
+        again = row.verdict is not None
+        FindingRow.replace_of(row.id, judgement.findings, images, again=again)
+        human = again and Decision.by_a_person(row.id)
+        verdict = row.verdict if human else judgement.verdict
         _settle(row, verdict, judgement, policy, owed=owed)
         return row
 

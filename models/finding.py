@@ -33,10 +33,19 @@ class FindingRow(Model):
 
     @classmethod
     def replace_of(
-        cls, submission_id: UUID, findings: Iterable[Finding], images: Mapping[int, UUID]
+        cls,
+        submission_id: UUID,
+        findings: Iterable[Finding],
+        images: Mapping[int, UUID],
+        *,
+        again: bool = True,
     ) -> None:
-        """Put these findings in the place of the submission's; ``images`` by position."""
-        cls.delete().where(cls.submission == submission_id).execute()
+        """Put these findings in the place of the submission's; ``images`` by position.
+
+        Unless it is done ``again`` there are none yet, and one statement is saved.
+        """
+        if again:
+            cls.delete().where(cls.submission == submission_id).execute()
         rows = [_row(submission_id, finding, images) for finding in findings]
         if rows:
             cls.insert_many(rows).execute()

@@ -95,7 +95,7 @@ def _record(submission_id: UUID, images: Sequence[Mapping[str, Any]], judgement:
     row = Submission.get_by_id(submission_id)
     if judgement.findings:
         positions = {image["position"]: image["id"] for image in images}
-        FindingRow.replace_of(row.id, judgement.findings, positions)
+        FindingRow.replace_of(row.id, judgement.findings, positions, again=False)
     label = judgement.findings[0].label if judgement.findings else ""
     Decision.append(row, None, reason=label)
     follow(row, None)

@@ -136,7 +136,7 @@ WHERE id = %(id)s
        OR (status = 'processing' AND lease_until < now())
        OR (review_owed AND (lease_until IS NULL OR lease_until < now())))
   AND attempts < %(attempts)s
-RETURNING id
+RETURNING *
 """
 
 
@@ -149,25 +149,27 @@ def claim(submission_id: UUID, lease: str, *, seconds: int, attempts: int) -> Su
        renew nor finish once another has claimed the row;
     3. time is the database's, so that workers' clocks do not matter.
     """
-    found = db.execute_sql(
-        CLAIM, {"id": submission_id, "lease": lease, "seconds": seconds, "attempts": attempts}
-    ).fetchone()
-    return Submission.get_by_id(submission_id) if found else None
+    values = {"id": submission_id, "lease": lease, "seconds": seconds, "attempts": attempts}
+    return _claimed(CLAIM, values)
 
 
 def claim_any(lease: str, *, seconds: int, attempts: int) -> Submission | None:
     """Take the next open submission without a queue, priority first; None where there is none."""
-    found = db.execute_sql(
-        CLAIM.replace(
-            "WHERE id = %(id)s",
-            "WHERE id = (SELECT id FROM submission WHERE status IN ('received', 'queued')"
-            " AND attempts < %(attempts)s"
-            " ORDER BY (mode = 'direct') DESC, priority DESC, created_at LIMIT 1"
-            " FOR UPDATE SKIP LOCKED)",
-        ),
-        {"lease": lease, "seconds": seconds, "attempts": attempts},
-    ).fetchone()
-    return Submission.get_by_id(found[0]) if found else None
+    sql = CLAIM.replace(
+        "WHERE id = %(id)s",
+        "WHERE id = (SELECT id FROM submission WHERE status IN ('received', 'queued')"
+        " AND attempts < %(attempts)s"
+        " ORDER BY (mode = 'direct') DESC, priority DESC, created_at LIMIT 1"
+        " FOR UPDATE SKIP LOCKED)",
+    )
+    return _claimed(sql, {"lease": lease, "seconds": seconds, "attempts": attempts})
+
+
+def _claimed(sql: str, values: dict[str, Any]) -> Submission | None:
+    cursor = db.execute_sql(sql, values)
+    row = cursor.fetchone()
+    names = (column[0] for column in cursor.description)
+    return Submission(**dict(zip(names, row, strict=True))) if row else None
 
 
 def renew(submission_id: UUID, lease: str, seconds: int) -> bool:
