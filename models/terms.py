@@ -34,7 +34,7 @@ class Term(NamedTuple):
 
 
 # The terms of one shape: those that have it as it stands, without any runs, and without spaces.
-Owners = tuple[list[Term], list[Term], list[Term]]
+Owners = tuple[tuple[Term, ...], ...]
 _AS_IT_STANDS, _RUNLESS, _RUN_TOGETHER = range(3)
 
 
@@ -47,14 +47,14 @@ class Terms:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._literals: list[tuple[int, str]] = []
-        owners: dict[str, Owners] = {}
+        owners: dict[str, list[list[Term]]] = {}
         for key, pattern in enumerate(patterns):
             term = _term(key, pattern)
             if term is None:
                 self._literals.append((key, pattern.strip()))
                 continue
             for way, shape, spelling in _ways(term):
-                owners.setdefault(_padded(shape), ([], [], []))[way].append(spelling)
+                owners.setdefault(_padded(shape), [[], [], []])[way].append(spelling)
         self._reach = max(map(len, owners), default=0)
         self._automaton: Any = _automaton(owners) if owners else None
 
@@ -90,10 +90,10 @@ class Terms:
                         yield from _hit(term, view, start, end)
 
 
-def _automaton(owners: dict[str, Owners]) -> Any:
+def _automaton(owners: dict[str, list[list[Term]]]) -> Any:
     automaton = ahocorasick.Automaton()
     for shape, terms in owners.items():
-        automaton.add_word(shape, (len(shape), terms))
+        automaton.add_word(shape, (len(shape), tuple(map(tuple, terms))))
     automaton.make_automaton()
     return automaton
 
@@ -162,14 +162,14 @@ def _spelled(
 ) -> Iterator[tuple[int, int, int]]:
     """The terms that `squeezed[start:end]`, which has their shape, really spells."""
     terms = owners[_RUNLESS if squeezed.everything else _AS_IT_STANDS]
-    together = [] if squeezed.everything or not view.joined else owners[_RUN_TOGETHER]
+    together = () if squeezed.everything or not view.joined else owners[_RUN_TOGETHER]
     if not terms and not together:
         return
     first = squeezed.place(start + (squeezed.squeezed[start] == " "))
     last = squeezed.place(end - (squeezed.squeezed[end - 1] == " "))
     candidate = view.shape[first:last], view.letters[first:last]
     if together and view.is_joined(first, last):
-        terms = [*terms, *together]
+        terms = (*terms, *together)
     for term in terms:
         if spells((term.shape, term.letters), candidate):
             yield from _hit(term, view, first, last)

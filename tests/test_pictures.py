@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import time
 import zlib
@@ -16,6 +17,8 @@ import pytest
 from PIL import Image
 
 from tasks import pictures
+from tasks.frames import TURNS
+from tasks.opening import register
 from tasks.pictures import ACCEPTED, Limits, Picture, PictureError, read
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -94,7 +97,7 @@ def test_it_turns_pictures_upright(write: Write, orientation: int) -> None:
     path = write(encoded(stored, "JPEG", exif=exif))
     upright: Image.Image = Image.open(path)
     if orientation != 1:
-        upright = upright.transpose(pictures._TURNS[orientation])
+        upright = upright.transpose(TURNS[orientation])
     picture = read(path, Limits())
     assert (picture.width, picture.height) == upright.size == picture.preview.size
     assert len(picture.views) == 1
@@ -137,7 +140,7 @@ def test_a_cut_file_is_unreadable_wherever_it_is_cut(
     write: Write, format: str, options: dict[str, Any]
 ) -> None:
     if format == "HEIF":
-        pictures._register("HEIF")
+        register("HEIF")
     whole = encoded(photo(), format, **options)
     assert read(write(whole), Limits()).format == format
     for share in (0.1, 0.5, 0.9, 0.99):
@@ -177,6 +180,20 @@ def test_an_apng_frame_that_lacks_rows_is_unreadable(write: Write) -> None:
     body = whole[at + 4 : at + 8] + zlib.compress(rows[: len(rows) // 2])
     data = whole[: at - 4] + chunk(b"fdAT", body) + whole[at + 8 + length :]
     assert refused(write(data)) == "unreadable"
+
+
+@pytest.mark.parametrize("frame", [0, 1, 2])
+def test_a_gif_frame_whose_data_stop_early_makes_it_unreadable(write: Write, frame: int) -> None:
+    small = photo().resize((64, 64))
+    whole = animation([small, small.rotate(90), small.rotate(180)], "GIF")
+    starts = [found.end() for found in re.finditer(rb",\0\0\0\0@\0@\0(?s:.)", whole)]
+    assert len(starts) == 3
+    colours = 3 << ((whole[starts[frame] - 1] & 7) + 1) if whole[starts[frame] - 1] & 0x80 else 0
+    first = starts[frame] + colours + 1  # of the blocks of data, each behind its length
+    second, end = first + 1 + whole[first], first
+    while whole[end]:
+        end += 1 + whole[end]
+    assert refused(write(whole[:second] + whole[end:])) == "unreadable"
 
 
 def test_a_png_with_a_broken_checksum_is_unreadable(write: Write) -> None:
