@@ -1,18 +1,20 @@
-"""Taking a submission in: committed before the client hears that it was accepted."""
+"""Taking submissions in: committed before their clients hear that they were accepted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from models.client import Client
 from models.db import db
-from models.decision import Decision, follow
-from models.finding import FindingRow
+from models.decision import follow
 from models.submission import Submission
-from models.verdict import Judgement
+from models.verdict import REJECTED, Judgement
 
-# What intake knows of a submission and of an image; their other columns have defaults.
+# What intake knows of each row; the other columns have defaults.
 SUBMISSION = {
     "id": "uuid",
     "client_id": "bigint",
@@ -32,6 +34,7 @@ SUBMISSION = {
     "fingerprint": "bytea",
 }
 IMAGE = {
+    "submission_id": "uuid",
     "id": "uuid",
     "position": "smallint",
     "storage_key": "text",
@@ -42,60 +45,125 @@ IMAGE = {
     "width": "integer",
     "height": "integer",
 }
+FINDING = {
+    "submission_id": "uuid",
+    "image_id": "uuid",
+    '"check"': "text",
+    "label": "text",
+    "score": "real",
+    "action": "text",
+    "evidence": "jsonb",
+}
+DECISION = {"submission_id": "uuid", "to_verdict": "text", "reason": "text"}
 
 
-def accept(
-    values: Mapping[str, Any],
-    images: Sequence[Mapping[str, Any]],
-    judgement: Judgement | None = None,
-) -> bool:
-    """Commit a new submission, its images and, where fast rules answered, their judgement.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An upload that is to be committed: its row, its images, and a fast judgement of it."""
 
-    Returns False, with nothing written, where its idempotency key was taken: two requests with
-    one key may run at once, and the unique index lets one of them in.
-    """
-    if judgement is None:
-        return _insert(values, images)
-    with db.atomic():
-        if not _insert(values, images):
-            return False
-        _record(values["id"], images, judgement)
-    return True
+    client: Client
+    values: Mapping[str, Any]
+    images: Sequence[Mapping[str, Any]]
+    judgement: Judgement | None = None
 
+    @property
+    def id(self) -> UUID:
+        """The submission's id."""
+        found: UUID = self.values["id"]
+        return found
 
-def _insert(values: Mapping[str, Any], images: Sequence[Mapping[str, Any]]) -> bool:
-    """Both tables in one statement: one round trip, one commit, and all or nothing."""
-    sql, parameters = _sql(len(images)), [values[name] for name in SUBMISSION]
-    for image in images:
-        parameters += [image[name] for name in IMAGE]
-    return bool(db.execute_sql(sql, parameters).fetchone()[0])
-
-
-def _sql(images: int) -> str:
-    """The statement for a submission with so many images."""
-    fields = ", ".join(f"%s::{kind}" for kind in SUBMISSION.values())
-    statement = (
-        f"WITH accepted AS (INSERT INTO submission ({', '.join(SUBMISSION)}, queued_at, decided_at)"
-        f" SELECT *, CASE WHEN status = 'queued' THEN now() END,"
-        f" CASE WHEN verdict IS NOT NULL THEN now() END"
-        f" FROM (VALUES ({fields})) AS new ({', '.join(SUBMISSION)})"
-        " ON CONFLICT (client_id, idempotency_key) DO NOTHING RETURNING id)"
-    )
-    if images:
-        row = f"({', '.join(f'%s::{kind}' for kind in IMAGE.values())})"
-        rows = ", ".join([row] * images)
-        statement += (
-            f", stored AS (INSERT INTO image ({', '.join(IMAGE)}, submission_id)"
-            f" SELECT new.*, accepted.id FROM accepted, (VALUES {rows}) AS new)"
+    @property
+    def has_consequences(self) -> bool:
+        """Whether its judgement is a strike or is owed to the client."""
+        return self.judgement is not None and (
+            self.judgement.verdict == REJECTED or bool(self.client.webhook_url)
         )
-    return statement + " SELECT count(*) FROM accepted"
 
 
-def _record(submission_id: UUID, images: Sequence[Mapping[str, Any]], judgement: Judgement) -> None:
-    row = Submission.get_by_id(submission_id)
-    if judgement.findings:
-        positions = {image["position"]: image["id"] for image in images}
-        FindingRow.replace_of(row.id, judgement.findings, positions, again=False)
-    label = judgement.findings[0].label if judgement.findings else ""
-    Decision.append(row, None, reason=label)
-    follow(row, None)
+def accept(entries: Sequence[Entry]) -> set[UUID]:
+    """Commit new submissions, all or none; returns the ids of those that were accepted.
+
+    One whose idempotency key is taken is not accepted, and nothing of it is written: requests
+    with one key may run at once, and the unique index lets one of them in.
+    """
+    consequences = [entry for entry in entries if entry.has_consequences]
+    if not consequences:
+        return _insert(entries)
+    with db.atomic():
+        accepted = _insert(entries)
+        for entry in consequences:
+            if entry.id in accepted:
+                follow(submission_of(entry), None)
+    return accepted
+
+
+def submission_of(entry: Entry) -> Submission:
+    """The row of an entry as it was committed."""
+    reasons = entry.judgement.reasons if entry.judgement else []
+    row = Submission(**{**entry.values, "reasons": reasons})
+    row.client = entry.client
+    return row
+
+
+def _insert(entries: Sequence[Entry]) -> set[UUID]:
+    """Every table in one statement: one round trip and one commit for all entries."""
+    parameters: list[Any] = []
+    new = _rows(SUBMISSION, ([e.values[name] for name in SUBMISSION] for e in entries), parameters)
+    parts = [
+        f"WITH new ({', '.join(SUBMISSION)}) AS ({new})",
+        f"accepted AS (INSERT INTO submission ({', '.join(SUBMISSION)}, queued_at, decided_at)"
+        " SELECT *, CASE WHEN status = 'queued' THEN now() END,"
+        " CASE WHEN verdict IS NOT NULL THEN now() END FROM new"
+        " ON CONFLICT (client_id, idempotency_key) DO NOTHING RETURNING id)",
+    ]
+    followers = (
+        ("image", IMAGE, _images(entries)),
+        ("finding", FINDING, _findings(entries)),
+        ("decision", DECISION, _decisions(entries)),
+    )
+    for table, columns, rows in followers:
+        values = _rows(columns, rows, parameters)
+        if values:
+            names = ", ".join(columns)
+            parts.append(
+                f"{table}s AS (INSERT INTO {table} ({names})"
+                f" SELECT more.* FROM ({values}) AS more ({names})"
+                " JOIN accepted ON accepted.id = more.submission_id)"
+            )
+    sql = ", ".join(parts) + " SELECT id FROM accepted"
+    return {row[0] for row in db.execute_sql(sql, parameters).fetchall()}
+
+
+def _rows(columns: Mapping[str, str], rows: Iterable[Sequence[Any]], parameters: list[Any]) -> str:
+    """``VALUES`` of the rows, whose parameters are added; nothing where there are none."""
+    row = f"({', '.join(f'%s::{kind}' for kind in columns.values())})"
+    before = len(parameters)
+    for values in rows:
+        parameters += values
+    count = (len(parameters) - before) // len(columns)
+    return f"VALUES {', '.join([row] * count)}" if count else ""
+
+
+def _images(entries: Sequence[Entry]) -> Iterable[list[Any]]:
+    for entry in entries:
+        for image in entry.images:
+            yield [entry.id, *(image[name] for name in IMAGE if name != "submission_id")]
+
+
+def _findings(entries: Sequence[Entry]) -> Iterable[list[Any]]:
+    for entry in entries:
+        images = {image["position"]: image["id"] for image in entry.images}
+        for found in entry.judgement.findings if entry.judgement else ():
+            image = None if found.image is None else images[found.image]
+            evidence = json.dumps(found.evidence)
+            yield [
+                *(entry.id, image, found.check, found.label),
+                *(found.score, found.action, evidence),
+            ]
+
+
+def _decisions(entries: Sequence[Entry]) -> Iterable[list[Any]]:
+    for entry in entries:
+        if entry.judgement is not None:
+            findings = entry.judgement.findings
+            yield [entry.id, entry.judgement.verdict, findings[0].label if findings else ""]

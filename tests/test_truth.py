@@ -121,7 +121,7 @@ def test_direct_mode_decides_without_redis(own: Stack, api: Api) -> None:
         told = eventually(lambda: _direct(api))
         assert told["status"] in ("received", "processing", "decided")
         assert api.status(told["job_id"], wait=20)["verdict"] == "review"
-        assert api.stats()["current_mode"] == "direct"
+        eventually(lambda: api.stats()["current_mode"] == "direct")
     finally:
         os.kill(supervisor, signal.SIGCONT)
     eventually(lambda: api.stats()["current_mode"] == "sync")

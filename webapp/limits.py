@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, current_app, g
@@ -15,7 +16,6 @@ from flask_limiter import Limiter, RateLimitExceeded
 from models.errors import TooMany
 from models.settings import Settings
 
-OFF = "1000000000/second"
 WHOSE = {
     "author": "This author",
     "pause": "This author",
@@ -23,6 +23,8 @@ WHOSE = {
     "client": "This client",
     "all": "This server",
 }
+
+CHARGE = "sluice_charge"  # the extension that counts an upload
 
 limiter = Limiter(
     key_func=lambda: "nobody",
@@ -43,66 +45,65 @@ class Uploader:
 
 
 def init_app(app: Flask) -> None:
-    """Point the limiter at the settings' Redis."""
-    url = app.config["SETTINGS"].redis
-    app.config["RATELIMIT_STORAGE_URI"] = url.replace("unix://", "redis+unix://", 1)
+    """Point the limiter at the settings' Redis and make the limits that are switched on."""
+    settings: Settings = app.config["SETTINGS"]
+    app.config["RATELIMIT_STORAGE_URI"] = settings.redis.replace("unix://", "redis+unix://", 1)
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_connect_timeout": 1}
     limiter.init_app(app)
+    app.extensions[CHARGE] = _limited(settings)
 
 
 def charge(uploader: Uploader) -> None:
     """Count an upload; raises RateLimitExceeded where one of its limits is used up."""
     g.uploader = uploader
-    _charge()
+    current_app.extensions[CHARGE]()
 
 
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
+def _limited(settings: Settings) -> Callable[[], None]:
+    """A call that raises RateLimitExceeded; what is off in the settings costs nothing."""
+    pause = math.ceil(settings.min_seconds_between_uploads)
+    per_author = (
+        (settings.max_uploads_per_minute, "minute"),
+        (settings.max_uploads_per_hour, "hour"),
+    )
+    limits = (
+        ("all", _per(settings.global_rate_limit), lambda: "all"),
+        ("client", _per(settings.max_uploads_per_minute_per_client), _client),
+        ("author_ip", _per(settings.max_uploads_per_minute_per_ip), _address),
+        ("pause", f"1/{pause} second" if pause else "", _author),
+        ("author", ";".join(f"{count}/{unit}" for count, unit in per_author if count), _author),
+    )
+    call: Callable[[], None] = _nothing
+    for scope, text, key in limits:
+        if text:
+            exempt = _has_no_address if scope == "author_ip" else None
+            limit = limiter.shared_limit(text, scope=scope, key_func=key, exempt_when=exempt)
+            call = limit(call)
+    return call
 
 
-def _per_author() -> str:
-    known = _settings()
-    parts = ((known.max_uploads_per_minute, "minute"), (known.max_uploads_per_hour, "hour"))
-    return ";".join(f"{count}/{unit}" for count, unit in parts if count) or OFF
+def _nothing() -> None:
+    """What the limits are wrapped around."""
+
+
+def _per(count: int) -> str:
+    return f"{count}/minute" if count else ""
+
+
+def _client() -> str:
+    return str(g.uploader.client_id)
 
 
 def _author() -> str:
     return f"{g.uploader.client_id}:{g.uploader.user_id}"
 
 
-@limiter.shared_limit(
-    _per_author,
-    scope="author",
-    key_func=_author,
-    exempt_when=lambda: _per_author() == OFF,
-)
-@limiter.shared_limit(
-    lambda: f"1/{max(1, math.ceil(_settings().min_seconds_between_uploads))} second",
-    scope="pause",
-    key_func=_author,
-    exempt_when=lambda: not _settings().min_seconds_between_uploads,
-)
-@limiter.shared_limit(
-    lambda: f"{_settings().max_uploads_per_minute_per_ip}/minute",
-    scope="author_ip",
-    key_func=lambda: f"{g.uploader.client_id}:{g.uploader.address}",
-    exempt_when=lambda: g.uploader.address is None or not _settings().max_uploads_per_minute_per_ip,
-)
-@limiter.shared_limit(
-    lambda: f"{_settings().max_uploads_per_minute_per_client}/minute",
-    scope="client",
-    key_func=lambda: str(g.uploader.client_id),
-    exempt_when=lambda: not _settings().max_uploads_per_minute_per_client,
-)
-@limiter.shared_limit(
-    lambda: f"{_settings().global_rate_limit}/minute",
-    scope="all",
-    key_func=lambda: "all",
-    exempt_when=lambda: not _settings().global_rate_limit,
-)
-def _charge() -> None:
-    """The decorators do it all."""
+def _address() -> str:
+    return f"{g.uploader.client_id}:{g.uploader.address}"
+
+
+def _has_no_address() -> bool:
+    return g.uploader.address is None
 
 
 def too_many(error: RateLimitExceeded) -> TooMany:
