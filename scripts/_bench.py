@@ -49,8 +49,9 @@ def main() -> None:
         return
     where = machine()
     figures, failed = _run(options)
-    print(f"\n{table(figures)}")
-    _keep(options.into, figures, where)
+    if figures:
+        print(f"\n{table(figures)}")
+        _keep(options.into, figures, where)
     sys.exit(f"bench: failed: {', '.join(failed)}" if failed else 0)
 
 

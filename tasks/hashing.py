@@ -35,6 +35,7 @@ def pdq(image: Image.Image) -> tuple[bytes, int]:
     """
     if min(image.size) < PDQ_MIN_SIDE:
         return bytes(PDQ_BYTES), 0
+    image = image.convert("L")  # before it shrinks: a third of the work
     if max(image.size) > PDQ_SIDE:
         scale = PDQ_SIDE / max(image.size)
         size = (
