@@ -7,7 +7,7 @@ connected at import: the tables stand on a proxy that ``connect`` fills.
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -90,6 +90,21 @@ def connection() -> Iterator[None]:
         yield
     finally:
         release()
+
+
+def rows_sql(
+    columns: Mapping[str, str], rows: Iterable[Sequence[Any]], parameters: list[Any]
+) -> str:
+    """``VALUES …`` for rows of columns with their types, whose values go to ``parameters``.
+
+    Nothing where there are no rows.
+    """
+    row = f"({', '.join(f'%s::{kind}' for kind in columns.values())})"
+    before = len(parameters)
+    for values in rows:
+        parameters += values
+    count = (len(parameters) - before) // len(columns)
+    return f"VALUES {', '.join([row] * count)}" if count else ""
 
 
 def one(sql: str, *parameters: Any) -> tuple[Any, ...] | None:

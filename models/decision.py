@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import peewee
+from playhouse.postgres_ext import BinaryJSONField
 
 from models import author, delivery
 from models.db import Model, db
@@ -26,6 +27,8 @@ class Decision(Model):
     to_verdict = peewee.TextField()
     reason = peewee.TextField(default="")
     undoes = peewee.ForeignKeyField("self", null=True, column_name="undoes")
+    group_id = peewee.UUIDField(null=True)
+    blocked = BinaryJSONField(default=list)
     created_at = peewee.DateTimeField()
 
     @classmethod
@@ -37,6 +40,8 @@ class Decision(Model):
         reason: str = "",
         moderator_id: int | None = None,
         undoes: int | None = None,
+        group_id: UUID | None = None,
+        blocked: Sequence[int] = (),
     ) -> int:
         """Write down that the submission now has its verdict; returns the row's id."""
         row: int = cls.insert(
@@ -46,9 +51,16 @@ class Decision(Model):
             to_verdict=submission.verdict,
             reason=reason,
             undoes=undoes,
+            group_id=group_id,
+            blocked=list(blocked),
             created_at=peewee.fn.now(),
         ).execute()
         return row
+
+    @classmethod
+    def of_group(cls, group_id: UUID) -> list[Decision]:
+        """The decisions that one act made together."""
+        return list(cls.select().where(cls.group_id == group_id).order_by(cls.id))
 
     @classmethod
     def by_a_person(cls, submission_id: UUID) -> bool:
@@ -60,63 +72,16 @@ class Decision(Model):
         )
 
 
-def finish(
-    claimed: Submission,
-    lease: str,
-    judgement: Judgement,
-    policy: Policy,
-    *,
-    images: Mapping[int, UUID],
-    owed: bool = False,
-) -> Submission | None:
-    """Store the machine's judgement of a claimed submission; None where the claim was lost.
-
-    Everything is one transaction, and safe against a second worker:
-    1. the row is locked and must still carry this claim's lease, else nothing is written;
-    2. findings, verdict, decision, strike and delivery are committed together or not at all;
-    3. a person's verdict is never overwritten: then only the findings are added.
-    """
-    with db.atomic():
-        row = (
-            Submission.select()
-            .where(Submission.id == claimed.id, Submission.lease_by == lease)
-            .for_update()
-            .first()
-        )
-        if row is None:
-            return None
-        again = row.verdict is not None
-        FindingRow.replace_of(row.id, judgement.findings, images, again=again)
-        human = again and Decision.by_a_person(row.id)
-        verdict = row.verdict if human else judgement.verdict
-        _settle(row, verdict, judgement, policy, owed=owed)
-        return row
-
-
-def _settle(
-    row: Submission, verdict: str, judgement: Judgement, policy: Policy, *, owed: bool
-) -> None:
-    before = row.verdict
-    row.status, row.verdict, row.score = DECIDED, verdict, judgement.score
-    row.visible, row.review_owed = policy.shows(verdict) or (owed and verdict == APPROVED), owed
-    row.reasons = judgement.reasons if verdict == judgement.verdict else row.reasons
-    row.lease_by, row.error = None, None
-    _write(row, ("status", "score", "review_owed", "reasons", "lease_by", "error"), before)
-    if before != verdict:
-        Decision.append(row, before, reason=_main_label(judgement))
-        follow(row, before)
-
-
 def change(row: Submission, verdict: str, policy: Policy) -> str | None:
     """Give a locked row a person's verdict; returns the one before."""
     before: str | None = row.verdict
     row.status, row.verdict, row.visible = DECIDED, verdict, policy.shows(verdict)
     row.review_by, row.review_until = None, None
-    _write(row, ("status", "review_by", "review_until"), before)
+    write(row, ("status", "review_by", "review_until"), before)
     return before
 
 
-def _write(row: Submission, names: tuple[str, ...], before: str | None) -> None:
+def write(row: Submission, names: tuple[str, ...], before: str | None) -> None:
     """Write these columns and the verdict's; its time is when it last changed."""
     values: dict[str, Any] = {name: getattr(row, name) for name in (*names, "verdict", "visible")}
     values["lease_until"] = None
@@ -166,11 +131,11 @@ def quarantine(submission_id: UUID, attempts: int, policy: Policy) -> bool:
         row.status, row.verdict, row.visible = QUARANTINED, REVIEW, policy.shows(REVIEW)
         row.review_owed, row.lease_by = False, None
         row.reasons = Judgement(REVIEW, (finding,), None).reasons
-        _write(row, ("status", "review_owed", "lease_by", "reasons"), before)
+        write(row, ("status", "review_owed", "lease_by", "reasons"), before)
         Decision.append(row, before, reason="error")
         follow(row, before)
         return True
 
 
-def _main_label(judgement: Judgement) -> str:
+def main_label(judgement: Judgement) -> str:
     return judgement.findings[0].label if judgement.findings else ""

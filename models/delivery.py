@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +11,20 @@ import peewee
 from playhouse.postgres_ext import BinaryJSONField
 from uuid_utils.compat import uuid7
 
+from models.audit import Audit
 from models.client import Client
 from models.db import Model, db
+from models.errors import Conflict, NotFound
+from models.moderator import Moderator
 from models.submission import Submission
+
+STATES = ("owed", "delivered", "dead", "cancelled")
+EVENTS = (
+    "submission.decided",
+    "submission.retracted",
+    "submission.restored",
+    "appeal.decided",
+)
 
 
 class Delivery(Model):
@@ -29,6 +42,100 @@ class Delivery(Model):
     outcome = peewee.TextField(null=True)
     created_at = peewee.DateTimeField()
     delivered_at = peewee.DateTimeField(null=True)
+
+    @classmethod
+    def page(cls, wanted: Filter, limit: int, before: UUID | None = None) -> list[Delivery]:
+        """The newest ones of the filter, of those made before one where it is given."""
+        query = cls.select(cls, Client).join(Client).where(*_conditions(wanted))
+        if before is not None:
+            query = query.where(cls.id < before)
+        return list(query.order_by(cls.id.desc()).limit(limit))
+
+    @classmethod
+    def find(cls, delivery_id: UUID) -> Delivery:
+        """The delivery of that id with its client; raises NotFound."""
+        row = cls.select(cls, Client).join(Client).where(cls.id == delivery_id).first()
+        if row is None:
+            raise NotFound("There is no such delivery.")
+        return row
+
+    @classmethod
+    def count_dead(cls) -> int:
+        """How many were given up."""
+        return cls.select().where(cls.state == "dead").count()
+
+    @property
+    def can_be_resent(self) -> bool:
+        """Whether it is over and may be sent once more."""
+        return self.state in ("dead", "delivered")
+
+    def resend(self, by: Moderator) -> None:
+        """Owe it again from now on, under the same id, by which the client tells a repeat.
+
+        Raises Conflict where it is not over, or the client has no webhook any more.
+        """
+        if not self.client.webhook_url:
+            raise Conflict(f"{self.client.name} has no webhook any more.")
+        with db.atomic():
+            if not _owe_again(Delivery.id == self.id, Delivery.state.in_(("dead", "delivered"))):
+                raise Conflict("This is owed or cancelled; only what is over can be sent again.")
+            Audit.append(
+                "delivery.resend",
+                str(self.id),
+                moderator_id=by.id,
+                client=self.client.name,
+                event=self.event,
+                before=self.state,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which deliveries are wanted; empty is all."""
+
+    client: int | None = None
+    event: str = ""
+    state: str = ""
+
+
+def _conditions(wanted: Filter) -> Iterator[Any]:
+    yield peewee.SQL("true")
+    if wanted.client is not None:
+        yield Delivery.client == wanted.client
+    if wanted.event:
+        yield Delivery.event == wanted.event
+    if wanted.state:
+        yield Delivery.state == wanted.state
+
+
+def counts(wanted: Filter) -> dict[str, int]:
+    """How many there are in each state that is not the usual end, by client and event."""
+    some = Filter(wanted.client, wanted.event)
+    query = (
+        Delivery.select(Delivery.state, peewee.fn.count(Delivery.id))
+        .where(*_conditions(some), Delivery.state.in_(("owed", "dead")))
+        .group_by(Delivery.state)
+    )
+    return dict(query.tuples())
+
+
+def resend_dead(wanted: Filter, by: Moderator) -> int:
+    """Owe every dead one of the filter's client and event again; returns how many."""
+    with db.atomic():
+        calls = Client.select(Client.id).where(Client.webhook_url.is_null(False))
+        some = Filter(wanted.client, wanted.event, "dead")
+        count = _owe_again(*_conditions(some), Delivery.client.in_(calls))
+        if count:
+            of = Client.find(wanted.client).name if wanted.client is not None else "all clients"
+            Audit.append("delivery.resend_dead", of, moderator_id=by.id, count=count)
+    return count
+
+
+def _owe_again(*conditions: Any) -> int:
+    query = Delivery.update(
+        state="owed", attempts=0, due_at=peewee.fn.now(), lease_until=None, delivered_at=None
+    )
+    return int(query.where(*conditions).execute())
 
 
 def owe(submission: Submission, event: str, *, wait: float = 0.0) -> None:

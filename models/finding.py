@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 import peewee
 from playhouse.postgres_ext import BinaryJSONField
 
-from models.db import Model
+from models.db import Model, db, rows_sql
 from models.image import Image
 from models.submission import Submission
 from models.verdict import Finding
+
+COLUMNS = {
+    "submission_id": "uuid",
+    "image_id": "uuid",
+    '"check"': "text",
+    "label": "text",
+    "score": "real",
+    "action": "text",
+    "evidence": "jsonb",
+}
 
 
 class FindingRow(Model):
@@ -33,36 +44,25 @@ class FindingRow(Model):
 
     @classmethod
     def replace_of(
-        cls,
-        submission_id: UUID,
-        findings: Iterable[Finding],
-        images: Mapping[int, UUID],
-        *,
-        again: bool = True,
+        cls, submission_id: UUID, findings: Iterable[Finding], images: Mapping[int, UUID]
     ) -> None:
-        """Put these findings in the place of the submission's; ``images`` by position.
-
-        Unless it is done ``again`` there are none yet, and one statement is saved.
-        """
-        if again:
-            cls.delete().where(cls.submission == submission_id).execute()
-        rows = [_row(submission_id, finding, images) for finding in findings]
-        if rows:
-            cls.insert_many(rows).execute()
+        """Put these findings in the place of the submission's; ``images`` by position."""
+        cls.delete().where(cls.submission == submission_id).execute()
+        parameters: list[Any] = []
+        values = rows_sql(COLUMNS, rows(submission_id, findings, images), parameters)
+        if values:
+            db.execute_sql(f"INSERT INTO finding ({', '.join(COLUMNS)}) {values}", parameters)
 
     def as_finding(self, position: int | None) -> Finding:
         """The domain's object again; ``position`` is its picture's."""
         return Finding(self.check, self.label, self.action, self.score, position, self.evidence)
 
 
-def _row(submission_id: UUID, finding: Finding, images: Mapping[int, UUID]) -> dict[str, Any]:
-    return {
-        "submission": submission_id,
-        "image": None if finding.image is None else images[finding.image],
-        "check": finding.check,
-        "label": finding.label,
-        "score": finding.score,
-        "action": finding.action,
-        "evidence": finding.evidence,
-        "created_at": peewee.fn.now(),
-    }
+def rows(
+    submission_id: UUID, findings: Iterable[Finding], images: Mapping[int, UUID]
+) -> Iterator[list[Any]]:
+    """The findings of a submission as rows of ``COLUMNS``; ``images`` by position."""
+    for found in findings:
+        image = None if found.image is None else images[found.image]
+        where = [submission_id, image, found.check, found.label]
+        yield [*where, found.score, found.action, json.dumps(found.evidence)]

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import peewee
+from playhouse.postgres_ext import BinaryJSONField
 
 from models.db import Model, db
 from models.submission import Submission
@@ -30,6 +31,8 @@ class Image(Model):
     pdq = peewee.BlobField(null=True)
     pdq_quality = peewee.SmallIntegerField(null=True)
     thumbnail = peewee.BooleanField(default=False)
+    heat = peewee.BooleanField(default=False)
+    stills = BinaryJSONField(default=list)
     scored_at = peewee.DateTimeField(null=True)
 
     @classmethod
@@ -58,3 +61,9 @@ def scored_twin(client_id: int, sha256: bytes, seconds: int) -> tuple[Any, ...] 
         (sha256, seconds),
     ).fetchone()
     return row
+
+
+def stills_of(image_id: UUID) -> list[list[float]]:
+    """[[frame, score], ...] of what was drawn of an animation, the worst first."""
+    row = Image.select(Image.stills).where(Image.id == image_id).tuples().first()
+    return row[0] if row else []

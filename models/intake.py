@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from models import finding
 from models.client import Client
-from models.db import db
+from models.db import db, rows_sql
 from models.decision import follow
 from models.submission import Submission
 from models.verdict import REJECTED, Judgement
@@ -44,15 +44,6 @@ IMAGE = {
     "sha256": "bytea",
     "width": "integer",
     "height": "integer",
-}
-FINDING = {
-    "submission_id": "uuid",
-    "image_id": "uuid",
-    '"check"': "text",
-    "label": "text",
-    "score": "real",
-    "action": "text",
-    "evidence": "jsonb",
 }
 DECISION = {"submission_id": "uuid", "to_verdict": "text", "reason": "text"}
 
@@ -108,7 +99,9 @@ def submission_of(entry: Entry) -> Submission:
 def _insert(entries: Sequence[Entry]) -> set[UUID]:
     """Every table in one statement: one round trip and one commit for all entries."""
     parameters: list[Any] = []
-    new = _rows(SUBMISSION, ([e.values[name] for name in SUBMISSION] for e in entries), parameters)
+    new = rows_sql(
+        SUBMISSION, ([e.values[name] for name in SUBMISSION] for e in entries), parameters
+    )
     parts = [
         f"WITH new ({', '.join(SUBMISSION)}) AS ({new})",
         f"accepted AS (INSERT INTO submission ({', '.join(SUBMISSION)}, queued_at, decided_at)"
@@ -118,30 +111,20 @@ def _insert(entries: Sequence[Entry]) -> set[UUID]:
     ]
     followers = (
         ("image", IMAGE, _images(entries)),
-        ("finding", FINDING, _findings(entries)),
+        ("finding", finding.COLUMNS, _findings(entries)),
         ("decision", DECISION, _decisions(entries)),
     )
     for table, columns, rows in followers:
-        values = _rows(columns, rows, parameters)
-        if values:
+        more = rows_sql(columns, rows, parameters)
+        if more:
             names = ", ".join(columns)
             parts.append(
                 f"{table}s AS (INSERT INTO {table} ({names})"
-                f" SELECT more.* FROM ({values}) AS more ({names})"
+                f" SELECT more.* FROM ({more}) AS more ({names})"
                 " JOIN accepted ON accepted.id = more.submission_id)"
             )
     sql = ", ".join(parts) + " SELECT id FROM accepted"
     return {row[0] for row in db.execute_sql(sql, parameters).fetchall()}
-
-
-def _rows(columns: Mapping[str, str], rows: Iterable[Sequence[Any]], parameters: list[Any]) -> str:
-    """``VALUES`` of the rows, whose parameters are added; nothing where there are none."""
-    row = f"({', '.join(f'%s::{kind}' for kind in columns.values())})"
-    before = len(parameters)
-    for values in rows:
-        parameters += values
-    count = (len(parameters) - before) // len(columns)
-    return f"VALUES {', '.join([row] * count)}" if count else ""
 
 
 def _images(entries: Sequence[Entry]) -> Iterable[list[Any]]:
@@ -152,14 +135,9 @@ def _images(entries: Sequence[Entry]) -> Iterable[list[Any]]:
 
 def _findings(entries: Sequence[Entry]) -> Iterable[list[Any]]:
     for entry in entries:
-        images = {image["position"]: image["id"] for image in entry.images}
-        for found in entry.judgement.findings if entry.judgement else ():
-            image = None if found.image is None else images[found.image]
-            evidence = json.dumps(found.evidence)
-            yield [
-                *(entry.id, image, found.check, found.label),
-                *(found.score, found.action, evidence),
-            ]
+        if entry.judgement is not None:
+            images = {image["position"]: image["id"] for image in entry.images}
+            yield from finding.rows(entry.id, entry.judgement.findings, images)
 
 
 def _decisions(entries: Sequence[Entry]) -> Iterable[list[Any]]:

@@ -23,6 +23,9 @@ class Moderator(Model):
     role = peewee.TextField()
     password_hash = peewee.TextField()
     preferences = BinaryJSONField(default=dict)
+    totp_secret = peewee.TextField(null=True)
+    totp_confirmed_at = peewee.DateTimeField(null=True)
+    totp_step = peewee.BigIntegerField(default=0)
     disabled_at = peewee.DateTimeField(null=True)
     created_at = peewee.DateTimeField()
 
@@ -61,11 +64,17 @@ class Moderator(Model):
         """Whether this person may change the server."""
         return self.role == "administrator"
 
+    @property
+    def has_second_step(self) -> bool:
+        """Whether signing in asks for a code too."""
+        return self.totp_confirmed_at is not None
+
 
 class ModeratorSession(Model):
     """A signed-in browser; the cookie holds the token, this row its digest."""
 
     digest = peewee.BlobField(primary_key=True)
+    id = peewee.BigIntegerField()
     moderator = peewee.ForeignKeyField(Moderator, backref="sessions", on_delete="CASCADE")
     user_agent = peewee.TextField(default="")
     created_at = peewee.DateTimeField()
@@ -101,27 +110,59 @@ class ModeratorSession(Model):
         )
 
     @classmethod
+    def touch(cls, token: str) -> None:
+        """Note that the browser was here, at most once a minute."""
+        cls.update(seen_at=peewee.fn.now()).where(
+            cls.digest == digest(token),
+            cls.seen_at < peewee.fn.now() - peewee.SQL("interval '1 minute'"),
+        ).execute()
+
+    @classmethod
+    def of(cls, moderator: Moderator) -> list[ModeratorSession]:
+        """The person's signed-in browsers, the one seen last first."""
+        return list(
+            cls.select()
+            .where(cls.moderator == moderator.id, cls.expires_at > peewee.fn.now())
+            .order_by(cls.seen_at.desc(), cls.id.desc())
+        )
+
+    def is_of(self, token: str) -> bool:
+        """Whether this is the session of that token."""
+        return bytes(self.digest) == digest(token)
+
+    @classmethod
     def end(cls, token: str) -> None:
         """Sign the browser out on the server."""
         cls.delete().where(cls.digest == digest(token)).execute()
+
+    @classmethod
+    def end_all(cls, moderator_id: int, but: str | None = None) -> int:
+        """Sign all of a person's browsers out, but the one of a token; returns how many."""
+        query = cls.delete().where(cls.moderator == moderator_id)
+        if but is not None:
+            query = query.where(cls.digest != digest(but))
+        return int(query.execute())
 
 
 class Invite(Model):
     """A link that makes one account of a role, once, until it expires."""
 
     digest = peewee.BlobField(primary_key=True)
+    id = peewee.BigIntegerField()
     role = peewee.TextField()
+    made_by = peewee.ForeignKeyField(Moderator, null=True, column_name="made_by")
     created_at = peewee.DateTimeField()
     expires_at = peewee.DateTimeField()
     used_at = peewee.DateTimeField(null=True)
 
     @classmethod
-    def make(cls, role: str, hours: int) -> str:
+    def make(cls, role: str, hours: int, made_by: int | None = None) -> str:
         """A new link's token, which is not stored."""
         token = new_token()
         cls.insert(
             digest=digest(token),
             role=role,
+            made_by=made_by,
             created_at=peewee.fn.now(),
             expires_at=_from_now(hours),
         ).execute()
@@ -153,6 +194,54 @@ class Invite(Model):
         for row in used:
             return str(row.role)
         raise NotFound("This link was used or has expired. Ask for a new one.")
+
+
+class PasswordLink(Model):
+    """A link on which a person chooses a new password, once, until it expires."""
+
+    digest = peewee.BlobField(primary_key=True)
+    moderator = peewee.ForeignKeyField(Moderator, on_delete="CASCADE")
+    created_at = peewee.DateTimeField()
+    expires_at = peewee.DateTimeField()
+    used_at = peewee.DateTimeField(null=True)
+
+    @classmethod
+    def make(cls, moderator: Moderator, hours: int) -> str:
+        """A new link's token, which is not stored; the person's older links are over."""
+        token = new_token()
+        cls.delete().where(cls.moderator == moderator.id, cls.used_at.is_null()).execute()
+        cls.insert(
+            digest=digest(token),
+            moderator=moderator.id,
+            created_at=peewee.fn.now(),
+            expires_at=_from_now(hours),
+        ).execute()
+        return token
+
+    @classmethod
+    def valid(cls, token: str) -> PasswordLink:
+        """The unused link of that token, of an enabled person; raises NotFound."""
+        link = (
+            cls.select(cls, Moderator)
+            .join(Moderator)
+            .where(
+                cls.digest == digest(token),
+                cls.used_at.is_null(),
+                cls.expires_at > peewee.fn.now(),
+                Moderator.disabled_at.is_null(),
+            )
+            .first()
+        )
+        if link is None:
+            raise NotFound("This link was used or has expired. Ask for a new one.")
+        return link
+
+    def use(self) -> None:
+        """Use the link up; raises NotFound where it was used meanwhile."""
+        query = PasswordLink.update(used_at=peewee.fn.now())
+        same = PasswordLink.digest == self.digest
+        if not query.where(same, PasswordLink.used_at.is_null()).execute():
+            raise NotFound("This link was used or has expired. Ask for a new one.")
 
 
 def has_administrator() -> bool:

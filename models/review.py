@@ -1,168 +1,24 @@
-"""Review: moderators claim what the machine is unsure of, decide it, and can undo."""
+"""Review: people decide what the machine is unsure of, can undo it, or ask a second opinion."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import peewee
 
-from models import delivery
+from models import delivery, known_hash
 from models.audit import Audit
-from models.client import Client
 from models.db import db
 from models.decision import Decision, change, follow
 from models.errors import Conflict, Forbidden, Invalid, NotFound
+from models.image import Image
+from models.known_hash import KnownHash
 from models.moderator import Moderator
 from models.settings import Settings
 from models.submission import QUARANTINED, Submission
-from models.verdict import LABELS, VERDICTS
-
-NEXT = """
-WITH next AS MATERIALIZED (
-    SELECT id FROM submission
-    WHERE {wanted}
-      AND (review_until IS NULL OR review_until < now() OR review_by = %(moderator)s)
-      AND {skipped} (review_by IS NOT DISTINCT FROM %(moderator)s
-                     AND review_until IS NOT DISTINCT FROM to_timestamp(0))
-    ORDER BY priority DESC, created_at, id
-    LIMIT %(count)s FOR UPDATE SKIP LOCKED)
-UPDATE submission SET review_by = %(moderator)s,
-    review_until = now() + make_interval(secs => %(seconds)s)
-FROM next WHERE submission.id = next.id
-RETURNING submission.id
-"""
-
-# What was let through unchecked leaves the debt when a person has decided it and not undone that.
-NOT_BY_A_PERSON = """NOT EXISTS (
-    SELECT 1 FROM decision d WHERE d.submission_id = submission.id
-      AND d.moderator_id IS NOT NULL AND d.undoes IS NULL
-      AND NOT EXISTS (SELECT 1 FROM decision u WHERE u.undoes = d.id))"""
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which flags a moderator wants to see; all of them where nothing is said."""
-
-    priority: bool = False
-    client_id: int | None = None
-    debt: bool = False
-
-    def sql(self) -> str:
-        """The condition; its values are whole numbers and booleans, never text from outside."""
-        flagged = "verdict = 'review' AND NOT review_owed"
-        parts = [f"review_owed AND {NOT_BY_A_PERSON}" if self.debt else flagged]
-        if self.priority:
-            parts.append("priority = 'priority'")
-        if self.client_id is not None:
-            parts.append(f"client_id = {int(self.client_id)}")
-        return " AND ".join(parts)
-
-
-def claim_next(
-    moderator_id: int,
-    count: int,
-    seconds: int,
-    wanted: Filter | None = None,
-    *,
-    but: Sequence[UUID] = (),
-) -> list[Submission]:
-    """Claim up to ``count`` flags for a moderator, priority and age first.
-
-    Those that the moderator holds already come again and are held longer; those that the
-    moderator skipped come when there is nothing else; those in ``but`` are left alone. Safe
-    between moderators: a row that another transaction is claiming is skipped, and one that is
-    claimed is left alone until its claim runs out.
-    """
-    ids: list[UUID] = []
-    for skipped in ("NOT", ""):
-        if len(ids) < count:
-            condition = (wanted or Filter()).sql() + " AND NOT submission.id = ANY(%(but)s::uuid[])"
-            sql = NEXT.format(wanted=condition, skipped=skipped)
-            values = {
-                "moderator": moderator_id,
-                "seconds": seconds,
-                "count": count - len(ids),
-                "but": [str(known) for known in (*but, *ids)],
-            }
-            ids += [row[0] for row in db.execute_sql(sql, values).fetchall()]
-    return _in_order(Submission.id.in_(ids)) if ids else []
-
-
-def hold(moderator_id: int, ids: Sequence[UUID], seconds: int) -> list[UUID]:
-    """Extend a moderator's claims on what is open in the browser; returns those that hold.
-
-    A claim that ran out is taken again unless another moderator has the item by now.
-    """
-    rows = db.execute_sql(
-        "UPDATE submission SET review_by = %(moderator)s,"
-        " review_until = now() + make_interval(secs => %(seconds)s)"
-        " WHERE id = ANY(%(ids)s::uuid[]) AND (verdict = 'review' OR review_owed)"
-        " AND (review_until IS NULL OR review_until < now() OR review_by = %(moderator)s)"
-        " RETURNING id",
-        {"moderator": moderator_id, "seconds": seconds, "ids": [str(known) for known in ids]},
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def skip(moderator_id: int, submission_id: UUID) -> None:
-    """Give a claim back, for anyone else at once, for this moderator after all others."""
-    Submission.update(review_until=peewee.fn.to_timestamp(0)).where(
-        Submission.id == submission_id, Submission.review_by == moderator_id
-    ).execute()
-
-
-def decided_today(moderator_id: int) -> int:
-    """How many decisions of the moderator since midnight, by the database's clock, still hold."""
-    undone = Decision.alias()
-    return (
-        Decision.select()
-        .where(
-            Decision.moderator == moderator_id,
-            Decision.undoes.is_null(),
-            ~peewee.fn.EXISTS(undone.select().where(undone.undoes == Decision.id)),
-            Decision.created_at >= peewee.fn.date_trunc("day", peewee.fn.now()),
-        )
-        .count()
-    )
-
-
-def listed(wanted: Filter, limit: int, after: UUID | None = None) -> list[Submission]:
-    """Flags in the order of review without claiming them, after the one named."""
-    condition = peewee.SQL(f"({wanted.sql()})".replace("submission.id", '"t1"."id"'))
-    if after is not None:
-        place = Submission.select(Submission.priority, Submission.created_at, Submission.id).where(
-            Submission.id == after
-        )
-        row = place.tuples().first()
-        if row is not None:
-            condition &= (Submission.priority < row[0]) | (
-                (Submission.priority == row[0])
-                & (peewee.Tuple(Submission.created_at, Submission.id) > peewee.Tuple(*row[1:]))
-            )
-    return _in_order(condition, limit)
-
-
-def _in_order(condition: Any, limit: int | None = None) -> list[Submission]:
-    return list(
-        Submission.select(Submission, Client)
-        .join(Client)
-        .where(condition)
-        .order_by(Submission.priority.desc(), Submission.created_at, Submission.id)
-        .limit(limit)
-    )
-
-
-def counts() -> dict[str, Any]:
-    """How many flags wait: all, priority ones, claimed ones, and the oldest one's time."""
-    row = db.execute_sql(
-        "SELECT count(*), count(*) FILTER (WHERE priority = 'priority'),"
-        " count(*) FILTER (WHERE review_until > now()), min(created_at)"
-        " FROM submission WHERE verdict = 'review' AND NOT review_owed"
-    ).fetchone()
-    return dict(zip(("all", "priority", "claimed", "oldest"), row, strict=True))
+from models.verdict import LABELS, REJECTED, REVIEW, VERDICTS
 
 
 def decide(
@@ -176,62 +32,196 @@ def decide(
 ) -> int:
     """A person's verdict on a submission as they saw it; returns the decision's id.
 
-    Raises Conflict where it changed since (``version``) or another moderator holds it. The
-    client's event waits for the undo window.
+    Raises Conflict where it changed since (``version``) or another moderator holds it, Forbidden
+    where this moderator asked for somebody else's opinion. The client's event waits for the undo
+    window.
     """
-    _may_decide(moderator)
+    with db.atomic():
+        row = _to_decide(submission_id, moderator, version, verdict, label)
+        return settle(row, moderator, verdict, label, settings)
+
+
+def block(
+    submission_id: UUID, moderator: Moderator, *, version: int, label: str, settings: Settings
+) -> tuple[int, list[KnownHash]]:
+    """Reject it and block its pictures and their look-alikes: one act, which one undo takes back.
+
+    Returns the decision's id and the known images; those with ``look_owed`` need a worker.
+    """
+    with db.atomic():
+        row = _to_decide(submission_id, moderator, version, REJECTED, label)
+        standing = _known_of(row.id)
+        made = known_hash.block_images_of(row, moderator, label or "other")
+        new = [known.id for known in made if known.id not in standing]
+        decision = settle(row, moderator, REJECTED, label, settings, blocked=new)
+    return decision, made
+
+
+def _known_of(submission_id: UUID) -> set[int]:
+    """What was known already of a submission's pictures."""
+    images = list(Image.of(submission_id))
+    codes = [bytes(code) for image in images for code in (image.sha256, image.pdq) if code]
+    known = KnownHash.select(KnownHash.id).where(
+        KnownHash.hash.in_(codes), KnownHash.removed_at.is_null()
+    )
+    return {row[0] for row in known.tuples()} if codes else set()
+
+
+def _to_decide(
+    submission_id: UUID, moderator: Moderator, version: int, verdict: str, label: str
+) -> Submission:
+    may_decide(moderator)
+    check_outcome(verdict, label)
+    row = _locked(submission_id)
+    _unchanged(row, moderator, version)
+    if waits_for_another(row, moderator):
+        raise Forbidden(
+            "You asked for a second opinion on this: another moderator decides it, or an"
+            " administrator."
+        )
+    return row
+
+
+def settle(
+    row: Submission,
+    moderator: Moderator,
+    verdict: str,
+    label: str,
+    settings: Settings,
+    *,
+    group_id: UUID | None = None,
+    blocked: Sequence[int] = (),
+) -> int:
+    """Write a person's verdict on a row that is locked, with all that follows from it."""
+    before = change(row, verdict, row.client.policy(settings))
+    decision = Decision.append(
+        row,
+        before,
+        reason=label,
+        moderator_id=moderator.id,
+        group_id=group_id,
+        blocked=blocked,
+    )
+    if before != verdict:
+        follow(row, before, wait=settings.undo_seconds)
+    more: dict[str, Any] = {"group": str(group_id)} if group_id else {}
+    if blocked:
+        more["blocked"] = list(blocked)
+    Audit.append(
+        "decide",
+        str(row.id),
+        moderator_id=moderator.id,
+        before=before,
+        after=verdict,
+        reason=label,
+        **more,
+    )
+    return decision
+
+
+def undo(
+    moderator: Moderator, settings: Settings, decision_id: int | None = None
+) -> list[Submission]:
+    """Take a moderator's own decision back, the last one where none is named.
+
+    One that was made for a group takes the whole group back, but what somebody decided since.
+    Within the undo window the client never hears of it; after it a compensating event goes out.
+    Raises NotFound where there is nothing to undo, Conflict where somebody decided since.
+    """
+    may_decide(moderator)
+    with db.atomic():
+        decision = _last_decision(moderator, decision_id)
+        group = Decision.of_group(decision.group_id) if decision.group_id else [decision]
+        locked = _all_locked([one.submission_id for one in group])
+        rows = [_undo_one(one, locked, moderator, settings) for one in _by_author(group, locked)]
+    undone = [row for row in rows if row is not None]
+    if not undone:
+        raise Conflict("Somebody has decided this again since; it cannot be undone.")
+    return list(Submission.select().where(Submission.id.in_(undone)))
+
+
+def _undo_one(
+    decision: Decision, locked: dict[UUID, Submission], moderator: Moderator, settings: Settings
+) -> UUID | None:
+    row = locked[decision.submission_id]
+    newer = Decision.select().where(Decision.submission == row.id, Decision.id > decision.id)
+    if newer.exists():
+        return None
+    if decision.blocked:
+        _unblock(decision, moderator)
+    silent = delivery.cancel_unsent(row.id) > 0
+    before = change(row, decision.from_verdict, row.client.policy(settings))
+    if decision.from_verdict == REVIEW and _was_quarantined(row.id):
+        Submission.update(status=QUARANTINED).where(Submission.id == row.id).execute()
+    Decision.append(row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id)
+    follow(row, before, tell=not silent)
+    Audit.append("undo", str(row.id), moderator_id=moderator.id, silent=silent)
+    return UUID(str(row.id))
+
+
+def _unblock(decision: Decision, moderator: Moderator) -> None:
+    """Forget what the decision made known, and what a worker has added to that since."""
+    images = [image.id for image in Image.of(decision.submission_id)]
+    since = KnownHash.select(KnownHash.id).where(
+        KnownHash.image.in_(images),
+        KnownHash.moderator == moderator.id,
+        KnownHash.created_at > decision.created_at,
+        KnownHash.removed_at.is_null(),
+    )
+    KnownHash.forget([*decision.blocked, *(row[0] for row in since.tuples())], moderator.id)
+
+
+def escalate(submission_id: UUID, moderator: Moderator, *, version: int) -> None:
+    """Ask for a second opinion: from now on another moderator decides it, or an administrator."""
+    may_decide(moderator)
+    with db.atomic():
+        row = _locked(submission_id)
+        _unchanged(row, moderator, version)
+        if row.verdict != REVIEW or row.review_owed:
+            raise Conflict("Only what waits for a person can be given to another one.")
+        Submission.update(
+            escalated_at=peewee.fn.now(),
+            escalated_by=moderator.id,
+            review_by=None,
+            review_until=None,
+        ).where(Submission.id == row.id).execute()
+        Audit.append("escalate", str(row.id), moderator_id=moderator.id)
+
+
+def recall(submission_id: UUID, moderator: Moderator) -> Submission:
+    """Take one's own request for a second opinion back; raises Conflict where it was given."""
+    may_decide(moderator)
+    with db.atomic():
+        row = _locked(submission_id)
+        if row.escalated_by_id != moderator.id:
+            raise NotFound("There is nothing to undo.")
+        if row.verdict != REVIEW:
+            raise Conflict(f"{_last_word(row)} this while it was away: {row.verdict}.")
+        Submission.update(escalated_at=None, escalated_by=None).where(
+            Submission.id == row.id
+        ).execute()
+        Audit.append("recall", str(row.id), moderator_id=moderator.id)
+    return Submission.get_by_id(row.id)
+
+
+def waits_for_another(row: Submission, moderator: Moderator) -> bool:
+    """Whether this moderator has asked for somebody else's opinion on it."""
+    asked: int | None = row.escalated_by_id
+    return asked == moderator.id and row.verdict == REVIEW and not moderator.can_configure
+
+
+def may_decide(moderator: Moderator) -> None:
+    """Raises Forbidden for viewers."""
+    if not moderator.can_decide:
+        raise Forbidden("A viewer cannot decide. Ask an administrator for the moderator role.")
+
+
+def check_outcome(verdict: str, label: str) -> None:
+    """Raises Invalid for what is no verdict or no reason."""
     if verdict not in VERDICTS:
         raise Invalid(f"A verdict is one of {', '.join(VERDICTS)}.", field="verdict")
     if label and label not in LABELS:
         raise Invalid(f"A reason is one of {', '.join(LABELS)}.", field="label")
-    with db.atomic():
-        row = _locked(submission_id)
-        _unchanged(row, moderator, version)
-        before = change(row, verdict, row.client.policy(settings))
-        decision = Decision.append(row, before, reason=label, moderator_id=moderator.id)
-        if before != verdict:
-            follow(row, before, wait=settings.undo_seconds)
-        Audit.append(
-            "decide",
-            str(row.id),
-            moderator_id=moderator.id,
-            before=before,
-            after=verdict,
-            reason=label,
-        )
-    return decision
-
-
-def undo(moderator: Moderator, settings: Settings, decision_id: int | None = None) -> Submission:
-    """Take a moderator's own decision back, the last one where none is named.
-
-    Within the undo window the client never hears of it; after it a compensating event goes out.
-    Raises NotFound where there is nothing to undo, Conflict where somebody decided since.
-    """
-    _may_decide(moderator)
-    with db.atomic():
-        decision = _last_decision(moderator, decision_id)
-        row = _locked(decision.submission_id)
-        newer = (
-            Decision.select()
-            .where(Decision.submission == row.id, Decision.id > decision.id)
-            .exists()
-        )
-        if newer:
-            raise Conflict("Somebody has decided this again since; it cannot be undone.")
-        silent = delivery.cancel_unsent(row.id) > 0
-        before = change(row, decision.from_verdict, row.client.policy(settings))
-        if decision.from_verdict == "review" and _was_quarantined(row.id):
-            Submission.update(status=QUARANTINED).where(Submission.id == row.id).execute()
-        Decision.append(row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id)
-        follow(row, before, tell=not silent)
-        Audit.append("undo", str(row.id), moderator_id=moderator.id, silent=silent)
-    return Submission.get_by_id(row.id)
-
-
-def _may_decide(moderator: Moderator) -> None:
-    if not moderator.can_decide:
-        raise Forbidden("A viewer cannot decide. Ask an administrator for the moderator role.")
 
 
 def _locked(submission_id: UUID) -> Submission:
@@ -241,17 +231,26 @@ def _locked(submission_id: UUID) -> Submission:
     return row
 
 
+def _all_locked(ids: Sequence[UUID]) -> dict[UUID, Submission]:
+    """Lock them in the order of their ids, so that two who do so never wait for each other."""
+    query = Submission.select().where(Submission.id.in_(list(ids)))
+    return {row.id: row for row in query.order_by(Submission.id).for_update()}
+
+
+def _by_author(group: Sequence[Decision], locked: dict[UUID, Submission]) -> list[Decision]:
+    """In the order in which authors' rows are to be locked; see ``_all_locked``."""
+    known = [one for one in group if one.submission_id in locked]
+    return sorted(known, key=lambda one: author_order(locked[one.submission_id]))
+
+
+def author_order(row: Submission) -> tuple[int, str, str]:
+    """A key that puts submissions of one author together."""
+    return row.client_id, row.user_id, str(row.id)
+
+
 def _unchanged(row: Submission, moderator: Moderator, version: int) -> None:
     if row.version != version:
-        last = (
-            Decision.select(Decision, Moderator)
-            .join(Moderator, peewee.JOIN.LEFT_OUTER)
-            .where(Decision.submission == row.id)
-            .order_by(Decision.id.desc())
-            .first()
-        )
-        who = last.moderator.name if last and last.moderator_id else "The machine"
-        raise Conflict(f"{who} decided this while you had it open: {row.verdict}.")
+        raise Conflict(f"{_last_word(row)} this while you had it open: {row.verdict}.")
     held = Submission.select().where(
         Submission.id == row.id,
         Submission.review_until > peewee.fn.now(),
@@ -259,6 +258,17 @@ def _unchanged(row: Submission, moderator: Moderator, version: int) -> None:
     )
     if held.exists():
         raise Conflict(f"{row.review_by.name} has this open now.")
+
+
+def _last_word(row: Submission) -> str:
+    last = (
+        Decision.select(Decision, Moderator)
+        .join(Moderator, peewee.JOIN.LEFT_OUTER)
+        .where(Decision.submission == row.id)
+        .order_by(Decision.id.desc())
+        .first()
+    )
+    return f"{last.moderator.name if last and last.moderator_id else 'The machine'} decided"
 
 
 def _last_decision(moderator: Moderator, decision_id: int | None) -> Decision:

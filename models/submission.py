@@ -49,6 +49,10 @@ class Submission(Model):
     lease_until = peewee.DateTimeField(null=True)
     review_by = peewee.ForeignKeyField(Moderator, null=True, column_name="review_by")
     review_until = peewee.DateTimeField(null=True)
+    escalated_at = peewee.DateTimeField(null=True)
+    escalated_by = peewee.ForeignKeyField(
+        Moderator, null=True, column_name="escalated_by", backref="escalations"
+    )
     version = peewee.IntegerField(default=0)
     error = peewee.TextField(null=True)
     created_at = peewee.DateTimeField()

@@ -61,3 +61,14 @@ document.addEventListener("htmx:sseMessage", (event) => {
   link.textContent = "Sign in";
   notice([words("Your session has ended."), link], { seconds: 0, wrong: true });
 });
+
+// "/" goes to the search box of the top strip, from wherever nobody is typing.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select")) return;
+  if (document.querySelector("dialog[open]")) return;
+  const box = document.getElementById("search");
+  if (!box) return;
+  event.preventDefault();
+  box.select();
+});

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import PIL.Image
 
@@ -18,11 +19,12 @@ from tasks.cache import Recent
 from tasks.classifier.base import Classifier, ClassifierDown
 from tasks.hashing import HashBank, pdq
 from tasks.job import Item, Job
-from tasks.pictures import PictureError
+from tasks.pictures import Frame, PictureError
 from tasks.queue import settings
 
 Check = Callable[[Job], Iterator[Finding]]
 MIN_PDQ_QUALITY = 50  # below it the picture has too little structure to compare (PDQ's authors)
+STILLS = 5  # frames of an animation whose scores are told
 log = logging.getLogger("sluice.checks")
 recent = Recent(settings.dedupe_shared_ttl)
 down = ""  # why the network cannot be asked, in words; the heartbeat tells it
@@ -65,11 +67,15 @@ def same_bytes(job: Job) -> Iterator[Finding]:
         )
         if twin is None:
             continue
-        score, frame, frames, width, height, twin_pdq, quality, _ = twin
+        score, frame, frames, width, height, twin_pdq, quality, twin_id = twin
         item.settled = True
         item.seen |= {"score": score, "worst_frame": frame, "frames": frames}
         item.seen |= {"width": width, "height": height, "pdq": twin_pdq, "pdq_quality": quality}
-        yield _scored(position, score, frame or 0, frames or 1, reused="bytes")
+        more = {}
+        if (frames or 1) > 1:
+            item.worst = images.stills_of(twin_id)
+            more["frames_worst"] = item.worst
+        yield _scored(position, score, frame or 0, frames or 1, reused="bytes", **more)
 
 
 def readable(job: Job) -> Iterator[Finding]:
@@ -154,7 +160,11 @@ def network(job: Job) -> Iterator[Finding]:
         worst = max(range(len(scores)), key=scores.__getitem__)
         score, frame = float(scores[worst]), views[worst].index
         item.seen |= {"score": score, "worst_frame": frame}
-        yield _scored(position, score, frame, item.picture.frames)
+        more = {}
+        if item.picture.frames > 1:
+            item.worst = _worst_frames(views, scores)
+            more["frames_worst"] = item.worst
+        yield _scored(position, score, frame, item.picture.frames, **more)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -201,7 +211,16 @@ def engine() -> Classifier:
     )
 
 
-def _scored(position: int, score: float, frame: int, frames: int, **more: str) -> Finding:
+def _worst_frames(views: Sequence[Frame], scores: Sequence[float]) -> list[list[float]]:
+    """[[frame, score], ...] of the frames that score highest, the worst first."""
+    best: dict[int, float] = {}
+    for view, score in zip(views, scores, strict=True):
+        best[view.index] = max(best.get(view.index, 0.0), float(score))
+    ranked = sorted(best, key=lambda index: (-best[index], index))
+    return [[index, round(best[index], 4)] for index in ranked[:STILLS]]
+
+
+def _scored(position: int, score: float, frame: int, frames: int, **more: Any) -> Finding:
     evidence = {"frame": frame, "frames": frames, **more}
     return Finding("classifier", "nudity", score=score, image=position, evidence=evidence)
 

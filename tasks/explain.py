@@ -54,13 +54,24 @@ def heatmap(
 
 def overlay(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
     """`image`, of any size, as RGB under `heat` in red; the rim that no cell covers stays."""
+    painted = image.convert("RGB")
+    painted.paste(HOT, mask=_mask(heat, image.size))
+    return painted
+
+
+def layer(heat: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:
+    """`heat` alone, to lie over a picture of that shape: red RGBA, see-through where cold."""
+    red = Image.new("RGB", size, HOT)
+    red.putalpha(_mask(heat, size))
+    return red
+
+
+def _mask(heat: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:
     mask = Image.new("L", RESIZED)
     side = CROP.stop - CROP.start
     cells = Image.fromarray(np.uint8(np.clip(heat, 0, 1) * 255 * OPACITY))
     mask.paste(cells.resize((side, side), Image.Resampling.BICUBIC), (CROP.start, CROP.start))
-    painted = image.convert("RGB")
-    painted.paste(HOT, mask=mask.resize(image.size, Image.Resampling.BILINEAR))
-    return painted
+    return mask.resize(size, Image.Resampling.BILINEAR)
 
 
 @functools.lru_cache(maxsize=1)

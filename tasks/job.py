@@ -23,6 +23,7 @@ class Item:
     limits: Limits
     settled: bool = False  # nothing further is to be asked of this image
     seen: dict[str, Any] = field(default_factory=dict)  # columns that are to be stored
+    worst: list[list[float]] = field(default_factory=list)  # [frame, score], the worst first
 
     @cached_property
     def picture(self) -> Picture:

@@ -12,7 +12,7 @@ import peewee
 import psutil
 import redis
 
-from models import mode, review, stats, wait
+from models import claims, mode, stats, wait
 from models.db import connect, connection, db
 from models.mode import Load
 from models.settings import Settings
@@ -161,7 +161,7 @@ def _database_part() -> dict[str, Any]:
             return {
                 "review_debt": Submission.count_owed(),
                 "throughput": stats.decided_since(10) / 10,
-                "to_review": review.counts(),
+                "to_review": claims.counts(),
             }
     except peewee.PeeweeException:
         return {"review_debt": 0, "throughput": 0.0, "to_review": empty}

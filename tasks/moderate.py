@@ -7,14 +7,14 @@ import random
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from models import decision, submission
+from models import finish, submission
 from models.db import connection, db
 from models.submission import Submission
 from models.verdict import APPROVED, REVIEW, Finding, Judgement, judge
 from tasks import checks, events
 from tasks.hold import Holder
 from tasks.job import Item, Job
-from tasks.pictures import PictureError, save_thumbnail
+from tasks.pictures import PictureError, frame_previews, save_thumbnail
 from tasks.queue import settings
 
 PAUSE_AFTER_DOWN = 30.0  # seconds before debt is tried again when the classifier was down
@@ -54,7 +54,7 @@ def _conclude(job: Job, lease: str, findings: Sequence[Finding]) -> Submission |
     judgement = _with_debt(job, judge(findings, job.policy, sample=random.random()))
     _keep_thumbnails(job, judgement.verdict)
     with db.atomic():
-        finished = decision.finish(
+        finished = finish.finish(
             job.submission,
             lease,
             judgement,
@@ -102,3 +102,16 @@ def draw(item: Item) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_thumbnail(picture.preview, path)
     item.seen["thumbnail"] = True
+    if picture.frames > 1:
+        _draw_stills(item)
+
+
+def _draw_stills(item: Item) -> None:
+    """Draw the worst frames of an animation, as far as they can be read, for a person to see."""
+    if not item.worst:
+        return
+    source, key = item.storage.original(item.row.storage_key), item.row.storage_key
+    stills = frame_previews(source, [int(index) for index, _ in item.worst], item.limits)
+    for index, still in stills.items():
+        save_thumbnail(still, item.storage.still(key, index))
+    item.seen["stills"] = [pair for pair in item.worst if pair[0] in stills]

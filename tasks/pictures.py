@@ -7,7 +7,7 @@ What cannot be looked at is either a `PictureError` or a doubt, never nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -36,6 +36,7 @@ __all__ = [
     "Picture",
     "PictureError",
     "frame_preview",
+    "frame_previews",
     "read",
     "save_thumbnail",
 ]
@@ -75,13 +76,27 @@ def read(path: str | os.PathLike[str], limits: Limits) -> Picture:
 
 def frame_preview(path: str | os.PathLike[str], index: int, limits: Limits) -> Image.Image:
     """Frame `index` of the file: RGB, upright, flattened on white, longest side up to 1280."""
+    found = frame_previews(path, [index], limits)
+    if index not in found:
+        raise PictureError("unreadable", f"The file has no frame {index} within the limits.")
+    return found[index]
+
+
+def frame_previews(
+    path: str | os.PathLike[str], indexes: Collection[int], limits: Limits
+) -> dict[int, Image.Image]:
+    """The frames of these indexes as `frame_preview` gives them, in one walk; those there are."""
     data = Path(path).read_bytes()
+    found: dict[int, Image.Image] = {}
     with decoding():
         source = open_picture(data, limits)
         for at, image in _walk(source, limits):
-            if at == index:
-                return upright(shrink(flatten(image, "white"), PREVIEW_SIDE), source.orientation)
-    raise PictureError("unreadable", f"The file has no frame {index} within the limits.")
+            if at in indexes:
+                preview = shrink(flatten(image, "white"), PREVIEW_SIDE)
+                found[at] = upright(preview, source.orientation)
+            if len(found) == len(indexes):
+                break
+    return found
 
 
 def save_thumbnail(

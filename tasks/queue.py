@@ -27,7 +27,9 @@ from models.settings import Settings
 
 PRIORITY, NORMAL = "priority", "normal"
 DEBT_RANK, NORMAL_RANK, SYNC_RANK, PAID_RANK = 0, 1, 2, 10
-MODERATE, DETECT, DRAW = (f"tasks.worker.{name}" for name in ("moderate", "detect", "draw"))
+MODERATE, DETECT, DRAW, HEAT = (
+    f"tasks.worker.{name}" for name in ("moderate", "detect", "draw", "heat")
+)
 FAIRNESS = 4  # every fourth job is taken from the normal lane first, so that it never starves
 _RANK_SPAN = 10**13  # above any time in ms: a score orders by rank, then by time
 
@@ -141,6 +143,30 @@ def _message(submission_id: UUID, rank: int) -> bytes:
 def enqueue(submission_id: UUID, rank: int) -> None:
     """Add one submission's job; raises redis.RedisError where Redis is away."""
     huey.storage.enqueue(_message(submission_id, rank), rank)
+
+
+def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
+    """Have the heatmaps of these submissions drawn: soon where somebody waits, else at leisure.
+
+    The same bytes each time, like the other messages: asking again adds nothing. Raises
+    redis.RedisError where Redis is away.
+    """
+    rank = SYNC_RANK if awaited else DEBT_RANK
+    pipe = client.pipeline(transaction=False)
+    for submission_id in ids:
+        job = str(submission_id)
+        message = Message(f"heat-{job}", HEAT, priority=rank, args=(job,), kwargs={})
+        data = huey.serializer.serialize(message)
+        pipe.zadd(huey.storage.lane(rank), {data: _score(rank)}, nx=True)
+    pipe.execute()
+
+
+def enqueue_drawing(submission_id: UUID) -> None:
+    """Have a submission's thumbnails drawn, for somebody who waits for them; asking again adds
+    nothing. Raises redis.RedisError where Redis is away."""
+    job = str(submission_id)
+    message = Message(f"draw-{job}", DRAW, priority=SYNC_RANK, args=(job,), kwargs={})
+    huey.storage.enqueue(huey.serializer.serialize(message), SYNC_RANK)
 
 
 def enqueue_missing(jobs: Iterable[tuple[UUID, int]]) -> list[UUID]:

@@ -33,14 +33,25 @@ class Storage:
         """The file of a thumbnail, which exists where the image's row says so."""
         return self.root / THUMBNAILS / f"{key}.webp"
 
+    def heat(self, key: str) -> Path:
+        """The file of a heatmap, which exists where the image's row says so."""
+        return self.root / THUMBNAILS / f"{key}.heat.webp"
+
+    def still(self, key: str, frame: int) -> Path:
+        """The file of one frame of an animation; the image's row says which were drawn."""
+        return self.root / THUMBNAILS / f"{key}.frame{frame}.webp"
+
     def new_key(self, image_id: UUID) -> str:
         """The key of a new image, in the folder of this day."""
         return f"{datetime.now(UTC):%Y-%m-%d}/{image_id}"
 
     def remove(self, key: str) -> None:
-        """Remove an image's original and thumbnail, where they are."""
+        """Remove an image's original and what was drawn from it, where they are."""
         self.original(key).unlink(missing_ok=True)
         self.thumbnail(key).unlink(missing_ok=True)
+        self.heat(key).unlink(missing_ok=True)
+        for path in self.thumbnail(key).parent.glob(f"{self.thumbnail(key).stem}.frame*.webp"):
+            path.unlink(missing_ok=True)
 
     def originals_older_than(self, seconds: float) -> Iterator[str]:
         """Keys of originals that have been there for some time."""

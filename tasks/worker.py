@@ -13,8 +13,9 @@ import setproctitle
 from models import db
 from models.image import Image
 from models.submission import Submission
-from tasks import checks, direct
+from tasks import checks, direct, heatmaps
 from tasks import detect as detection
+from tasks import look as looking
 from tasks import moderate as moderation
 from tasks.heartbeat import Heart
 from tasks.job import Job
@@ -80,6 +81,20 @@ def draw(submission_id: str) -> None:
             moderation.draw(item)
             if item.seen.pop("thumbnail", False):
                 Image.update(thumbnail=True).where(Image.id == item.row.id).execute()
+
+
+@huey.task()
+def learn(number: int) -> None:
+    """See the look of a known image that was given as a picture."""
+    with db.connection():
+        counted(looking.learn, number)
+
+
+@huey.task()
+def heat(submission_id: str) -> None:
+    """Draw where the network looked in a submission's pictures."""
+    with lock, db.connection():
+        heatmaps.draw(Submission.get_by_id(submission_id))
 
 
 def _direct_name() -> str:

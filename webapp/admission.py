@@ -5,36 +5,36 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
-import redis
 from flask import current_app, request
 from uuid_utils.compat import uuid7
 
-from models import intake as store
-from models import mode
+from models import author, mode
 from models.client import Client
+from models.db import release
 from models.errors import Invalid, Unavailable
+from models.intake import Entry, submission_of
 from models.known_hash import check_exact
 from models.rule import check_text
 from models.settings import Settings
 from models.submission import DECIDED, QUEUED, RECEIVED, Submission
 from models.verdict import REJECTED, Judgement, judge
 from tasks import load
-from tasks.queue import enqueue, rank_of
+from tasks.queue import PRIORITY, rank_of
+from webapp.commits import committer
 from webapp.intake import Incoming
 from webapp.limits import Uploader, charge
 from webapp.timing import measured
+from webapp.turns import Turns
 
 LONGEST_KEY = 255
 CLIENT_KEY = "client:"  # what a client chose; else it is "request:" and the request's id
 DIRECT_WAITERS = 20  # uploads a process that may wait for a verdict while Redis is away
-log = logging.getLogger("sluice.admission")
+_turns = Turns()
 _direct = threading.BoundedSemaphore(DIRECT_WAITERS)
 
 
@@ -79,44 +79,42 @@ def chosen_mode(incoming: Incoming) -> Iterator[str]:
     yield mode.ASYNC if forced and name == mode.SYNC else name
 
 
-def repeated(client: Client, incoming: Incoming, key: str) -> Submission | None:
-    """The submission that the same request made before; raises Conflict for other content.
+def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
+    """The submission of this request, or of the one that it repeats.
 
-    Only a client's own key is looked up: a request's id is new but for nginx's retry, which the
-    unique index catches at no cost.
+    Raises Conflict where the client's key came with other content. Only a client's own key is
+    looked up: a request's id is new but for nginx's retry, which the unique index catches at no
+    cost. Repeats that run at once take turns, so that they are not charged to the limits.
     """
     if not key.startswith(CLIENT_KEY):
-        return None
-    return Submission.with_key(client.id, key, incoming.fingerprint)
+        return _admit(client, incoming, key, how)
+    with _turns.turn((client.id, key)):
+        row = Submission.with_key(client.id, key, incoming.fingerprint)
+        return row or _admit(client, incoming, key, how)
 
 
-def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
+def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
     """Commit the upload and enqueue its work; raises the limits' errors with nothing kept.
 
     The order is what keeps the promise that nothing acknowledged is lost: the files are on the
     disk already, the row is committed, and only then its job is enqueued; a job that cannot be
     enqueued is found by the sweep.
     """
+    premium = author.is_premium(client.id, incoming.user_id)
     with measured("limits"):
         charge(Uploader(client.id, incoming.user_id, incoming.address))
     judgement = _fast_judgement(client, incoming) if how == mode.FAST_TRACK else None
     values = _values(client, incoming, key, how, judgement)
+    values["priority"] = PRIORITY if premium else incoming.priority
+    entry = Entry(client, values, _images(incoming), judgement)
+    rank = rank_of(values["priority"], how) if values["status"] == QUEUED else None
+    release()  # the committer has a connection of its own
     with measured("commit"):
-        accepted = store.accept(values, _images(incoming), judgement)
+        accepted = committer.commit(entry, rank)
     if not accepted:  # the same request runs twice, and the other one was first
         return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
     request.keep_uploads()  # type: ignore[attr-defined]
-    if values["status"] == QUEUED:
-        _enqueue(values["id"], rank_of(incoming.priority, how))
-    return Submission(**{**values, "reasons": judgement.reasons if judgement else []})
-
-
-def _enqueue(submission_id: UUID, rank: int) -> None:
-    with measured("enqueue"):
-        try:
-            enqueue(submission_id, rank)
-        except redis.RedisError as error:
-            log.warning("%s is left to the sweep: %s", submission_id, error)
+    return submission_of(entry)
 
 
 def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:

@@ -6,7 +6,8 @@ signing out, or disabling an account, ends the session on the server.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -19,14 +20,18 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from models import second_step
 from models.errors import Forbidden, TooMany, Unauthorised
 from models.moderator import Moderator, ModeratorSession
 from models.settings import Settings
+from models.tokens import digest
 from webapp import fragments, passwords
 
 WRONG = "This name and password do not belong together."
 BY_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
 BY_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sign-in-address")
+PENDING = "second-step"  # in the cookie: who gave the right password and owes a code
+PENDING_SECONDS = 300
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -67,7 +72,10 @@ def init_app(app: Flask) -> None:
 def load_signed_in(token: str) -> SignedIn | None:
     """Whose session the cookie's token is, if it has not ended."""
     moderator = ModeratorSession.moderator_of(token)
-    return SignedIn(moderator, token) if moderator else None
+    if moderator is None:
+        return None
+    ModeratorSession.touch(token)
+    return SignedIn(moderator, token)
 
 
 @manager.unauthorized_handler
@@ -105,20 +113,69 @@ def _only(view: View, may: Callable[[], bool], sentence: str) -> View:
     return checked  # type: ignore[return-value]
 
 
-def sign_in(name: str, password: str) -> Moderator:
-    """Sign the browser in; raises Unauthorised or TooMany.
+def sign_in(name: str, password: str) -> bool:
+    """Sign the browser in; False where a second step is owed. Raises Unauthorised or TooMany.
 
     An unknown name costs the same time and is told the same as a wrong password.
     """
-    throttle: Throttle = current_app.extensions["sign_in_throttle"]
     name = name.strip()[:60]
-    throttle.count(name, request.remote_addr or "")
+    count_attempt(name, request.remote_addr or "")
     row = Moderator.named(name)
     if not passwords.matches(row.password_hash if row else None, password) or row is None:
         raise Unauthorised(WRONG, field="password")
-    throttle.forget(name)
+    forget_attempts(name, request.remote_addr or "")
+    if row.has_second_step:
+        end()
+        seal = digest(row.password_hash).hex()
+        session[PENDING] = {"id": row.id, "at": int(time.time()), "seal": seal}
+        return False
     start(row)
-    return row
+    return True
+
+
+def pending() -> Moderator | None:
+    """Who gave the right password in this browser within five minutes and owes a code."""
+    owed = session.get(PENDING)
+    if not owed or time.time() - owed["at"] > PENDING_SECONDS:
+        return None
+    row = Moderator.get_or_none(Moderator.id == owed["id"], Moderator.disabled_at.is_null())
+    same = row is not None and digest(row.password_hash).hex() == owed["seal"]
+    return row if same and row.has_second_step else None
+
+
+def take_second_step(row: Moderator, code: str) -> None:
+    """Sign in who owes a code; raises Unauthorised or TooMany."""
+    count_attempt(f" code:{row.id}")
+    if not second_step.passes(row, code):
+        raise Unauthorised(second_step.WRONG, field="code")
+    forget_attempts(f" code:{row.id}")
+    start(row)
+
+
+def check_password(row: Moderator, password: str) -> None:
+    """Raises Unauthorised where this is not the password of who is signed in, or TooMany."""
+    count_attempt(f" again:{row.id}")
+    if not passwords.matches(row.password_hash, password):
+        raise Unauthorised("This is not your password.", field="current")
+    forget_attempts(f" again:{row.id}")
+
+
+def count_attempt(name: str, address: str | None = None) -> None:
+    """Count an attempt on an account, and from an address; raises TooMany past the limits.
+
+    What is counted beside names begins with a space, as no name does.
+    """
+    _throttle().count(name, address)
+
+
+def forget_attempts(name: str, address: str | None = None) -> None:
+    """Forget the attempts on an account after the right one, and this one from its address."""
+    _throttle().forget(name, address)
+
+
+def _throttle() -> Throttle:
+    throttle: Throttle = current_app.extensions["sign_in_throttle"]
+    return throttle
 
 
 def start(row: Moderator) -> None:
@@ -152,15 +209,16 @@ class Throttle:
         redis = storage_from_string(url, wrap_exceptions=True, socket_connect_timeout=1)
         self._stores = [cast("Storage", redis), MemoryStorage()]
 
-    def count(self, name: str, address: str) -> None:
+    def count(self, name: str, address: str | None) -> None:
         """Count an attempt; raises TooMany past the limits."""
-        wanted = ((BY_ACCOUNT, name.lower()), (BY_ADDRESS, address))
+        wanted = [(BY_ACCOUNT, name.lower())]
+        wanted += [(BY_ADDRESS, address)] if address is not None else []
         try:
             self._count(self._stores[0], wanted)
         except StorageError:
             self._count(self._stores[1], wanted)
 
-    def _count(self, store: Storage, wanted: tuple[tuple[RateLimitItem, str], ...]) -> None:
+    def _count(self, store: Storage, wanted: Sequence[tuple[RateLimitItem, str]]) -> None:
         limiter = FixedWindowRateLimiter(store)
         for item, key in wanted:
             if not limiter.hit(item, key):
@@ -169,10 +227,18 @@ class Throttle:
                     retry_after=max(1, int(item.get_expiry())),
                 )
 
-    def forget(self, name: str) -> None:
-        """Forget the attempts on an account after it signed in."""
+    def forget(self, name: str, address: str | None) -> None:
+        """Forget the attempts on an account after it signed in.
+
+        Of those from its address only this one is given back, so that an office of many is not
+        shut out by its own sign-ins and nobody hides guesses behind one account.
+        """
         for store in self._stores:
+            limiter = FixedWindowRateLimiter(store)
             try:
-                FixedWindowRateLimiter(store).clear(BY_ACCOUNT, name.lower())
+                limiter.clear(BY_ACCOUNT, name.lower())
+                if address is not None:
+                    limiter.hit(BY_ADDRESS, address, cost=-1)
+                    address = None
             except StorageError:
                 continue

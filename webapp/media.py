@@ -39,9 +39,27 @@ def thumbnail(image_id: UUID) -> Response:
     image = _image(image_id)
     if not image.thumbnail:
         raise NotFound("This picture has no thumbnail.")
-    reply = _send(THUMBNAILS, f"{image.storage_key}.webp", "image/webp")
-    reply.headers["Cache-Control"] = "private, max-age=3600"
-    return reply
+    return _kept(f"{image.storage_key}.webp")
+
+
+@media.get("/<uuid:image_id>/heat")
+@login_required
+def heat(image_id: UUID) -> Response:
+    """The thumbnail under what the network looked at."""
+    image = _image(image_id)
+    if not image.heat:
+        raise NotFound("This picture has no heatmap yet.")
+    return _kept(f"{image.storage_key}.heat.webp")
+
+
+@media.get("/<uuid:image_id>/frame/<int:frame>")
+@login_required
+def still(image_id: UUID, frame: int) -> Response:
+    """One frame of an animation, if it is among those that were drawn."""
+    image = _image(image_id)
+    if frame not in [index for index, _ in image.stills]:
+        raise NotFound("This frame was not drawn.")
+    return _kept(f"{image.storage_key}.frame{frame}.webp")
 
 
 @media.get("/<uuid:image_id>/original")
@@ -69,6 +87,13 @@ def _image(image_id: UUID) -> Image:
     if image is None:
         raise NotFound("There is no such picture.")
     return image
+
+
+def _kept(key: str) -> Response:
+    """What was drawn from a picture; the browser may keep it for an hour."""
+    reply = _send(THUMBNAILS, key, "image/webp")
+    reply.headers["Cache-Control"] = "private, max-age=3600"
+    return reply
 
 
 def _send(folder: str, key: str, media_type: str) -> Response:

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
+from models import known_sheet, sheet
 from models.audit import Audit
 from models.db import db
 from models.errors import Invalid
-from models.known_hash import KnownHash
+from models.known_hash import FACTS, MIN_QUALITY, TOO_PLAIN, KnownHash
 from tasks.admin import command
 from tasks.hashing import pdq, sha256_file
 from tasks.pictures import Limits, PictureError, read
 
-COLUMNS = ("kind", "hash", "action")
-
 
 def imported(arguments: argparse.Namespace) -> None:
-    """Make the hashes of a file known."""
-    rows = command.read_rows(arguments.file, COLUMNS)
-    with db.atomic():
-        for number, row in enumerate(rows, 1):
-            try:
-                code = bytes.fromhex(row["hash"])
-            except ValueError as error:
-                raise Invalid(f"{arguments.file}: row {number} is not hexadecimal.") from error
-            label, note = row.get("label") or "other", row.get("note") or ""
-            KnownHash.put(row["kind"], code, row["action"], label, note=note)
-        Audit.append("hashes.import", arguments.file, count=len(rows), by="scripts/hashes")
-    print(f"{len(rows)} hashes imported")
+    """Make the hashes of a file known, all or none."""
+    rows = sheet.read(Path(arguments.file).read_text("utf-8-sig"), known_sheet.COLUMNS)
+    made = known_sheet.load(rows, arguments.file, by="scripts/hashes")
+    print(
+        f"{len(rows)} hashes imported: {len(made.added)} added,"
+        f" {len(made.changed)} changed, {made.same} as they were"
+    )
 
 
 def add(arguments: argparse.Namespace) -> None:
@@ -39,23 +35,23 @@ def add(arguments: argparse.Namespace) -> None:
     code, quality = pdq(picture.preview)
     with db.atomic():
         exact = bytes.fromhex(sha256_file(arguments.picture))
-        for kind, known in (("sha256", exact), ("pdq", code)):
+        kinds = (
+            (("sha256", exact), ("pdq", code)) if quality >= MIN_QUALITY else (("sha256", exact),)
+        )
+        for kind, known in kinds:
             KnownHash.put(kind, known, arguments.action, arguments.label, note=arguments.picture)
         Audit.append("hashes.add", arguments.picture, to=arguments.action)
-    print(f"{arguments.action}: sha256 and pdq {code.hex()} (quality {quality})")
+    if quality < MIN_QUALITY:
+        print(f"{arguments.action}: sha256 only; the picture is {TOO_PLAIN} (quality {quality})")
+    else:
+        print(f"{arguments.action}: sha256 and pdq {code.hex()} (quality {quality})")
 
 
 def exported(arguments: argparse.Namespace) -> None:
     """Print the bank."""
-    names = (*COLUMNS, "label", "note")
-    rows = [
-        (row.kind, bytes(row.hash).hex(), row.action, row.label, row.note)
-        for row in KnownHash.select().order_by(KnownHash.id)
-    ]
-    if arguments.json:
-        command.show([dict(zip(names, row, strict=True)) for row in rows], as_json=True)
-    else:
-        command.write_csv(names, rows)
+    query = KnownHash.select().where(KnownHash.removed_at.is_null()).order_by(KnownHash.id)
+    write = sheet.as_json if arguments.json else sheet.as_csv
+    sys.stdout.write(write(FACTS, known_sheet.export(query)))
 
 
 def main() -> None:

@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
-from models.audit import Audit
-from models.db import db
-from models.rule import Rule
+from models import rule_sheet, sheet
+from models.rule import FACTS, Rule
 from tasks.admin import command
-
-COLUMNS = ("kind", "pattern", "action", "label")
-OFF = ("0", "false", "no", "off")
 
 
 def imported(arguments: argparse.Namespace) -> None:
-    """Add and change rules from a file."""
-    rows = command.read_rows(arguments.file, COLUMNS)
-    with db.atomic():
-        count = Rule.put(
-            (
-                (*(row[name] for name in COLUMNS), str(row.get("active", "1")).lower() not in OFF)
-                for row in rows
-            ),
-            source="import",
-        )
-        Audit.append("rules.import", arguments.file, count=count, by="scripts/rules")
-    print(f"{count} rules imported")
+    """Add and change rules from a file, all or none."""
+    rows = sheet.read(Path(arguments.file).read_text("utf-8-sig"), rule_sheet.COLUMNS)
+    made = rule_sheet.load(rows, arguments.file, by="scripts/rules")
+    print(
+        f"{len(rows)} rules imported: {len(made.added)} added,"
+        f" {len(made.changed)} changed, {made.same} as they were"
+    )
 
 
 def exported(arguments: argparse.Namespace) -> None:
     """Print all rules."""
-    columns = (Rule.kind, Rule.pattern, Rule.action, Rule.label, Rule.active)
-    names = (*COLUMNS, "active")
-    rows = list(Rule.select(*columns).order_by(Rule.kind, Rule.pattern).tuples())
-    if arguments.json:
-        command.show([dict(zip(names, row, strict=True)) for row in rows], as_json=True)
-    else:
-        command.write_csv(names, ((*row[:4], int(row[4])) for row in rows))
+    query = Rule.select().where(Rule.removed_at.is_null()).order_by(Rule.kind, Rule.pattern)
+    write = sheet.as_json if arguments.json else sheet.as_csv
+    sys.stdout.write(write(FACTS, rule_sheet.export(query)))
 
 
 def main() -> None:

@@ -27,9 +27,6 @@ def submit() -> tuple[dict[str, Any], int]:
     admission.require_room()
     key = admission.idempotency_key()
     incoming = receive()
-    row = admission.repeated(client, incoming, key)
-    if row is not None:
-        return answer(row)
     with admission.chosen_mode(incoming) as how:
         row = admission.admit(client, incoming, key, how)
         release()

@@ -9,9 +9,28 @@ from typing import Any
 from flask import Flask, Response, redirect, request, url_for
 from flask_login import current_user
 
+from models.preferences import Preferences
 from models.settings import ROOT
 from webapp import auth, fragments, live, media
-from webapp.console import board, dashboard, errors, review, signing, submissions, words
+from webapp.console import (
+    account,
+    audit,
+    authors,
+    board,
+    clients,
+    dashboard,
+    deliveries,
+    errors,
+    groups,
+    known_images,
+    review,
+    rules,
+    settings,
+    signing,
+    submissions,
+    team,
+    words,
+)
 from webapp.errors import PAGE
 
 CSP = "; ".join(
@@ -46,8 +65,10 @@ def init_app(app: Flask) -> None:
     words.init_app(app)
     live.init_app(app, lambda: board.fragments(app))
     app.register_blueprint(media.media)
-    for pages in (signing.pages, dashboard.pages, review.pages, submissions.pages):
+    for pages in (signing.pages, dashboard.pages, review.pages, groups.pages, submissions.pages):
         app.register_blueprint(pages)
+    for noun in (authors, rules, known_images, clients, deliveries, team, account, audit, settings):
+        app.register_blueprint(noun.pages)
     app.extensions[PAGE] = errors.render
     app.add_template_global(asset)
     macros = app.jinja_env.get_template("layout/_macros.html").module
@@ -68,7 +89,7 @@ def _layout() -> dict[str, Any]:
     """What base.html shows around every page of somebody who is signed in."""
     if not request.path.startswith("/console") or not current_user.is_authenticated:
         return {}
-    known = {"me": current_user.moderator}
+    known = {"me": current_user.moderator, "preferences": Preferences.of(current_user.moderator)}
     return known if fragments.wanted() else {**board.context(), **known}
 
 

@@ -13,6 +13,7 @@ from flask import Flask
 
 from models import stats
 from models.db import connection
+from models.delivery import Delivery
 from tasks import load
 from webapp.console import words
 
@@ -167,7 +168,22 @@ def context(told: dict[str, Any] | None = None) -> dict[str, Any]:
         "tiles": tiles(told),
         "sparks": sparks(),
         "alerts": alerts(told),
+        "dead": _dead(),
     }
+
+
+def _dead() -> str:
+    """How many deliveries were given up; nothing where there is none."""
+    return _kept.get_or("dead", 5.0, _count_dead)
+
+
+def _count_dead() -> str:
+    try:
+        with connection():
+            count = Delivery.count_dead()
+    except peewee.PeeweeException:
+        return ""
+    return f"{count:,}" if count else ""
 
 
 def fragments(app: Flask) -> dict[str, str]:
@@ -182,6 +198,7 @@ def fragments(app: Flask) -> dict[str, str]:
         "mode": render("layout/_mode.html"),
         "strip": render("layout/_strip.html"),
         "to-review": f"{known['load']['to_review']['all']:,}",
+        "dead": render("deliveries/_dead.html"),
         "alerts": render("dashboard/_alerts.html"),
         "workers": render("dashboard/_workers.html"),
         "health": render("dashboard/_health.html"),

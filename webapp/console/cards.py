@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from flask import url_for
 from markupsafe import Markup, escape
 
 from models import dossier
 from models.dossier import Dossier
 from models.image import Image
 from models.moderator import Moderator
+from models.pace import GRAPHIC_LABELS
 from models.settings import Settings
 from models.submission import Submission
 from models.verdict import LABELS, Finding, Policy
 from webapp.console import words
 
+MOST_SHOTS = 12  # that the film of one flag has
 ICONS = {
     "rules": "filter",
     "known_hashes": "fingerprint",
@@ -39,6 +42,31 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Shot:
+    """One thing to look at: a picture, or a frame of an animated one."""
+
+    image: Image
+    number: int  # of the picture, from 1
+    frame: int | None = None
+    score: float | None = None
+    drawn: bool = False  # the frame itself was drawn, not only the first one
+
+    @property
+    def source(self) -> str:
+        """The address of what is shown, if there is anything to show."""
+        if not self.image.thumbnail:
+            return ""
+        if self.drawn:
+            return url_for("media.still", image_id=self.image.id, frame=self.frame)
+        return url_for("media.thumbnail", image_id=self.image.id)
+
+    @property
+    def is_worst(self) -> bool:
+        """Whether it is what the picture's score and heatmap are of."""
+        return self.frame is None or self.frame == (self.image.worst_frame or 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """What is shown of one submission."""
 
@@ -53,6 +81,8 @@ class Card:
     timeline: list[Event]
     author: dict[str, Any]
     held_by: Moderator | None
+    shots: list[Shot]
+    related: dict[str, int] = field(default_factory=dict)  # other open flags, by kind of group
 
     @property
     def name(self) -> str:
@@ -68,6 +98,31 @@ class Card:
         """The beginning of the description."""
         text = " ".join(self.submission.description.split()) if self.submission.title else ""
         return text if len(text) <= 160 else text[:159] + "…"
+
+    @property
+    def lacks_heat(self) -> bool:
+        """Whether a picture's heatmap can be drawn and is not."""
+        return any(image.thumbnail and not image.heat for image in self.images)
+
+    @property
+    def worst_shot(self) -> Shot | None:
+        """What is shown first."""
+        return max(self.shots, key=lambda shot: shot.score or 0.0) if self.shots else None
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether a picture of it is hard to look at; ``models.pace`` counts the same."""
+        return any(
+            (found.score or 0.0) >= self.policy.review_at
+            or (found.label in GRAPHIC_LABELS and found.action in ("reject", "review"))
+            for found in self.findings
+            if found.image is not None
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for a person."""
+        return self.submission.verdict == "review" and not self.submission.review_owed
 
     @property
     def thumbnail(self) -> Image | None:
@@ -95,7 +150,22 @@ def card(found: Dossier, settings: Settings) -> Card:
         timeline=_timeline(found),
         author=found.author,
         held_by=_holder(row),
+        shots=_shots(found.images),
     )
+
+
+def _shots(images: list[Image]) -> list[Shot]:
+    """The pictures, and the worst frames of those that are animated; no more than fit the film."""
+    room = MOST_SHOTS - len(images)
+    shots: list[Shot] = []
+    for number, image in enumerate(images, 1):
+        stills = image.stills[: room + 1]
+        room -= max(0, len(stills) - 1)
+        shots += [Shot(image, number, int(at), score, drawn=True) for at, score in stills]
+        if not stills:
+            frame = image.worst_frame if (image.frames or 1) > 1 else None
+            shots.append(Shot(image, number, frame, image.score))
+    return shots
 
 
 def icon(finding: Finding) -> str:
@@ -151,4 +221,8 @@ def _timeline(found: Dossier) -> list[Event]:
             text += escape(f" · {words.label(decision.reason).lower()}")
         tone = "undone" if decision.id in undone else decision.to_verdict
         events.append(Event(decision.created_at, text, tone))
-    return events
+    if row.escalated_at:
+        who = row.escalated_by.name if row.escalated_by_id else "somebody"
+        asked = Markup("{}: asked for a second opinion").format(who)
+        events.append(Event(row.escalated_at, asked))
+    return sorted(events, key=lambda event: event.at)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+import redis
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
-from models import review
+from models import claims, review
 from models.decision import Decision
-from models.errors import Invalid, NotFound
-from models.review import Filter
-from models.settings import Settings
+from models.errors import NotFound
+from models.image import Image
 from models.submission import Submission
+from tasks import known, queue
 from webapp import auth, fragments
-from webapp.console import board
-from webapp.console.cards import Card, cards, icon
+from webapp.console import deck
+from webapp.console.cards import cards, icon
 
-DECK = 6  # flags that are claimed at once: one to look at, the others ready behind it
+TRIES = 30  # of the part of the page that waits for a heatmap, 0.7 s apart
 ROWS = 40  # of the list
 LEAVING = 5  # seconds that claims last after the page is left; it may only have been reloaded
-FILTERS = {"all": Filter(), "priority": Filter(priority=True), "debt": Filter(debt=True)}
 
 pages = Blueprint("review", __name__, url_prefix="/console")
 pages.add_app_template_filter(icon, "icon_of")
@@ -37,22 +38,31 @@ def protect() -> None:
 @login_required
 def show() -> str:
     """The flags that wait; whoever may not decide sees them in the list."""
-    if _view() == "list":
+    if deck.view() == "list":
         return _list()
-    deck = _claim()
+    claimed = deck.claim()
     if fragments.wanted():
-        return render_template("review/_decided.html", done=None, deck=deck, **_frame())
-    return render_template("review/page.html", deck=deck, done=_done(), **_frame())
+        return render_template("review/_decided.html", done=None, deck=claimed, **deck.frame())
+    return render_template("review/page.html", deck=claimed, **_told(), **deck.frame())
 
 
 def _list() -> str:
-    after = _uuid(request.args.get("after"))
-    rows = review.listed(FILTERS[_filter()], ROWS + 1, after)
-    listed = cards(rows[:ROWS], _settings(), authors=False)
-    values = {"rows": listed, "more": len(rows) > ROWS, "after": after, **_frame()}
+    after = deck.uuid(request.args.get("after"))
+    rows = claims.listed(deck.chosen(), ROWS + 1, after)
+    listed = cards(rows[:ROWS], deck.settings(), authors=False)
+    values = {"rows": listed, "more": len(rows) > ROWS, "after": after, **deck.frame()}
     if fragments.wanted():
         return render_template("review/_rows.html", **values)
-    return render_template("review/list.html", done=_done(), **values)
+    return render_template("review/list.html", **_told(), **values)
+
+
+@pages.get("/review/pause")
+@login_required
+@auth.decides
+def pause() -> str:
+    """Nothing to look at: a moderator rests, and what they held goes to others."""
+    claims.let_go(auth.moderator().id)
+    return render_template("review/pause.html", **deck.frame())
 
 
 @pages.post("/reviews/<uuid:submission_id>/decision")
@@ -60,34 +70,55 @@ def _list() -> str:
 @auth.decides
 def decide(submission_id: UUID) -> Any:
     """A person's verdict; a fragment tells what was done and brings the next flags."""
-    verdict, _, label = request.form.get("outcome", "").partition(":")
-    decision = review.decide(
-        submission_id,
-        auth.moderator(),
-        version=_number("version"),
-        verdict=verdict,
-        label=label,
-        settings=_settings(),
-    )
+    verdict, label, blocks = (*request.form.get("outcome", "").split(":"), "", "")[:3]
+    version = deck.number("version")
+    if blocks == "block" and verdict == "rejected":
+        decision = _block(submission_id, version, label)
+    else:
+        decision = review.decide(
+            submission_id,
+            auth.moderator(),
+            version=version,
+            verdict=verdict,
+            label=label,
+            settings=deck.settings(),
+        )
     if not fragments.wanted():
         return redirect(_back(submission_id, done=decision), 303)
-    return render_template(
-        "review/_decided.html", done=Decision.get_by_id(decision), deck=_more(), **_frame()
+    return _next(Decision.get_by_id(decision))
+
+
+def _block(submission_id: UUID, version: int, label: str) -> int:
+    decision, made = review.block(
+        submission_id, auth.moderator(), version=version, label=label, settings=deck.settings()
     )
+    with contextlib.suppress(redis.RedisError):  # the standby process asks again later
+        known.ask(row.id for row in made if row.look_owed)
+    return decision
 
 
 @pages.post("/reviews/undo")
 @login_required
 @auth.decides
 def undo() -> Any:
-    """Take a decision back and open its submission again."""
+    """Take a decision back, or a group of them, and open what it was about again."""
     chosen = request.form.get("decision", "")
-    row = review.undo(auth.moderator(), _settings(), int(chosen) if chosen.isdigit() else None)
-    if row.verdict == "review" or row.review_owed:
-        review.hold(auth.moderator().id, [row.id], _settings().review_lease_seconds)
+    number = int(chosen) if chosen.isdecimal() and len(chosen) < 18 else None
+    rows = review.undo(auth.moderator(), deck.settings(), number)
+    return _reopened(rows)
+
+
+@pages.post("/reviews/<uuid:submission_id>/escalation")
+@login_required
+@auth.decides
+def escalate(submission_id: UUID) -> Any:
+    """Ask for a second opinion, or take that back."""
+    if request.form.get("recall") == "1":
+        return _reopened([review.recall(submission_id, auth.moderator())])
+    review.escalate(submission_id, auth.moderator(), version=deck.number("version"))
     if not fragments.wanted():
-        return redirect(_back(row.id, undone=row.id), 303)
-    return render_template("review/_undone.html", deck=_cards([row]), **_frame())
+        return redirect(_back(submission_id, escalated=submission_id), 303)
+    return _next(None)
 
 
 @pages.post("/reviews/<uuid:submission_id>/skip")
@@ -95,10 +126,10 @@ def undo() -> Any:
 @auth.decides
 def skip(submission_id: UUID) -> Any:
     """Leave it to others; it comes back when nothing else is left."""
-    review.skip(auth.moderator().id, submission_id)
+    claims.skip(auth.moderator().id, submission_id)
     if not fragments.wanted():
         return redirect(_back(submission_id), 303)
-    return render_template("review/_decided.html", done=None, deck=_more(submission_id), **_frame())
+    return _next(None, submission_id)
 
 
 @pages.post("/reviews/hold")
@@ -107,56 +138,59 @@ def skip(submission_id: UUID) -> Any:
 def hold() -> Any:
     """Hold the claims of what is open in the browser a while longer, or let go of them soon."""
     leaves = request.form.get("leaving") == "1"
-    seconds = LEAVING if leaves else _settings().review_lease_seconds
-    review.hold(auth.moderator().id, _open_ids(), seconds)
+    claims.hold(auth.moderator().id, deck.open_ids(), LEAVING if leaves else deck.lease())
     return "", 204
 
 
-def _claim(*, but: tuple[UUID, ...] = (), count: int = DECK) -> list[Card]:
-    rows = review.claim_next(
-        auth.moderator().id,
-        count,
-        _settings().review_lease_seconds,
-        FILTERS[_filter()],
-        but=but,
-    )
-    return cards(rows, _settings())
+@pages.get("/reviews/heat/<uuid:image_id>")
+@login_required
+def heat(image_id: UUID) -> Any:
+    """The heatmap of a picture, or a part of the page that asks again until it is drawn."""
+    image: Image | None = Image.get_or_none(Image.id == image_id)
+    if image is None:
+        raise NotFound("There is no such picture.")
+    reachable, tries = True, request.args.get("tries", "")
+    if not image.heat and image.thumbnail and not tries:
+        try:
+            queue.enqueue_heat([image.submission_id], awaited=True)
+        except redis.RedisError:
+            reachable = False
+    if fragments.wanted():
+        asked = int(tries) if tries.isdecimal() and len(tries) < 4 else 0
+        values = {"image": image, "reachable": reachable, "tries": asked + 1, "most": TRIES}
+        return render_template("review/_heat.html", **values)
+    if image.heat:
+        return redirect(url_for("media.heat", image_id=image.id))
+    return render_template("review/heat.html", image=image, reachable=reachable)
 
 
-def _more(*but: UUID) -> list[Card]:
-    """Flags that top the browser's deck up, without those that it has."""
-    if _view() == "list":
-        return []
-    known = tuple(_open_ids())
-    return _claim(but=(*known, *but), count=max(0, DECK - len(known)))
+def _next(done: Decision | None, *but: UUID) -> str:
+    return render_template("review/_decided.html", done=done, deck=deck.more(*but), **deck.frame())
 
 
-def _cards(rows: list[Submission]) -> list[Card]:
-    return cards(rows, _settings())
+def _reopened(rows: list[Submission]) -> Any:
+    rows = rows[: deck.SIZE]
+    waiting = [row.id for row in rows if row.verdict == "review" or row.review_owed]
+    claims.hold(auth.moderator().id, waiting, deck.lease())
+    if not fragments.wanted():
+        return redirect(_back(rows[0].id), 303)
+    return render_template("review/_undone.html", deck=deck.of(rows), **deck.frame())
 
 
-def _frame() -> dict[str, Any]:
-    """What stands around the flags: counts by filter, and the moderator's own."""
-    counts = review.counts()
+def _told() -> dict[str, Any]:
+    """What this page follows, for the notice with its undo."""
+    done, left = _done(), request.args.get("left", "")
     return {
-        "filter": _filter(),
-        "view": _view(),
-        "counts": {
-            "all": counts["all"],
-            "priority": counts["priority"],
-            "debt": Submission.count_owed(),
-        },
-        "decided_today": review.decided_today(auth.moderator().id),
-        "undo_seconds": _settings().undo_seconds,
-        "lease_seconds": _settings().review_lease_seconds,
-        "modes": board.MODES,
+        "done": done,
+        "group_size": len(Decision.of_group(done.group_id)) if done and done.group_id else 1,
+        "left_out": int(left) if left.isdecimal() and len(left) < 9 else 0,
+        "escalated": deck.uuid(request.args.get("escalated")),
     }
 
 
 def _done() -> Decision | None:
-    """The decision that this page follows, for the notice with its undo."""
     chosen = request.args.get("done", "")
-    if not chosen.isdigit():
+    if not chosen.isdecimal() or len(chosen) > 18:
         return None
     found: Decision | None = Decision.get_or_none(
         Decision.id == int(chosen), Decision.moderator == auth.moderator().id
@@ -167,43 +201,7 @@ def _done() -> Decision | None:
 def _back(submission_id: UUID, **more: Any) -> str:
     if request.form.get("from") == "submission":
         return url_for("submissions.show", submission_id=submission_id, **more)
-    view = None if _view() == "one" else "list"
-    name = None if _filter() == "all" else _filter()
-    return url_for("review.show", view=view, filter=name, **more)
-
-
-def _view() -> str:
-    wanted = request.values.get("view", "one")
-    return "list" if wanted == "list" or not auth.moderator().can_decide else "one"
-
-
-def _filter() -> str:
-    name = request.values.get("filter", "all")
-    return name if name in FILTERS else "all"
-
-
-def _open_ids() -> list[UUID]:
-    known = (_uuid(text) for text in request.form.get("open", "").split(",")[: 4 * DECK])
-    return [found for found in known if found]
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None
-
-
-def _number(field: str) -> int:
-    text = request.form.get(field, "")
-    if not text.isdigit():
-        raise Invalid(f"{field} is a whole number.", field=field)
-    return int(text)
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
+    return deck.address(**more)
 
 
 def find(submission_id: UUID) -> Submission:

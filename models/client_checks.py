@@ -1,0 +1,52 @@
+"""What a client may be called, decide by and be called back at, as far as the values alone tell."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from models.errors import Invalid
+from models.settings import Settings
+
+LONGEST_NAME = 60
+
+
+def check(values: dict[str, Any], settings: Settings) -> None:
+    """Raises Invalid for a name, policy or address that cannot be."""
+    check_name(values["name"])
+    if values["visibility"] not in ("hold", "publish_first"):
+        raise Invalid("Hold, or publish first.", field="visibility")
+    for name in ("reject_at", "review_at", "sample_rate"):
+        if values[name] is not None and not 0 <= values[name] <= 1:
+            raise Invalid("A number from 0 to 1.", field=name)
+    reject_at = _or(values["reject_at"], settings.reject_at)
+    if _or(values["review_at"], settings.review_at) > reject_at:
+        raise Invalid(
+            f"Review cannot begin above rejection, which begins at {reject_at:g}.",
+            field="review_at",
+        )
+    if values["webhook_url"]:
+        check_address(values["webhook_url"])
+
+
+def check_name(name: str) -> None:
+    """Raises Invalid for a name that is empty or too long."""
+    if not 1 <= len(name.strip()) <= LONGEST_NAME:
+        raise Invalid(f"A name has 1 to {LONGEST_NAME} characters.", field="name")
+
+
+def check_address(url: str) -> None:
+    """Raises Invalid for what is no address of a webhook, as far as the text alone tells."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or len(url) > 2000 or any(c.isspace() or not c.isprintable() for c in url):
+        raise Invalid("An address like https://example.org/hooks/sluice.", field="webhook_url")
+    if "@" in parts.netloc:
+        raise Invalid("An address without a user name and password.", field="webhook_url")
+
+
+def _or(value: Any, default: float) -> float:
+    return default if value is None else float(value)

@@ -1,0 +1,177 @@
+"""Measures review in a real Chromium; `scripts/bench` prints and keeps the rows.
+
+Two moderators go through 200 flags by keyboard at the same time, on a stack of its own. Timed is
+what a moderator feels: from the key press's own time stamp to the frame in which the next flag has
+been painted, its pictures loaded. Counted are flags that were decided twice or shown to both.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from models.settings import ROOT
+from tests.api import Api, unique
+from tests.browser.conftest import FLAGS as CHROMIUM_FLAGS
+from tests.browser.conftest import NAMES
+from tests.stack import Stack, running
+
+Row = dict[str, Any]
+FLAGS = 200
+PAUSE = 160  # ms between the presses of one person; a sooner one is taken for the same
+SHOWN = "[data-case]:not([hidden])"
+WATCH = """() => {
+  window.took = [];
+  window.bare = 0;
+  addEventListener("keydown", (event) => {
+    if (event.key !== "a" && event.key !== "r") return;
+    requestAnimationFrame(() => setTimeout(() => {
+      window.took.push(performance.now() - event.timeStamp);
+      const shown = document.querySelector("[data-case]:not([hidden]) .picture:first-child .shown");
+      if (shown && !shown.complete) window.bare += 1;
+    }));
+  }, true);
+}"""
+
+
+def run(flags: int = FLAGS) -> list[Row]:
+    """Rows of what was measured: {what, yardstick, value, unit, spread, rounds, note}."""
+    with running(WORKERS="1", PRIORITY_WORKERS="0", WEB_INSTANCES="1") as stack:
+        _fill(stack, flags)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
+            people = [_sit_down(browser, stack) for _ in range(2)]
+            seen = _go_through(people, flags)
+            took = [ms for page in people for ms in page.evaluate("window.took")]
+            bare = sum(page.evaluate("window.bare") for page in people)
+            browser.close()
+        return [*_times(took, bare), *_counts(stack, seen), *_heatmap()]
+
+
+def _fill(stack: Stack, flags: int) -> None:
+    """Half of them pictures, half text."""
+    key = json.loads(stack.run("client", "create", "Bench", "--json").stdout)["key"]
+    api = Api(stack.url, key)
+    for number in range(flags):
+        if number % 2:
+            told = api.decided(title=f"Watch {number}", description="Wire transfer only, WhatsApp")
+        else:
+            told = api.decided(unique("review_a.jpg"), title=f"Picture {number}")
+        assert told["verdict"] == "review", told
+
+
+def _chromium() -> str | None:
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def _sit_down(browser: Browser, stack: Stack) -> Page:
+    name = f"bench-{uuid4().hex[:6]}"
+    made = stack.json("moderator", "create", name, "--role", "moderator", "--json")
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=stack.url)
+    page = context.new_page()
+    page.goto("/console/sign-in")
+    page.fill("[name=name]", name)
+    page.fill("[name=password]", made["password"])
+    page.click("button.primary")
+    page.wait_for_url("**/console/")
+    page.goto("/console/review")
+    page.evaluate(WATCH)
+    page.wait_for_timeout(1500)
+    return page
+
+
+def _go_through(people: list[Page], flags: int) -> list[set[str]]:
+    """Both press keys in turn until nothing is left; what each of them saw."""
+    seen: list[set[str]] = [set() for _ in people]
+    until = time.monotonic() + flags * 2
+    while sum(map(len, seen)) < flags and time.monotonic() < until:
+        for page, mine in zip(people, seen, strict=True):
+            job_id = page.evaluate(f"document.querySelector('{SHOWN}')?.dataset.id ?? ''")
+            if job_id and job_id not in mine:
+                mine.add(job_id)
+                page.keyboard.press("a" if len(mine) % 2 else "r")
+        people[0].wait_for_timeout(PAUSE)
+    for page in people:
+        page.wait_for_timeout(1500)
+    return seen
+
+
+def _times(took: list[float], bare: int) -> list[Row]:
+    ordered = sorted(took)
+    marks = {"p50": statistics.median(ordered), "p95": ordered[int(len(ordered) * 0.95)]}
+    note = f"goal: p95 at most 100 ms; {bare} painted before their picture was there"
+    return [
+        _row(f"review: key press to the next flag painted, {name}", value, "ms", len(took), note)
+        for name, value in marks.items()
+    ]
+
+
+def _counts(stack: Stack, seen: list[set[str]]) -> list[Row]:
+    total, distinct = stack.sql(
+        "SELECT count(*), count(DISTINCT submission_id) FROM decision"
+        " WHERE moderator_id IS NOT NULL AND undoes IS NULL"
+    )[0]
+    both = len(seen[0] & seen[1])
+    return [
+        _row("review: decisions of two people at once", total, "decisions", 1),
+        _row("review: flags decided twice", total - distinct, "flags", 1, "goal: 0"),
+        _row("review: flags shown to both", both, "flags", 1, "goal: 0"),
+    ]
+
+
+def _heatmap() -> list[Row]:
+    """What one heatmap costs a worker beyond decoding: the network again, and a small file."""
+    from tasks import explain
+
+    view = Image.open(ROOT / "tests/fixtures/review_a.jpg").convert("RGB").resize((256, 256))
+    before = _memory()
+    explain.heatmap(view)
+    grown = _memory() - before
+    times, written = [], io.BytesIO()
+    for _ in range(15):
+        written, began = io.BytesIO(), time.perf_counter()
+        explain.layer(explain.heatmap(view), (320, 213)).save(written, "WEBP", quality=80, method=2)
+        times.append((time.perf_counter() - began) * 1000)
+    return [
+        _row("heatmap: one picture", statistics.median(times), "ms", len(times)),
+        _row("heatmap: its file", len(written.getvalue()) / 1024, "kB", 1),
+        _row("heatmap: memory that a worker keeps for it", grown, "MB", 1),
+    ]
+
+
+def _memory() -> float:
+    import psutil
+
+    return float(psutil.Process().memory_info().rss) / 1024**2
+
+
+def _row(what: str, value: float, unit: str, rounds: int, note: str = "") -> Row:
+    value = round(float(value), 1)
+    return {
+        "what": what,
+        "yardstick": "",
+        "value": value,
+        "unit": unit,
+        "rounds": rounds,
+        "note": note,
+    }
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("SLUICE_HOME", tempfile.mkdtemp(prefix="bench-review"))
+    for measured in run(int(sys.argv[1]) if len(sys.argv) > 1 else FLAGS):
+        print(json.dumps(measured, ensure_ascii=False))

@@ -1,0 +1,152 @@
+// The deck: the flags that the page has, the one that is shown, and what stands around them.
+const { localTimes } = window.sluice;
+
+export const deck = document.getElementById("deck");
+export const isList = deck?.dataset.view === "list";
+const single = document.querySelector("[data-single]"); // the page of one submission
+const next = document.getElementById("next"); // lives in the flag that is shown
+const rotateAfter = Number(document.body.dataset.rotateAfter) || 0;
+let hardInARow = Number(deck?.dataset.run) || 0;
+let isBusy = () => false;
+
+export const items = () => [...deck.querySelectorAll("[data-case]:not([data-gone])")];
+export const current = () => {
+  if (!deck) return single;
+  return isList
+    ? deck.querySelector(".row.focused:not([data-gone])")
+    : deck.querySelector("[data-case]:not([hidden])");
+};
+
+export function whileBusy(asks) {
+  isBusy = asks;
+}
+
+export function show(item) {
+  cover();
+  if (isList) {
+    for (const row of deck.querySelectorAll(".focused")) row.classList.remove("focused");
+    item?.classList.add("focused");
+    item?.focus({ preventScroll: true });
+    item?.scrollIntoView({ block: "nearest" });
+  } else {
+    for (const other of items()) other.hidden = other !== item;
+    if (item) {
+      if (!item.contains(document.activeElement)) item.focus({ preventScroll: true });
+      item.querySelector(".case-side").scrollTop = 0;
+      scrollTo({ top: 0 });
+    }
+  }
+  frame();
+}
+
+// Whatever was uncovered is covered before anything else is shown.
+export function cover() {
+  document.body.classList.remove("revealed", "heat-on");
+  for (const picture of document.querySelectorAll(".held")) picture.classList.remove("held");
+}
+
+// The empty state and those that come next.
+export function frame() {
+  const left = items();
+  document.getElementById("empty").hidden = left.length > 0 || isBusy();
+  const patience = document.getElementById("waiting");
+  if (patience) patience.hidden = left.length > 0 || !isBusy();
+  if (!next) return;
+  const others = left.filter((item) => item.hidden).slice(0, 5);
+  (current()?.querySelector(".case-main") ?? deck.parentNode).append(next);
+  next.hidden = others.length === 0;
+  next.querySelector(".next-list").replaceChildren(...others.map(nextButton));
+}
+
+function nextButton(item) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.title = item.dataset.name;
+  button.setAttribute("aria-label", `Go to ${item.dataset.name}`);
+  if (item.dataset.thumb) {
+    const image = new Image();
+    image.src = item.dataset.thumb;
+    image.alt = "";
+    button.append(image);
+  } else {
+    button.textContent = "Aa";
+  }
+  button.addEventListener("click", () => show(item));
+  return button;
+}
+
+// Have the pictures of what comes next decoded, so that showing them costs nothing.
+export function ready(item) {
+  for (const image of item.querySelectorAll("img:not(.heat)")) image.decode?.().catch(() => {});
+  localTimes(item);
+  window.htmx?.process(item);
+}
+
+// Text comes next after so many hard pictures in a row, where there is any.
+function neighbour(item) {
+  const all = items();
+  const at = all.indexOf(item);
+  const others = all.filter((other) => other !== item);
+  if (!isList && rotateAfter && hardInARow >= rotateAfter) {
+    const text = others.find((other) => "text" in other.dataset);
+    if (text) return text;
+  }
+  return all[at + 1] ?? all[at - 1] ?? null;
+}
+
+export function leave(item, decided) {
+  if (decided) hardInARow = "hard" in item.dataset ? hardInARow + 1 : 0;
+  const after = neighbour(item);
+  item.dataset.gone = "";
+  item.hidden = true;
+  show(after);
+}
+
+export function bringBack(item) {
+  delete item.dataset.gone;
+  item.hidden = false;
+  if (!isList) deck.prepend(item);
+  show(item);
+}
+
+export function move(by) {
+  const all = items();
+  const at = all.indexOf(current());
+  const wanted = all[at < 0 ? 0 : at + by];
+  if (wanted) show(wanted);
+}
+
+// What a reply brings besides flags is put into its place.
+export function parse(text) {
+  const template = document.createElement("template");
+  template.innerHTML = text;
+  for (const id of ["segments", "today", "empty"]) {
+    const fresh = template.content.querySelector(`#${id}`);
+    if (fresh) document.getElementById(id)?.replaceWith(fresh);
+  }
+  return template.content;
+}
+
+export function add(fresh) {
+  for (const item of [...fresh.querySelectorAll("[data-case]")]) {
+    if (document.getElementById(item.id)) continue;
+    item.hidden = !isList;
+    deck.append(item);
+    ready(item);
+  }
+  if (!current() && items().length) show(items()[0]);
+  frame();
+}
+
+export function putFirst(fresh) {
+  const known = document.getElementById(fresh.id);
+  if (known && "gone" in known.dataset) {
+    // Decided again in the meantime: only the version is news.
+    known.querySelector("[name=version]").value = fresh.querySelector("[name=version]").value;
+    return;
+  }
+  if (known) known.replaceWith(fresh);
+  else deck.prepend(fresh);
+  ready(fresh);
+  show(fresh);
+}

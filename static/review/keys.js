@@ -1,0 +1,63 @@
+// Keys: ignored while typing and with Ctrl, Alt or Cmd held; they can be turned off.
+import { current, deck, move } from "./deck.js";
+import { undoLast } from "./decide.js";
+import { toggleGrid, toggleHeat, turn, uncover } from "./looking.js";
+
+const help = document.getElementById("help");
+const box = document.getElementById("keys-on");
+const allowed = document.body.dataset.keys !== "off";
+
+const isTyping = (target) =>
+  target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
+const areOn = () => allowed && (!box || box.checked);
+
+export function press(key) {
+  const button = current()?.querySelector(`button[data-key="${key}"]:not(:disabled)`);
+  if (button && !("undo" in button.dataset)) button.click();
+  return Boolean(button);
+}
+
+const MOVES = {
+  j: () => move(1),
+  k: () => move(-1),
+  u: undoLast,
+};
+const LOOKS = {
+  h: toggleHeat,
+  v: toggleGrid,
+  g: () => current()?.querySelector("[data-group]")?.click(),
+  arrowleft: () => turn(-1),
+  arrowright: () => turn(1),
+};
+
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (isTyping(event.target) || help?.open) return;
+  if (event.key === " ") {
+    if (event.target.closest("button, a, summary, input")) return;
+    if (!event.repeat) uncover(true);
+    event.preventDefault();
+    return;
+  }
+  if (event.repeat && !/^[jk]$|Arrow/.test(event.key)) return;
+  if (event.key === "?" && help) return help.showModal();
+  const key = event.key.toLowerCase();
+  if (key.startsWith("arrow") && event.target.closest("input")) return;
+  if (!key.startsWith("arrow") && !areOn()) return;
+  if (LOOKS[key]) LOOKS[key]();
+  else if (deck && MOVES[key]) MOVES[key]();
+  else if (/^[arsbe1-9]$/.test(key) && press(key)) event.preventDefault();
+}
+
+export function watchKeys() {
+  if (box) {
+    box.checked = allowed && localStorage.getItem("sluice-keys") !== "off";
+    box.disabled = !allowed;
+    box.addEventListener("change", () => {
+      localStorage.setItem("sluice-keys", box.checked ? "on" : "off");
+    });
+  }
+  document.querySelector("[data-help]")?.addEventListener("click", () => help.showModal());
+  document.addEventListener("keydown", pressed);
+  document.addEventListener("keyup", (event) => { if (event.key === " ") uncover(false); });
+}

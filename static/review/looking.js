@@ -1,0 +1,67 @@
+// Looking: holding a picture or Space uncovers it; frames, the grid and the heatmap.
+import { current } from "./deck.js";
+
+const { body } = document;
+const clicks = body.dataset.reveal === "click";
+
+export function uncover(on) {
+  if (clicks) {
+    if (on) body.classList.toggle("revealed");
+  } else {
+    body.classList.toggle("revealed", on);
+  }
+}
+
+export function turn(by) {
+  const radios = [...(current()?.querySelectorAll(".film input") ?? [])];
+  const at = radios.findIndex((radio) => radio.checked);
+  if (radios[at + by]) {
+    radios[at + by].checked = true;
+    radios[at + by].parentNode.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (body.classList.contains("heat-on")) askForHeat();
+  }
+}
+
+export function toggleGrid() {
+  const pictures = current()?.querySelector(".pictures");
+  const button = pictures?.querySelector("[data-grid]");
+  if (button) button.setAttribute("aria-pressed", String(pictures.classList.toggle("as-grid")));
+}
+
+export function toggleHeat() {
+  if (body.classList.toggle("heat-on")) askForHeat();
+}
+
+// A heatmap that is not drawn yet is asked for by what stands in its place.
+function askForHeat() {
+  for (const wanted of current()?.querySelectorAll(".heat-wanted") ?? []) {
+    if (wanted.checkVisibility()) window.htmx.trigger(wanted, "heat");
+  }
+}
+
+export function watchLooking() {
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target.closest("figcaption, a, button")) return;
+    const picture = event.target.closest?.(".picture");
+    if (clicks) picture?.classList.toggle("held");
+    else picture?.classList.add("held");
+  });
+  if (!clicks) {
+    for (const end of ["pointerup", "pointercancel"]) {
+      document.addEventListener(end, () => {
+        for (const picture of document.querySelectorAll(".held")) picture.classList.remove("held");
+      });
+    }
+    addEventListener("blur", () => body.classList.remove("revealed"));
+  }
+  document.addEventListener("contextmenu", (event) => {
+    if (event.target.closest?.(".picture")) event.preventDefault();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-grid]")) toggleGrid();
+    if (event.target.closest("[data-heat]")) {
+      event.preventDefault();
+      toggleHeat();
+    }
+  });
+}

@@ -1,0 +1,43 @@
+// Review. The next flag is in the page already: a decision shows it at once, and the request goes
+// off behind it. Without this script every form still works.
+import { watchClaims } from "./claims.js";
+import { deck, frame, isList, items, ready } from "./deck.js";
+import { act, undoLast } from "./decide.js";
+import { watchKeys } from "./keys.js";
+import { watchLooking } from "./looking.js";
+import { watchSwipes } from "./swipe.js";
+
+watchKeys();
+watchLooking();
+if (deck) {
+  watchForms();
+  watchClaims();
+  watchSwipes();
+  for (const item of items()) ready(item);
+  frame();
+}
+
+function watchForms() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-decide]");
+    const button = event.submitter;
+    if (!form || !button || !deck.contains(form) || button.name === "recall") return;
+    event.preventDefault();
+    if ("undo" in button.dataset) undoLast();
+    else act(form, button);
+  });
+  // A button that was clicked does not keep the focus: Space is for looking, not for deciding.
+  deck.addEventListener("mousedown", (event) => {
+    if (event.target.closest("[data-decide] button")) event.preventDefault();
+  });
+  // The second click of a double click would fall on the next flag.
+  document.addEventListener("click", (event) => {
+    if (event.detail > 1 && event.target.closest("[data-decide] button")) event.preventDefault();
+  }, true);
+  document.addEventListener("focusin", (event) => {
+    const row = isList && event.target.closest(".row");
+    if (!row || row.classList.contains("focused")) return;
+    for (const other of deck.querySelectorAll(".focused")) other.classList.remove("focused");
+    row.classList.add("focused");
+  });
+}

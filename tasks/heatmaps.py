@@ -1,0 +1,56 @@
+"""Heatmaps: what the network looked at in a flag's pictures, for the people who review it.
+
+A heatmap is a see-through layer of its own beside the thumbnail: it says where without showing
+what, so it can lie over a picture that is still blurred.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL.Image
+
+from models.image import Image
+from models.submission import Submission
+from tasks import explain
+from tasks.job import Item, Job
+from tasks.pictures import Picture, PictureError
+from tasks.queue import settings
+
+LONGEST = 320  # pixels; the map itself has 7 x 7 cells
+
+
+def draw(submission: Submission) -> None:
+    """Make the heatmaps that are missing; a picture that cannot be read has none.
+
+    Safe when it is done twice: the same file is written under the same name.
+    """
+    for item in Job.of(submission, settings).items:
+        if item.row.heat or not item.row.thumbnail:
+            continue
+        try:
+            _draw(item)
+        except PictureError:
+            continue
+        Image.update(heat=True).where(Image.id == item.row.id).execute()
+
+
+def _draw(item: Item) -> None:
+    picture = item.picture
+    views = _views(picture, item.row.worst_frame or 0)
+    heats = [explain.heatmap(view, model_path=_model()) for view in views]
+    hottest = max(heats, key=lambda heat: float(np.mean(heat)))
+    scale = LONGEST / max(picture.width, picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    layer = explain.layer(hottest, size)
+    layer.save(item.storage.heat(item.row.storage_key), "WEBP", quality=80, method=2)
+
+
+def _views(picture: Picture, frame: int) -> list[PIL.Image.Image]:
+    """The classifier's views of a frame; one that repeats an earlier frame has that one's."""
+    index = max((view.index for view in picture.views if view.index <= frame), default=0)
+    return [view.image for view in picture.views if view.index == index]
+
+
+def _model() -> str | None:
+    """The weights that the engine runs; those of the package where it is not the ONNX one."""
+    return (settings.nsfw_model or None) if settings.nsfw_engine == "onnx" else None

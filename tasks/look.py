@@ -1,0 +1,35 @@
+"""The look of known images that were given as pictures: seen by a worker."""
+
+from __future__ import annotations
+
+from models import known_hash
+from models.known_hash import MIN_QUALITY, TOO_PLAIN, KnownHash
+from tasks.hashing import pdq
+from tasks.pictures import Limits, PictureError, read
+from tasks.queue import settings
+from tasks.storage import Storage
+
+
+def learn(number: int) -> None:
+    """Look at an entry's picture and make its perceptual entry, or note why there is none."""
+    row: KnownHash | None = KnownHash.get_or_none(KnownHash.id == number, KnownHash.look_owed)
+    if row is None:
+        return
+    storage = Storage(settings)
+    key = row.picture or (row.image.storage_key if row.image_id else "")
+    try:
+        if not key:
+            raise FileNotFoundError
+        picture = read(
+            storage.original(key), Limits(settings.max_pixels, max_frames=settings.max_frames)
+        )
+        code, quality = pdq(picture.preview)
+    except PictureError as error:
+        known_hash.add_look(number, None, f"the picture cannot be read: {error}")
+    except FileNotFoundError:
+        known_hash.add_look(number, None, "the picture is gone")
+    else:
+        plain = quality < MIN_QUALITY
+        known_hash.add_look(number, None if plain else code, TOO_PLAIN if plain else "")
+    if row.picture:
+        storage.original(row.picture).unlink(missing_ok=True)
