@@ -20,6 +20,7 @@ LAST = 1000  # submissions that are looked through
 LONGEST = 20_000  # characters of a description that are looked through
 SHOWN = 12  # hits that are shown
 SECONDS = 0.6  # after which the search ends with what it has
+SPANS = 4  # matches that are shown of a text
 AROUND = 60  # characters shown before and after a match
 
 Segments = list[tuple[str, bool]]
@@ -96,7 +97,7 @@ def _search(matcher: Matcher, rows: Sequence[Submission], action: str, text: str
         spans = [_matches(matcher, getattr(row, name)) for name in FIELDS]
         if any(hit for hit, _ in spans):
             title, description = (
-                segments(getattr(row, name), hit)
+                segments(getattr(row, name), hit[:SPANS])
                 for name, (hit, _) in zip(FIELDS, spans, strict=True)
             )
             trial.hits.append(Hit(row, title, description))

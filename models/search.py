@@ -8,22 +8,31 @@ there. So no combination of filters, however empty, is a long query.
 
 The planner is left no choice that could go wrong: the walk is a subquery with a LIMIT, into which
 no other condition is pushed; tests of other tables are scalar subqueries, which are never turned
-into joins; and sorting is off, so that what is in order already is taken as it comes.
+into joins; and a merge of several indexes is one of parts that each have an order and a LIMIT.
 
 A word that is rare among the newest is looked up in the index of words instead.
 """
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from models.client import Client
+from models.conditions import (
+    SCORED,
+    Condition,
+    Search,
+    bucket_of,
+    lexemes_of,
+    midnight,
+    plan,
+    tsquery,
+)
 from models.db import connection, db
 from models.submission import Submission
 
@@ -39,29 +48,6 @@ DAY = 24
 HOUR = 3_600_000  # in the milliseconds of an id
 BUDGET = 0.03  # seconds after which a search for words tells what it has
 SKEW = timedelta(minutes=1)  # by which an id, made by a web process, may differ from created_at
-SHORTEST_PREFIX = 3  # shorter words are looked for as they are
-OPEN = ("received", "queued", "processing")
-SCORED = 0.1  # lower scores are in no index: nearly every harmless picture has one
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What is looked for; None is anything. Days are whole ones in UTC, both included."""
-
-    client_id: int | None = None
-    user_id: str | None = None
-    verdict: str | None = None
-    status: str | None = None
-    mode: str | None = None
-    check: str | None = None
-    label: str | None = None
-    score_from: float | None = None
-    score_to: float | None = None
-    since: date | None = None
-    until: date | None = None
-    text: str | None = None
-    images: bool | None = None
-    owed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +72,10 @@ class Page:
         return time_of(self.next) if self.next else None
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """SQL and its values, and the share of all rows for which it holds, as far as is known.
-
-    ``leads`` says whose index can lead a walk: ``row`` (of submissions; ``by`` where its SQL is
-    another), ``finding`` or ``score``; empty: none can.
-    """
-
-    sql: str
-    values: tuple[Any, ...] = ()
-    share: float = 1.0
-    leads: str = ""
-    by: str = ""
-
-
 def page(wanted: Search, after: UUID | None = None, limit: int = PAGE) -> Page:
     """A page of what is looked for, from the newest or below ``after``."""
-    lexemes = _lexemes(wanted.text)
-    driver, tests = _plan(wanted, lexemes)
+    lexemes = lexemes_of(wanted.text)
+    driver, tests = plan(wanted, lexemes)
     low, high = _bounds(wanted, after)
     steps = FIRST_STEP if lexemes else STEP
     source = _source(driver, wanted, str(low), str(high), steps)
@@ -154,113 +125,10 @@ def id_at(moment: datetime) -> UUID:
 def _bounds(wanted: Search, after: UUID | None) -> tuple[UUID, UUID]:
     low, high = UUID(int=0), after or UUID(int=(1 << 128) - 1)
     if wanted.since:
-        low = id_at(_midnight(wanted.since) - SKEW)
+        low = id_at(midnight(wanted.since) - SKEW)
     if wanted.until:
-        high = min(high, id_at(_midnight(wanted.until) + timedelta(days=1) + SKEW))
+        high = min(high, id_at(midnight(wanted.until) + timedelta(days=1) + SKEW))
     return low, high
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-# -- conditions
-
-
-def _plan(wanted: Search, lexemes: list[str]) -> tuple[Condition, list[Condition]]:
-    """The condition whose index the walk follows, the rarest, and those that it tests."""
-    conditions = [*_of_row(wanted), *_of_score(wanted), *_of_others(wanted)]
-    if wanted.text:
-        conditions.append(_of_text(wanted.text, lexemes))
-    all_of_them = Condition("true", leads="row")
-    driver = min([c for c in conditions if c.leads] + [all_of_them], key=lambda c: c.share)
-    return driver, [c for c in conditions if c is not driver or c.leads == "score"]
-
-
-def _of_row(wanted: Search) -> Iterator[Condition]:
-    for name in ("client_id", "verdict", "mode"):
-        value = getattr(wanted, name)
-        if value is not None:
-            share = _shares("submission", name).get(str(value), 0.001)
-            yield _leading(f"s.{name} = %s", value, share=share)
-    if wanted.user_id is not None:
-        whose = "s.client_id IN (SELECT id FROM client)"  # the index is by client and author
-        if wanted.client_id is not None:
-            whose = f"s.client_id = {int(wanted.client_id)}"
-        mine = "s.user_id = %s"
-        yield Condition(mine, (wanted.user_id,), 0.0, "row", f"{whose} AND {mine}")
-    if wanted.status == "quarantined":
-        yield _leading("s.status = 'quarantined'", share=0.0005)
-    elif wanted.status in OPEN:
-        yield _leading("s.status = %s", wanted.status, share=0.0005)
-    elif wanted.status:
-        yield Condition("s.status = %s", (wanted.status,))
-    if wanted.owed:
-        yield _leading("s.review_owed", share=_shares("submission", "review_owed").get("t", 0.001))
-    elif wanted.owed is False:
-        yield Condition("NOT s.review_owed")
-    if wanted.since:
-        yield Condition("s.created_at >= %s", (_midnight(wanted.since),))
-    if wanted.until:
-        yield Condition("s.created_at < %s", (_midnight(wanted.until) + timedelta(days=1),))
-
-
-def _leading(sql: str, *values: Any, share: float) -> Condition:
-    return Condition(sql, values, share, "row")
-
-
-def _of_score(wanted: Search) -> Iterator[Condition]:
-    low, high = wanted.score_from, wanted.score_to
-    if low is None and high is None:
-        return
-    parts = []
-    values = []
-    if low is not None:
-        parts.append("s.score >= %s::real")
-        values.append(low)
-    if high is not None:
-        parts.append("s.score <= %s::real")
-        values.append(high)
-    share = 0.2 * ((1.0 if high is None else high) - (low or 0.0))
-    leads = "score" if low is not None and low >= SCORED else ""
-    yield Condition(" AND ".join(parts), tuple(values), share, leads)
-
-
-def _bucket(score: float) -> int:
-    """The bucket of a score as the database holds it, in four bytes: 0.7 is a little less there."""
-    return int(struct.unpack("f", struct.pack("f", score))[0] * 10)
-
-
-def _of_others(wanted: Search) -> Iterator[Condition]:
-    """What other tables know: findings that asked for something, and images."""
-    named = [(n, v) for n, v in (("check", wanted.check), ("label", wanted.label)) if v]
-    if named:
-        parts = " AND ".join(f'f."{name}" = %s' for name, _ in named)
-        values = tuple(value for _, value in named)
-        shares = [_shares("finding", name).get(value, 0.001) for name, value in named]
-        asked = f"f.action <> 'note' AND {parts}"
-        yield Condition(
-            f"(SELECT true FROM finding f WHERE f.submission_id = s.id AND {asked} LIMIT 1)",
-            values,
-            min(shares),
-            "finding",
-            asked,
-        )
-    if wanted.images is not None:
-        has = "(SELECT true FROM image i WHERE i.submission_id = s.id LIMIT 1)"
-        yield Condition(f"{has} IS {'' if wanted.images else 'NOT '}TRUE")
-
-
-def _of_text(text: str, lexemes: list[str]) -> Condition:
-    if not lexemes:  # signs alone, which no index of words holds
-        return Condition("strpos(s.title || ' ' || s.description, %s) > 0", (text,))
-    return Condition(
-        "(SELECT w.words @@ %s::tsquery FROM submission_words w WHERE w.submission_id = s.id)",
-        (_tsquery(lexemes),),
-    )
-
-
-# -- the walk
 
 
 BETWEEN = "{0} >= %s AND {0} < %s ORDER BY {0} DESC LIMIT %s"
@@ -284,7 +152,7 @@ def _source(driver: Condition, wanted: Search, low: str, high: str, steps: int) 
     if driver.leads == "score":  # each bucket is in order; the planner merges them as they come
         assert wanted.score_from is not None
         last = 1.0 if wanted.score_to is None else wanted.score_to
-        buckets = range(_bucket(wanted.score_from), _bucket(last) + 1)
+        buckets = range(bucket_of(wanted.score_from), bucket_of(last) + 1)
         merged = " UNION ALL ".join(BY_SCORE.format(bucket) for bucket in buckets)
         sql = f"SELECT s.* FROM ({merged}) s ORDER BY s.id DESC LIMIT %s"
         return sql, (*between * len(buckets), steps)
@@ -309,27 +177,6 @@ def _end_of(source: Query, steps: int) -> UUID | None:
 def _ids(sql: str, values: Iterable[Any], tests: list[Condition], last: int) -> list[UUID]:
     every = [*values, *(value for test in tests for value in test.values), last]
     return [row[0] for row in db.execute_sql(sql, every).fetchall()]
-
-
-# -- words
-
-
-def _lexemes(text: str | None) -> list[str]:
-    """The words of a text as PostgreSQL's parser of the ``simple`` configuration sees them."""
-    if not text:
-        return []
-    row = db.execute_sql("SELECT tsvector_to_array(to_tsvector('simple', %s))", (text,)).fetchone()
-    return list(row[0])
-
-
-def _tsquery(lexemes: list[str]) -> str:
-    """All of the words; each may go on, if it is not too short to tell anything."""
-    quoted = ((word, word.replace("\\", "\\\\").replace("'", "''")) for word in lexemes)
-    short = SHORTEST_PREFIX
-    return " & ".join(
-        f"'{safe}'" if word.isascii() and len(word) < short else f"'{safe}':*"
-        for word, safe in quoted
-    )
 
 
 def _by_words(
@@ -380,7 +227,7 @@ def _matches(lexemes: list[str], low: UUID, high: UUID, hours: int) -> list[UUID
 
     Of a single hour all are taken, however many.
     """
-    query = _tsquery(lexemes)
+    query = tsquery(lexemes)
     if hours < EVERY_HOUR:
         first, last = (low.int >> 80) // HOUR, ((high.int - 1) >> 80) // HOUR
         names = " | ".join(f"'hour {hour}'" for hour in range(first, last + 1))
@@ -406,23 +253,3 @@ def _among(ids: list[UUID], conditions: list[Condition], limit: int) -> list[UUI
         f" WHERE {condition} LIMIT %s"
     )
     return [row[0] for row in db.execute_sql(sql, [*values, limit]).fetchall()]
-
-
-# -- what PostgreSQL knows of its tables
-
-_known: dict[tuple[str, str], tuple[float, dict[str, float]]] = {}
-KNOWN_FOR = 60.0  # seconds
-
-
-def _shares(table: str, column: str) -> dict[str, float]:
-    """The most common values of a column and how common each is, as the last ANALYZE saw it."""
-    at, shares = _known.get((table, column), (float("-inf"), {}))
-    if time.monotonic() - at > KNOWN_FOR:
-        row = db.execute_sql(
-            "SELECT most_common_vals::text::text[], most_common_freqs FROM pg_stats"
-            " WHERE schemaname = current_schema() AND tablename = %s AND attname = %s",
-            (table, column),
-        ).fetchone()
-        shares = dict(zip(row[0] or [], row[1] or [], strict=True)) if row else {}
-        _known[table, column] = (time.monotonic(), shares)
-    return shares

@@ -24,9 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psycopg2
 
-from models import migrate, review, search, stats
+from models import author, author_list, claims, conditions, migrate, search, stats
+from models.conditions import Search
 from models.db import connect, connection, db
-from models.search import Search
+from models.moderator import Moderator
 from models.settings import Settings
 from models.submission import Submission
 
@@ -134,6 +135,8 @@ def run(sizes: tuple[int, ...] = SIZES, rounds: int = ROUNDS) -> list[dict[str, 
             with connection():
                 rows += _pages(size, rounds)
                 rows += _elsewhere(size, rounds)
+                if size == max(sizes):
+                    rows += _costs()
     return rows
 
 
@@ -177,7 +180,7 @@ def fill(size: int) -> float:
         for sql in REST:
             db.execute_sql(sql)
         db.execute_sql("RESET statement_timeout")
-    search._known.clear()
+    conditions._known.clear()
     return time.perf_counter() - began
 
 
@@ -213,8 +216,11 @@ def _elsewhere(size: int, rounds: int) -> Iterator[Row]:
             Search(since=today - timedelta(3), until=today - timedelta(3)), None
         ),
         "count": lambda: search.count(Search(verdict="rejected")),
-        "review: next": lambda: review.claim_next(_moderator(), 6, 1),
-        "review: list": lambda: review.listed(review.Filter(), 41),
+        "review: next": lambda: claims.claim_next(_moderator(), 6, 1),
+        "review: list": lambda: claims.listed(claims.Filter(), 41),
+        "authors: latest": lambda: author_list.latest(None),
+        "authors: by name": lambda: author_list.named("user-01", None),
+        "author: record": lambda: author.record(1, "user-000000"),
         "status of one": lambda: Submission.get_by_id(_some()),
         "dashboard: verdicts of a day": lambda: stats.verdicts(24 * 60),
         "dashboard: decided lately": lambda: stats.decided_since(60),
@@ -225,16 +231,77 @@ def _elsewhere(size: int, rounds: int) -> Iterator[Row]:
         yield _timed(name, f"{size:,} rows", ask, rounds)
 
 
+INDEXES = (
+    "submission_verdict",
+    "submission_mode",
+    "submission_client",
+    "submission_score",
+    "submission_owed_id",
+    "submission_quarantined",
+)
+UPLOADS = """
+INSERT INTO submission (id, client_id, user_id, title, description, priority, mode, status, visible,
+    idempotency_key, fingerprint)
+SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
+        || '7' || substr(md5(n || %(mark)s), 1, 3) || 'a'
+        || substr(md5(n || %(mark)s), 4, 15))::uuid,
+    client_id, user_id, title, description, priority, mode, 'queued', false, %(mark)s || n, '\\x00'
+FROM (SELECT row_number() OVER () AS n, * FROM submission LIMIT 2000) known
+"""
+WAY = (  # what happens to a row until it is decided, one statement each
+    "UPDATE submission SET status = 'processing', attempts = 1 WHERE idempotency_key LIKE %(like)s",
+    "UPDATE submission SET status = 'decided', verdict = 'approved', score = 0.01, version = 1,"
+    " decided_at = now() WHERE idempotency_key LIKE %(like)s",
+)
+
+
+def _costs() -> Iterator[Row]:
+    """What each index of search costs a submission on its way, in the server's time."""
+    db.execute_sql("SET statement_timeout = 0")
+    yield _row("way of a submission", "all indexes and words", _ways(), "µs")
+    for name in INDEXES:
+        with _without(f"DROP INDEX {name}"):
+            yield _row("way of a submission", f"without {name}", _ways(), "µs")
+    with _without("DROP TRIGGER keep_words ON submission"):
+        yield _row("way of a submission", "without words", _ways(), "µs")
+    drops = [f"DROP INDEX {name}" for name in INDEXES]
+    with _without("DROP TRIGGER keep_words ON submission", *drops):
+        yield _row("way of a submission", "without any of search", _ways(), "µs")
+
+
+@contextmanager
+def _without(*statements: str) -> Iterator[None]:
+    with db.atomic() as transaction:
+        for statement in statements:
+            db.execute_sql(statement)
+        yield
+        transaction.rollback()
+
+
+def _ways(rounds: int = 5) -> list[float]:
+    """Microseconds a submission for its row, its claim and its decision, 2,000 at once."""
+    times = []
+    for number in range(rounds):
+        with db.atomic() as transaction:
+            values = {"mark": f"way:{number}:", "like": f"way:{number}:%"}
+            began = time.perf_counter()
+            for statement in (UPLOADS, *WAY):
+                db.execute_sql(statement, values)
+            times.append((time.perf_counter() - began) / 2000 * 1e6)
+            transaction.rollback()
+    return times
+
+
 def _some() -> Any:
     return db.execute_sql("SELECT id FROM submission ORDER BY id LIMIT 1").fetchone()[0]
 
 
-def _moderator() -> int:
+def _moderator() -> Moderator:
     db.execute_sql(
         "INSERT INTO moderator (name, role, password_hash) VALUES ('bench', 'moderator', '')"
         " ON CONFLICT DO NOTHING"
     )
-    return int(db.execute_sql("SELECT id FROM moderator WHERE name = 'bench'").fetchone()[0])
+    return Moderator.get(Moderator.name == "bench")
 
 
 def _timed(

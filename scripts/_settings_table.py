@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from models.settings import Settings  # noqa: E402  (the root is on the path only now)
+from models.settings import Settings
 
 HEAD = """# Settings
 

@@ -9,6 +9,7 @@ import json
 import logging
 import random
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -55,7 +56,7 @@ def send(item: Delivery) -> tuple[bool, str]:
     ).encode()
     headers = {
         "content-type": "application/json",
-        **signed(str(item.id), body, item.client.webhook_secret),
+        **signed(str(item.id), body, item.client.signing_secrets()),
     }
     try:
         reply = http.request(
@@ -74,15 +75,21 @@ def send(item: Delivery) -> tuple[bool, str]:
     return 200 <= reply.status < 300, f"status {reply.status}"
 
 
-def signed(message_id: str, body: bytes, secret: str, now: int | None = None) -> dict[str, str]:
-    """The headers of Standard Webhooks: id, timestamp and ``v1`` HMAC-SHA256 signature."""
+def signed(
+    message_id: str, body: bytes, secrets: Sequence[str], now: int | None = None
+) -> dict[str, str]:
+    """The headers of Standard Webhooks: id, timestamp and a ``v1`` signature by each secret.
+
+    There are two secrets while one takes the other's place.
+    """
     at = str(now or int(time.time()))
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    mac = hmac.new(key, f"{message_id}.{at}.".encode() + body, hashlib.sha256).digest()
+    content = f"{message_id}.{at}.".encode() + body
+    keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets]
+    macs = [hmac.new(key, content, hashlib.sha256).digest() for key in keys]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": at,
-        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+        "webhook-signature": " ".join(f"v1,{base64.b64encode(mac).decode()}" for mac in macs),
     }
 
 

@@ -6,6 +6,8 @@ what, so it can lie over a picture that is still blurred.
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import PIL.Image
 
@@ -16,11 +18,12 @@ from tasks.job import Item, Job
 from tasks.pictures import Picture, PictureError
 from tasks.queue import settings
 
+IDLE = 20.0  # seconds without a heatmap after which the network's memory is given back
 LONGEST = 320  # pixels; the map itself has 7 x 7 cells
 
 
 def draw(submission: Submission) -> None:
-    """Make the heatmaps that are missing; a picture that cannot be read has none.
+    """Make the heatmaps that are missing; a picture that cannot be read, or is gone, has none.
 
     Safe when it is done twice: the same file is written under the same name.
     """
@@ -29,9 +32,31 @@ def draw(submission: Submission) -> None:
             continue
         try:
             _draw(item)
-        except PictureError:
+        except (PictureError, FileNotFoundError):
             continue
         Image.update(heat=True).where(Image.id == item.row.id).execute()
+    rest.later()
+
+
+class Rest:
+    """Gives the memory of the network back some time after the last heatmap.
+
+    Safe beside a heatmap that is being made: that one holds the network until it is done.
+    """
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def later(self) -> None:
+        """Put the rest off again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(IDLE, explain.forget)
+        self._timer.daemon = True
+        self._timer.start()
+
+
+rest = Rest()
 
 
 def _draw(item: Item) -> None:

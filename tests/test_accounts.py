@@ -208,6 +208,13 @@ def test_an_administrator_removes_a_lost_second_step(stack, mara):
     assert is_in(mara.browser())
 
 
+def test_the_operator_lets_in_who_lost_everything(stack, mara):
+    mara.enrol()
+    mara.password = stack.json("moderator", "reset", mara.name, "--json")["password"]
+    assert not is_in(mara.here)
+    assert is_in(mara.browser())
+
+
 def test_a_reset_password_does_not_go_round_the_second_step(stack, mara):
     mara.enrol()
     (row,) = stack.sql("SELECT id FROM moderator WHERE name = %s", mara.name)

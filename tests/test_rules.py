@@ -286,7 +286,7 @@ def test_selected_rules_are_switched_together_and_back(stack, admin, make, word)
         "/rules/switch", form="/rules", active="1", rule=numbers, headers=FRAGMENT
     ).text
     assert "2 rules switched on" in fragment
-    assert 'hx-swap-oob="innerHTML"' in fragment
+    assert 'hx-swap-oob="innerHTML:#notices"' in fragment
 
 
 def test_an_import_is_shown_before_it_happens(stack, admin, make, word):

@@ -66,6 +66,7 @@ def init_app(app: Flask) -> None:
     manager.session_protection = None  # the server knows the session; addresses may change
     manager.init_app(app)
     app.extensions["sign_in_throttle"] = Throttle(settings)
+    passwords.prepare()
 
 
 @manager.user_loader

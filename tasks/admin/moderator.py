@@ -13,6 +13,7 @@ from models.audit import Audit
 from models.db import db
 from models.errors import NotFound
 from models.moderator import Moderator, ModeratorSession
+from models.second_step import RecoveryCode
 from tasks.admin import command
 
 
@@ -26,12 +27,16 @@ def create(arguments: argparse.Namespace) -> None:
 
 
 def reset(arguments: argparse.Namespace) -> None:
-    """A new password; every session of the account ends."""
+    """A new password, no second step; every session of the account ends."""
     account = _named(arguments.name)
     password = secrets.token_urlsafe(12)
     with db.atomic():
         account.password_hash = argon2.PasswordHasher().hash(password)
-        account.save(only=[Moderator.password_hash])
+        account.totp_secret = account.totp_confirmed_at = None  # the way back in without the phone
+        account.save(
+            only=[Moderator.password_hash, Moderator.totp_secret, Moderator.totp_confirmed_at]
+        )
+        RecoveryCode.forget(account.id)
         ModeratorSession.delete().where(ModeratorSession.moderator == account).execute()
         Audit.append("moderator.reset", account.name, by="scripts/moderator")
     _tell(account, password, arguments.json)

@@ -43,9 +43,9 @@ def filled(stack) -> int:
         "INSERT INTO delivery (id, client_id, event, payload, state, outcome, due_at)"
         " SELECT gen_random_uuid(), id, 'submission.decided', '{}', state, 'status 500',"
         " now() + interval '1 hour' FROM client, unnest(ARRAY['dead', 'owed', 'delivered']) state"
-        " WHERE webhook_url LIKE '%very-%'"
+        " WHERE webhook_url LIKE '%%very-%%'"
     )
-    return stack.sql("SELECT max(id) FROM client WHERE webhook_url LIKE '%very-%'")[0][0]
+    return stack.sql("SELECT max(id) FROM client WHERE webhook_url LIKE '%%very-%%'")[0][0]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -74,7 +74,7 @@ def test_a_viewer_finds_no_button_that_is_refused(sit_down, filled):
 def test_an_invitation_is_copied_and_used(sit_down):
     page = sit_down("administrator")
     page.goto("/console/team/")
-    page.get_by_text("Viewer", exact=True).click()
+    page.get_by_role("radio", name="Viewer").check()
     page.get_by_role("button", name="Make a link").click()
     link = page.locator("#link").inner_text()
     other = page.context.browser.new_context().new_page()
@@ -137,7 +137,7 @@ def sign_in(page: Page, name: str, password: str) -> None:
 def test_preferences_blur_less_without_a_script_of_the_page(sit_down):
     page = sit_down()
     page.goto("/console/account/preferences")
-    page.get_by_text("Light", exact=True).click()
+    page.get_by_role("radio", name="Light").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     blur = "getComputedStyle(document.body).getPropertyValue('--blur')"

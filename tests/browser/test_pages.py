@@ -11,6 +11,9 @@ PAGES = {
     "review": "/console/review",
     "list": "/console/review?view=list",
     "debt": "/console/review?view=list&filter=debt",
+    "escalated": "/console/review?filter=escalated",
+    "pause": "/console/review/pause",
+    "group": "/console/reviews/{job_id}/group?by=alike",
     "submission": "/console/submissions/{job_id}",
 }
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}

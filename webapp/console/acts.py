@@ -13,6 +13,8 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 WORDS = {
     "decide": "decided",
     "undo": "undid a decision on",
+    "escalate": "asked for a second opinion on",
+    "recall": "no longer asks for a second opinion on",
     "client.create": "added the client",
     "client.change": "changed the client",
     "client.suspend": "suspended the client",

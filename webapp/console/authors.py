@@ -13,9 +13,9 @@ from models import author, author_list, search
 from models.audit import Audit
 from models.author import Author
 from models.client import Client
+from models.conditions import Search
 from models.errors import Invalid, NotFound
 from models.moderator import Moderator
-from models.search import Search
 from models.settings import Settings
 from webapp import auth, fragments
 from webapp.console import searching

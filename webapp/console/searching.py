@@ -10,7 +10,7 @@ from typing import Any
 from flask import url_for
 
 from models.client import Client
-from models.search import Search
+from models.conditions import Search
 from models.submission import STATUSES
 from models.verdict import LABELS, VERDICTS
 

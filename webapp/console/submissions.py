@@ -14,6 +14,7 @@ from flask_login import login_required
 
 from models import search
 from models.audit import Audit
+from models.conditions import Search
 from models.decision import Decision
 from models.delivery import Delivery
 from models.image import Image
@@ -211,7 +212,7 @@ def _shown(name: str, value: str) -> str:
     return words.label(value) if name == "label" else value
 
 
-def _csv(wanted: search.Search) -> Iterator[str]:
+def _csv(wanted: Search) -> Iterator[str]:
     yield _lines([COLUMNS])
     for rows in search.everything(wanted):
         yield _lines([_cells(row) for row in rows])
