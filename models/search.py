@@ -41,6 +41,7 @@ Query = tuple[str, tuple[Any, ...]]
 PAGE = 50  # rows of a page
 STEP = 5_000  # rows that one walk looks at
 FIRST_STEP = 1_000  # of a walk for words, before their index is asked
+COMMON = 3  # matches in a first walk after which a word is not looked for in all hours at once
 MOST_MATCHES = 4_000  # that are taken from the index of words at once
 EVERY_HOUR = 1 << 15  # at once: more hours than anything is kept
 MOST_OF_AN_HOUR = 1_000_000
@@ -85,7 +86,8 @@ def page(wanted: Search, after: UUID | None = None, limit: int = PAGE) -> Page:
     end = _end_of(source, steps)
     if end is None or not lexemes:
         return Page(ids, end, full=False)
-    return _by_words(lexemes, [driver, *tests], low, high, limit)
+    hours = DAY if len(ids) >= COMMON else EVERY_HOUR
+    return _by_words(lexemes, [driver, *tests], low, high, limit, hours)
 
 
 def count(wanted: Search, most: int = 1000) -> tuple[int, bool]:
@@ -180,15 +182,15 @@ def _ids(sql: str, values: Iterable[Any], tests: list[Condition], last: int) -> 
 
 
 def _by_words(
-    lexemes: list[str], conditions: list[Condition], low: UUID, high: UUID, limit: int
+    lexemes: list[str], conditions: list[Condition], low: UUID, high: UUID, limit: int, hours: int
 ) -> Page:
-    """A page from the index of words, which is in no order: back in time, some hours at once.
+    """A page from the index of words, which is in no order: back in time, so many hours at once.
 
-    The hours are as many as hold some thousand matches; so a word that nobody uses any more, and
+    They become as many as hold some thousand matches; so a word that nobody uses any more, and
     which all used once, is found where it was.
     """
     found: list[UUID] = []
-    began, hours = time.monotonic(), EVERY_HOUR
+    began = time.monotonic()
     low, high = _narrowed(low, high)
     while high > low:
         first = max(low, _hours_before(high, hours))

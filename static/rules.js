@@ -35,7 +35,7 @@
   }
   settle();
 
-  document.addEventListener("htmx:afterSettle", (event) => {
+  document.addEventListener("htmx:afterSwap", (event) => {
     settle();
     const list = document.querySelector("[data-address]");
     if (list && event.detail.requestConfig?.elt?.matches("[data-filters]")) {

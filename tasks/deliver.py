@@ -39,7 +39,9 @@ def deliver_due() -> int:
 def _deliver(item: Delivery) -> None:
     """Send one call and store what came of it."""
     try:
-        delivered, outcome = send(item)
+        with connection():
+            secrets = item.client.signing_secrets()
+        delivered, outcome = send(item, secrets)
         with connection():
             if delivered:
                 delivery.delivered(item, outcome)
@@ -49,14 +51,14 @@ def _deliver(item: Delivery) -> None:
         log.exception("delivery %s", item.id)  # its lease runs out and it is sent again
 
 
-def send(item: Delivery) -> tuple[bool, str]:
+def send(item: Delivery, secrets: Sequence[str]) -> tuple[bool, str]:
     """Call the client's webhook; whether it took the event, and the outcome's name."""
     body = json.dumps(
         {**item.payload, "timestamp": datetime.now(UTC).isoformat()}, separators=(",", ":")
     ).encode()
     headers = {
         "content-type": "application/json",
-        **signed(str(item.id), body, item.client.signing_secrets()),
+        **signed(str(item.id), body, secrets),
     }
     try:
         reply = http.request(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+from uuid import uuid4
 
 import pytest
 import requests
 from PIL import Image
 
-from tests.api import eventually, unique
+from tests.api import Api, eventually, unique
 from tests.console import FRAGMENT, person
 
 
@@ -41,16 +42,14 @@ def test_a_heatmap_is_drawn_when_it_is_asked_for(ada, api):
     assert layer.mode == "RGBA" and layer.getextrema()[3][1] > 60  # it is hot somewhere
 
 
-def test_what_is_claimed_is_drawn_ahead(ada, api, stack):
-    told = api.decided(unique("review_c.jpg"), title="Ahead", priority="priority")
-    someone = person(stack)
-    for _ in range(20):
-        deck = someone.deck("?filter=priority")
-        if not deck or told["job_id"] in [job for job, _ in deck]:
-            break
-        someone.decide(*deck[0], "approved")
+def test_what_is_claimed_is_drawn_ahead(stack, new_client):
+    name = f"ahead-{uuid4().hex[:8]}"
+    job_id = Api(stack.url, new_client(name)).decided(unique("review_c.jpg"))["job_id"]
+    client = stack.sql("SELECT id FROM client WHERE name = %s", name)[0][0]
     drawn = "SELECT heat FROM image WHERE submission_id = %s"
-    eventually(lambda: stack.sql(drawn, told["job_id"])[0][0])
+    assert stack.sql(drawn, job_id) == [(False,)]
+    assert len(person(stack).deck(f"?client={client}")) == 1
+    eventually(lambda: stack.sql(drawn, job_id) == [(True,)])
 
 
 def test_the_worst_frames_of_an_animation_are_drawn(ada, api, stack):

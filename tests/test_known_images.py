@@ -22,10 +22,15 @@ def moderator(stack: Stack) -> Console:
 
 @pytest.fixture(autouse=True)
 def forget(stack: Stack):
-    """Other tests' pictures are the same ones: what was made known here is not left behind."""
+    """Other tests' pictures are the same ones: nothing is known before a test, nor after it."""
+
+    def clear() -> None:
+        stack.sql("DELETE FROM known_hash")
+        stack.sql("UPDATE revision SET number = number + 1 WHERE name = 'known_hashes'")
+
+    clear()
     yield
-    stack.sql("DELETE FROM known_hash")
-    stack.sql("UPDATE revision SET number = number + 1 WHERE name = 'known_hashes'")
+    clear()
 
 
 def add(console: Console, *pictures: bytes, **fields: str):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import peewee
 
 from models import db
-from models.errors import Invalid, SluiceError
+from models.errors import SluiceError
 from models.settings import Settings
 
 Rows = list[dict[str, Any]]
@@ -57,25 +55,3 @@ def show(rows: Rows, *, as_json: bool) -> None:
 
 def _cell(value: Any) -> str:
     return "-" if value is None else str(value)
-
-
-def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows as CSV with a header."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-
-
-def read_rows(path: str, columns: Sequence[str]) -> Rows:
-    """The rows of a CSV or JSON file that must have these columns; raises Invalid."""
-    text = Path(path).read_text("utf-8-sig")
-    rows: Rows = json.loads(text) if text.lstrip()[:1] == "[" else _csv(text)
-    for number, row in enumerate(rows, 1):
-        missing = [name for name in columns if not row.get(name)]
-        if missing:
-            raise Invalid(f"{path}: row {number} has no {missing[0]}.")
-    return rows
-
-
-def _csv(text: str) -> Rows:
-    return list(csv.DictReader(text.splitlines()))

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.api import Api, unique
+from tests.api import Api, eventually, unique
 
 SHOWN = "[data-case]:not([hidden])"
 
@@ -38,12 +38,11 @@ def test_one_key_decides_and_the_next_is_there_at_once(sit_down, flags, api):
     page.keyboard.press("3")
     assert shown(page) != job_id
     expect(page.locator("#notices")).to_contain_text(f"Rejected “{name}” · Scam")
-    page.wait_for_timeout(400)
-    assert api.status(job_id)["verdict"] == "rejected"
+    eventually(lambda: api.status(job_id)["verdict"] == "rejected")
+    page.wait_for_timeout(200)  # a second press sooner is taken for the same
     page.keyboard.press("u")
     assert shown(page) == job_id
-    page.wait_for_timeout(400)
-    assert api.status(job_id)["verdict"] == "review"
+    eventually(lambda: api.status(job_id)["verdict"] == "review")
 
 
 def test_one_press_never_decides_two(sit_down, flags):
@@ -113,17 +112,20 @@ def test_what_could_not_be_saved_comes_back(sit_down, flags):
     assert shown(page) == first
 
 
-def test_the_list_is_worked_with_keys(sit_down, flags, api):
-    flags(3, "priority")
+def test_the_list_is_worked_with_keys(sit_down, stack, new_client):
+    name = f"list-{uuid4().hex[:8]}"
+    api = Api(stack.url, new_client(name))
+    for number in range(3):
+        api.decided(unique("review_c.jpg"), title=f"Row {number}")
+    client = stack.sql("SELECT id FROM client WHERE name = %s", name)[0][0]
     page = sit_down()
-    page.goto("/console/review?view=list&filter=priority")
+    page.goto(f"/console/review?view=list&client={client}")
     page.keyboard.press("j")
     row = page.locator(".row.focused")
     name, job_id = row.get_attribute("data-name"), row.get_attribute("data-id")
     page.keyboard.press("r")
     expect(page.locator("#notices")).to_contain_text(f"Rejected “{name}”")
-    page.wait_for_timeout(400)
-    assert api.status(job_id)["verdict"] == "rejected"
+    eventually(lambda: api.status(job_id)["verdict"] == "rejected")
 
 
 def test_a_new_flag_comes_by_itself_where_there_was_none(sit_down, flags):

@@ -15,7 +15,7 @@ from webapp.api import schemas
 from webapp.api.status import LONGEST_WAIT
 
 VERSION = "1"
-UPLOAD_ERRORS = (400, 401, 409, 413, 415, 422, 429, 503)
+UPLOAD_ERRORS = (400, 401, 403, 409, 413, 415, 422, 429, 503)
 
 
 def register(blueprint: Blueprint, url: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 MEANINGS = {
     400: "The body cannot be read",
     401: "The API key is missing or not valid",
+    403: "The author is suspended",
     404: "No such submission of this client",
     409: "The Idempotency-Key came with other content before",
     413: "Too many bytes or pixels",
