@@ -17,6 +17,7 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import _bench_console
 import _bench_http
 import _bench_work
 from _bench_figures import Figure, document, machine, markdown, table
@@ -33,6 +34,8 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "sync": _bench_http.sync,
     "memory": _bench_work.memory,
     "up": _bench_work.second_up,
+    "search": _bench_console.search,
+    "review": _bench_console.review,
 }
 
 
