@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import time
 import zlib
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import requests
+from PIL import Image
 
 PICTURES = Path(__file__).parent / "fixtures"
 JPEG = PICTURES / "safe_astronaut.jpg"
@@ -60,6 +62,14 @@ def unique(picture: str | bytes) -> bytes:
     """The same JPEG with other bytes: a comment goes in behind the first marker."""
     data, comment = content(picture), uuid4().hex.encode()
     return data[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + data[2:]
+
+
+def drawn() -> bytes:
+    """A JPEG that looks like no other: clouds of noise."""
+    small = Image.effect_noise((12, 9), 90)
+    file = io.BytesIO()
+    small.resize((400, 300), Image.Resampling.BICUBIC).convert("RGB").save(file, "JPEG")
+    return file.getvalue()
 
 
 def bomb(side: int) -> bytes:

@@ -16,7 +16,18 @@ def test_it_lists_its_rows(tmp_path):
     told = bench(tmp_path, "--list")
     assert told.returncode == 0
     names = [line.split()[0] for line in told.stdout.splitlines()]
-    assert names == ["intake", "fast_track", "rules", "worker", "repeats", "sync", "memory", "up"]
+    assert names == [
+        "intake",
+        "fast_track",
+        "rules",
+        "worker",
+        "repeats",
+        "sync",
+        "memory",
+        "up",
+        "search",
+        "review",
+    ]
     assert not list(tmp_path.iterdir())
 
 

@@ -5,7 +5,7 @@ import { formOf, inLine, post } from "./server.js";
 const { notice, words } = window.sluice;
 const GUARD = 150; // ms in which a second press is taken for the same one
 const recent = []; // what was decided here and can be undone, the newest last
-let decidedAt = 0;
+let decidedAt = -Infinity;
 
 function isSamePress() {
   const now = performance.now();
