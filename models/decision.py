@@ -63,6 +63,21 @@ class Decision(Model):
         return list(cls.select().where(cls.group_id == group_id).order_by(cls.id))
 
     @classmethod
+    def stands_after(cls, decision: Decision) -> bool:
+        """Whether a later decision on the same submission holds, one that was not undone."""
+        undo = cls.alias()
+        return (
+            cls.select()
+            .where(
+                cls.submission == decision.submission_id,
+                cls.id > decision.id,
+                cls.undoes.is_null(),
+                ~peewee.fn.EXISTS(undo.select().where(undo.undoes == cls.id)),
+            )
+            .exists()
+        )
+
+    @classmethod
     def by_a_person(cls, submission_id: UUID) -> bool:
         """Whether a moderator has decided this submission."""
         return (

@@ -144,8 +144,7 @@ def _undo_one(
     decision: Decision, locked: dict[UUID, Submission], moderator: Moderator, settings: Settings
 ) -> UUID | None:
     row = locked[decision.submission_id]
-    newer = Decision.select().where(Decision.submission == row.id, Decision.id > decision.id)
-    if newer.exists():
+    if Decision.stands_after(decision):
         return None
     if decision.blocked:
         _unblock(decision, moderator)

@@ -63,10 +63,10 @@ def test_media_cannot_be_asked_for(own):
 
 
 def test_static_files_come_with_a_time_to_keep_them(own):
-    plain = requests.get(own.url + "/static/style.css")
+    plain = requests.get(own.url + "/static/css/base.css")
     assert plain.status_code == 200
     assert plain.headers["Cache-Control"] == "no-cache"  # asked for anew: modules must not mix
-    versioned = requests.get(own.url + "/static/style.css?v=1")
+    versioned = requests.get(own.url + "/static/css/base.css?v=1")
     assert "immutable" in versioned.headers["Cache-Control"]
 
 

@@ -64,6 +64,16 @@ def test_a_decision_is_told_to_the_client_and_undone_again(ada, api, flag):
     assert "undone, back to" in ada.get(f"/submissions/{job_id}").text
 
 
+def test_decisions_are_undone_one_after_the_other(ada, api, flag):
+    job_id = flag()
+    ada.deck()
+    for outcome in ("approved", "rejected:scam"):
+        assert ada.decide(job_id, version_of(ada, job_id), outcome).status_code == 200
+    for verdict in ("approved", "review"):
+        ada.post("/reviews/undo", form="/", headers=FRAGMENT)
+        assert api.status(job_id)["verdict"] == verdict
+
+
 def test_a_late_decision_is_refused_and_names_who_was_faster(ada, ben, stack, flag):
     job_id = flag()
     version = version_of(ben, job_id)
