@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api import Api, unique
+from tests.api import Api, drawn, unique
 from tests.console import FRAGMENT, Console, person
 from tests.stack import Stack
 
@@ -64,6 +64,23 @@ def test_one_rules_hits_belong_together(ada, api):
     ]
     ids = {one["job_id"] for one in told}
     assert ids <= {item.split(":")[0] for item in items(ada, told[0]["job_id"], "rule")}
+
+
+def test_thirty_look_alikes_are_decided_by_one_action(ada, new_client, stack):
+    name = f"strict-{uuid4().hex[:8]}"
+    mine = Api(stack.url, new_client(name))
+    stack.sql("UPDATE client SET review_at = 0 WHERE name = %s", name)  # everything is a flag
+    picture = drawn()
+    ids = {mine.decided(unique(picture), title=f"Alike {n}")["job_id"] for n in range(30)}
+    chosen = items(ada, min(ids), "alike")
+    assert {item.split(":")[0] for item in chosen} == ids
+    decide(ada, chosen, "rejected:spam")
+    rows = stack.sql(
+        "SELECT submission_id::text, count(*) FROM decision WHERE moderator_id IS NOT NULL"
+        " AND to_verdict = 'rejected' AND submission_id::text = ANY(%s) GROUP BY 1",
+        list(ids),
+    )
+    assert sorted(rows) == sorted((job_id, 1) for job_id in ids)
 
 
 def test_each_of_a_group_gets_its_own_decision_strike_and_audit_row(ada, burst, stack, api):
