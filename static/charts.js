@@ -181,7 +181,7 @@
 
   async function load() {
     const reply = await fetch(`${board.dataset.url}?range=${range}`).catch(() => null);
-    if (!reply?.ok) return;
+    if (!reply?.ok || reply.redirected) return; // signed out: the sign-in page came instead
     const found = await reply.json();
     if (found.range !== range) return;
     series = found;
