@@ -157,7 +157,7 @@ def test_lists_go_on_over_pages(stack, mine):
     _, client = mine
     stack.sql(
         "INSERT INTO submission (id, client_id, user_id, title, priority, mode, status, visible,"
-        " idempotency_key, fingerprint) SELECT gen_random_uuid(), %s, 'p' || lpad(n::text, 3, '0'),"
+        " idempotency_key, fingerprint) SELECT uuidv7(), %s, 'p' || lpad(n::text, 3, '0'),"
         " 'x', 'normal', 'sync', 'received', false, 'page:' || n, ''"
         " FROM generate_series(1, 120) n",
         client,
