@@ -52,7 +52,7 @@ class Measure:
 class Figure:
     """One line of the table.
 
-    ``goal`` is what PERFORMANCE asks, in words, and ``met`` whether it holds; ``ratio`` is to the
+    ``goal`` is what is aimed at, in words, and ``met`` whether it holds; ``ratio`` is to the
     yardstick, above 1 for better.
     """
 
