@@ -140,11 +140,6 @@ def _message(submission_id: UUID, rank: int) -> bytes:
     return data
 
 
-def enqueue(submission_id: UUID, rank: int) -> None:
-    """Add one submission's job; raises redis.RedisError where Redis is away."""
-    huey.storage.enqueue(_message(submission_id, rank), rank)
-
-
 def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
     """Have the heatmaps of these submissions drawn: soon where somebody waits, else at leisure.
 
