@@ -10,7 +10,7 @@ import _bench_review
 import _bench_search
 from _bench_figures import Figure, Measure
 from _bench_http import Plan
-from _bench_stack import stack
+from _own_stack import stack
 
 
 def search(plan: Plan) -> list[Figure]:

@@ -13,7 +13,8 @@ from pathlib import Path
 import _bench_rules
 from _bench_figures import Figure, Measure, against, at_most, percentile
 from _bench_load import Maker, Reply, drive, picture_file, upload
-from _bench_stack import Stack, bare, stack
+from _bench_stack import bare
+from _own_stack import Stack, stack
 
 from models.settings import ROOT
 from tasks.classifier import load

@@ -12,7 +12,7 @@ import psutil
 from _bench_figures import Figure, Measure, against, at_most
 from _bench_http import FILLING, Plan
 from _bench_load import Maker, drive, upload
-from _bench_stack import Stack, make, stack
+from _own_stack import Stack, make, stack
 
 from tasks.stack import processes
 from tasks.stack.up import healthy

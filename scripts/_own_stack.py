@@ -1,0 +1,107 @@
+"""Stacks of their own beside a running one, for the scripts that measure or harm one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from models.settings import ROOT, Settings
+from tasks.stack import layout
+from tasks.stack.supervisor import Supervisor
+
+# Every limit is in force and none is reached.
+SETTINGS = {
+    "MAX_UPLOADS_PER_MINUTE": "1000000",
+    "MAX_UPLOADS_PER_HOUR": "10000000",
+    "MAX_UPLOADS_PER_MINUTE_PER_IP": "1000000",
+    "NGINX_RATE": "100000",
+    "NGINX_CONNECTIONS": "10000",
+    "MEMORY_THRESHOLD": "98",
+    "DISK_THRESHOLD": "98",
+    "MIN_WORKERS": "0",
+}
+
+
+@dataclass
+class Stack:
+    """A running stack: its settings and the key of its one client."""
+
+    settings: Settings
+    environment: dict[str, str]
+    key: str = ""
+
+    def script(self, name: str, *arguments: str) -> str:
+        """What a script of ours prints; raises RuntimeError with its complaint."""
+        command = [str(ROOT / "scripts" / name), *arguments]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{name}: {(done.stderr or done.stdout).strip()[-1000:]}")
+        return done.stdout
+
+    def scale(self, workers: int) -> None:
+        """Run this many workers."""
+        self.script("scale", str(workers))
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the stack's database."""
+        connection = psycopg2.connect(self.settings.database)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def pids(self, group: str) -> list[int]:
+        """The processes of one line of the Procfile."""
+        return [m.pid for m in Supervisor(self.settings).members() if m.group == group and m.pid]
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Send a signal to one process by its name; one that is just gone is left alone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid(name), number)
+
+    def pid(self, name: str) -> int:
+        """The process of that name, which leads a group of its own; it may be gone."""
+        return int((self.settings.run / f"{name}.pid").read_text("ascii"))
+
+
+def make(home: Path, **settings: object) -> Stack:
+    """A stack that does not run yet; its settings are the defaults, SETTINGS and these."""
+    stated = {**SETTINGS, **{name: str(value) for name, value in settings.items()}}
+    stated |= {"SLUICE_HOME": str(home), "PORT": str(free_port())}
+    # The caller's settings are those of another stack.
+    foreign = layout.stated(os.environ)
+    inherited = {name: value for name, value in os.environ.items() if name not in foreign}
+    return Stack(Settings.load(stated), {**inherited, **stated})
+
+
+@contextmanager
+def stack(home: Path, **settings: object) -> Iterator[Stack]:
+    """A stack that runs for the block, with a client."""
+    made = make(home, **settings)
+    try:
+        made.script("up", "--detach")
+        made.key = json.loads(made.script("client", "create", "Bench", "--json"))["key"]
+        yield made
+    finally:
+        made.script("down")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
