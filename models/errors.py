@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class SluiceError(Exception):
     """An expected failure. ``code`` is stable; the message is a sentence for a person."""
@@ -69,13 +72,26 @@ class Unsupported(SluiceError):
 
 
 class TooMany(SluiceError):
-    """A limit is used up for ``retry_after`` seconds."""
+    """A limit is used up for ``retry_after`` seconds.
+
+    ``headers`` tell of the limit, ``more`` goes into the problem document.
+    """
 
     code = "too_many"
 
-    def __init__(self, detail: str, *, retry_after: int, field: str | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        retry_after: int,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail, field=field)
         self.retry_after = retry_after
+        self.headers = headers or {}
+        self.more = more or {}
 
 
 class Unavailable(SluiceError):

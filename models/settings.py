@@ -57,8 +57,29 @@ class Settings:
         0, "uploads a client may make in a minute; 0 is off"
     )
     global_rate_limit: int = _setting(0, "uploads all may make in a minute together; 0 is off")
+    max_uploads_per_day_per_client: int = _setting(
+        0, "uploads a client may make in a day; 0 is off"
+    )
+    max_bytes_per_day_per_client: int = _setting(
+        0, "images a client may send in a day, together; 0 is off", unit="bytes"
+    )
     min_seconds_between_uploads: float = _setting(
         0.0, "pause that an author must leave between uploads; 0 is off", unit="s"
+    )
+    enable_adaptive_rate_limiting: bool = _setting(
+        True, "lower the limits of the heaviest clients while the server is overloaded"
+    )
+    adaptive_max_wait: float = _setting(
+        60.0, "estimated wait from which limits are lowered; 0 is off", unit="s"
+    )
+    adaptive_max_debt: float = _setting(
+        600.0, "time to work the review debt off from which limits are lowered; 0 is off", unit="s"
+    )
+    adaptive_max_error_rate: float = _setting(
+        5.0, "answers or jobs that fail from which limits are lowered; 0 is off", unit="%"
+    )
+    adaptive_min_uploads_per_minute: int = _setting(
+        60, "uploads a minute that a lowered client may always make"
     )
     nginx_rate: int = _setting(2000, "requests a second that nginx lets one address make")
     nginx_connections: int = _setting(2000, "connections that nginx lets one address hold")
@@ -195,6 +216,8 @@ def _check_ranges(settings: Settings) -> None:
         raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH does not hold")
     if not 0 < settings.port < 65536:
         raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
+    if settings.adaptive_min_uploads_per_minute < 1:
+        raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
     if settings.workers > settings.max_workers:
         raise SettingError("WORKERS <= MAX_WORKERS does not hold")
     if settings.storage_url and not Path(settings.storage_url).is_absolute():

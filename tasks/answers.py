@@ -60,6 +60,11 @@ class Tally:
                 self._running = True
                 threading.Thread(target=self._run, name="answers", daemon=True).start()
 
+    def arrived(self, client_id: int) -> None:
+        """Count a client's upload that its limits let in; the answer to it starts the thread."""
+        with self._lock:
+            self._counts[f"c{client_id}"] += 1
+
     def _run(self) -> None:
         while True:
             time.sleep(EVERY)
@@ -92,6 +97,31 @@ def read(seconds: int = 60) -> Answers:
     for bucket in range(last - seconds // BUCKET, last + 1):
         pipe.hgetall(f"{KEY}{bucket}")
     return added(pipe.execute())
+
+
+def arrivals() -> dict[int, float]:
+    """The uploads a minute of each client: over the last minute, or lately where that is more.
+
+    Raises redis.RedisError.
+    """
+    now = time.time()
+    last = int(now) // BUCKET
+    numbers = range(last - 60 // BUCKET, last + 1)
+    pipe = client.pipeline(transaction=False)
+    for bucket in numbers:
+        pipe.hgetall(f"{KEY}{bucket}")
+    buckets = [_by_client(found) for found in pipe.execute()]
+    minute, lately = (
+        (sum(part, Counter()), now - first * BUCKET)
+        for part, first in ((buckets, numbers[0]), (buckets[-2:], numbers[-2]))
+    )
+    return {
+        name: max(60 * found[name] / span for found, span in (minute, lately)) for name in minute[0]
+    }
+
+
+def _by_client(bucket: Mapping[bytes, Any]) -> Counter[int]:
+    return Counter({int(n[1:]): int(number) for n, number in bucket.items() if n[:1] == b"c"})
 
 
 def added(buckets: Iterable[Mapping[bytes, Any]]) -> Answers:

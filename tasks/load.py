@@ -17,7 +17,7 @@ from models.db import connect, connection, db
 from models.mode import Load
 from models.settings import Settings
 from models.submission import Submission
-from tasks import heartbeat
+from tasks import heartbeat, machine
 from tasks.queue import client, huey, settings
 
 MODE_KEY = "sluice:mode"
@@ -56,7 +56,7 @@ def _read() -> Load:
 
 def _machine() -> tuple[float, float]:
     settings.media.mkdir(parents=True, exist_ok=True)
-    return psutil.virtual_memory().percent, psutil.disk_usage(str(settings.media)).percent
+    return machine.memory(), machine.disk(settings.media, settings.sluice_home)
 
 
 def current() -> dict[str, Any]:

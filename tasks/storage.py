@@ -108,7 +108,8 @@ class Upload:
 
     def discard(self) -> None:
         """Remove the file, whatever state it is in."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # on a full disk the last bytes cannot be written
+            self._file.close()
         self.path.unlink(missing_ok=True)
 
     @property
@@ -127,7 +128,8 @@ class Upload:
 
     def close(self) -> None:
         """Close the file; called by the request's end as well."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # ``finish`` is what tells of bytes that were not kept
+            self._file.close()
 
 
 def sync_folder(path: Path) -> None:

@@ -102,7 +102,8 @@ def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission
     """
     premium = author.is_premium(client.id, incoming.user_id)
     with measured("limits"):
-        charge(Uploader(client.id, incoming.user_id, incoming.address))
+        size = sum(upload.size for upload in incoming.uploads)
+        charge(Uploader(client.id, incoming.user_id, incoming.address, size))
     judgement = _fast_judgement(client, incoming) if how == mode.FAST_TRACK else None
     values = _values(client, incoming, key, how, judgement)
     values["priority"] = PRIORITY if premium else incoming.priority

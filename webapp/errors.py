@@ -5,7 +5,10 @@ The API answers with RFC 9457 problem documents, the console with a page or a fr
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +24,7 @@ from webapp import limits
 log = logging.getLogger("sluice.errors")
 PAGE = "sluice_problem_page"  # the extension that shows a problem to a person, set by the console
 TYPES = "urn:sluice:"  # names, not addresses: they never change; nginx uses the same
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 STATUS = {
     "invalid": (422, "The request is not valid"),
     "malformed": (400, "The request cannot be read"),
@@ -46,6 +50,8 @@ class Problem:
     detail: str
     field: str | None = None
     retry_after: int | None = None
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The RFC 9457 document."""
@@ -57,13 +63,14 @@ class Problem:
         }
         if self.field is not None:
             told["field"] = self.field
-        return told
+        return {**told, **self.more}
 
     def response(self) -> Response:
         """The document as a reply."""
         response = Response(
             json.dumps(self.document()), self.status, content_type="application/problem+json"
         )
+        response.headers.extend(self.headers)
         if self.retry_after is not None:
             response.headers["Retry-After"] = str(self.retry_after)
         if self.status == 401:
@@ -90,15 +97,19 @@ def problem_of(error: Exception) -> Problem:
         error = limits.too_many(error)
     if isinstance(error, errors.SluiceError):
         status, title = STATUS[error.code]
-        retry_after = getattr(error, "retry_after", None)
-        return Problem(error.code, status, title, error.detail, error.field, retry_after)
+        more = {
+            name: getattr(error, name)
+            for name in ("retry_after", "headers", "more")
+            if hasattr(error, name)
+        }
+        return Problem(error.code, status, title, error.detail, error.field, **more)
     if isinstance(error, HTTPException):
         return _of_http(error)
     if isinstance(error, peewee.OperationalError | peewee.InterfaceError):
         return _away("The database does not answer; nothing was stored.", error)
     if isinstance(error, redis.RedisError):
         return _away("The queue does not answer.", error)
-    if isinstance(error, OSError) and error.errno in (28, 122):
+    if isinstance(error, OSError) and error.errno in FULL:
         return _away("The disk is full; nothing was stored.", error, retry_after=30)
     return _unexpected(error)
 

@@ -11,9 +11,11 @@ from uuid_utils.compat import uuid7
 from models.db import release
 from models.errors import Invalid, TooLarge, Unavailable, Unsupported
 from tasks import detect as detection
+from tasks.answers import tally
 from webapp.admission import require_room
 from webapp.intake import receive_images
 from webapp.keys import client_of_request
+from webapp.limits import hold_back
 from webapp.timing import measured
 
 LONGEST_WAIT = 20
@@ -27,9 +29,11 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 def detect() -> ResponseReturnValue:
     """Have a worker look; the files go with the end of the request."""
-    client_of_request()
+    client = client_of_request()
     require_room()
+    hold_back(client.id)
     uploads = receive_images()
+    tally.arrived(client.id)
     release()
     ticket = uuid7().hex
     with measured("wait"):

@@ -121,5 +121,9 @@ def _problem() -> dict[str, Any]:
             "status": _INTEGER,
             "detail": _STRING,
             "field": {**_STRING, "description": "the field that is to blame"},
+            "lowered": {
+                **_object({"limit": _INTEGER, "before": _INTEGER, "reason": _STRING}),
+                "description": "this client's limit in uploads a minute, lowered under pressure",
+            },
         },
     }

@@ -8,7 +8,7 @@ from flask import Blueprint, current_app
 
 from models import mode
 from models.db import release
-from webapp import admission
+from webapp import admission, limits
 from webapp.api.answers import answer
 from webapp.intake import receive
 from webapp.keys import client_of_request
@@ -25,6 +25,7 @@ def submit() -> tuple[dict[str, Any], int]:
     """Take an upload in; wait for its verdict where the mode promises one at once."""
     client = client_of_request()
     admission.require_room()
+    limits.hold_back(client.id)
     key = admission.idempotency_key()
     incoming = receive()
     with admission.chosen_mode(incoming) as how:

@@ -50,6 +50,8 @@ WORDS = {
     "author.premium": "made premium the author",
     "author.end_premium": "ended the premium of the author",
     "submissions.export": "exported submissions:",
+    "limit.lower": "lowered the limit of",
+    "limit.lift": "lifted the lowered limit of",
     "rules.import": "imported rules from",
     "hashes.import": "imported known images from",
     "hashes.add": "made an image known:",

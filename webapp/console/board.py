@@ -15,7 +15,7 @@ from models import stats
 from models.db import connection
 from models.delivery import Delivery
 from tasks import load
-from webapp.console import words
+from webapp.console import pressure, words
 
 RANGES = {"hour": 60, "day": 24 * 60, "month": 30 * 24 * 60}
 MODES = {"sync": "Sync", "async": "Async", "fast_track": "Fast-track", "direct": "Direct"}
@@ -169,6 +169,7 @@ def context(told: dict[str, Any] | None = None) -> dict[str, Any]:
         "sparks": sparks(),
         "alerts": alerts(told),
         "dead": _dead(),
+        **pressure.context(),
     }
 
 
@@ -202,6 +203,7 @@ def fragments(app: Flask) -> dict[str, str]:
         "alerts": render("dashboard/_alerts.html"),
         "workers": render("dashboard/_workers.html"),
         "health": render("dashboard/_health.html"),
+        "pressure": render("dashboard/_pressure.html"),
         "charts": str(int(time.time() // 10)),
     }
     for tile in known["tiles"]:
