@@ -30,9 +30,15 @@ class Settings:
 
     sluice_home: Path = _setting(ROOT / "var", "folder of everything that the server writes")
     host: str = _setting("127.0.0.1", "address that nginx listens on; 0.0.0.0 for all")
-    port: int = _setting(8080, "port that nginx listens on")
+    port: int = _setting(8080, "port that nginx listens on, for HTTPS where TLS is on")
+    http_port: int = _setting(0, "port that leads plain HTTP to HTTPS and answers certbot; 0: none")
+    tls_certificate: str = _setting("", "PEM file of the certificate and its chain; turns TLS on")
+    tls_key: str = _setting("", "PEM file of the certificate's private key")
+    hsts_seconds: int = _setting(
+        31_536_000, "how long browsers insist on HTTPS, where TLS is on; 0: not at all", unit="s"
+    )
     public_url: str = _setting(
-        "", "address of this server as browsers see it; default http://HOST:PORT"
+        "", "address of this server as browsers see it; default http(s)://HOST:PORT"
     )
     trusted_proxies: str = _setting(
         "", "addresses or networks of a proxy before nginx, by comma; their X-Forwarded-For holds"
@@ -191,7 +197,13 @@ class Settings:
         if self.public_url:
             return self.public_url.rstrip("/")
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
-        return f"http://{host}:{self.port}"
+        host = f"[{host}]" if ":" in host else host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def scheme(self) -> str:
+        """What nginx itself speaks on PORT: ``https`` where a certificate is given."""
+        return "https" if self.tls_certificate else "http"
 
     def secret(self, name: str) -> str:
         """A secret of ``SLUICE_HOME/secrets``; raises SettingError where it is missing."""
@@ -218,10 +230,22 @@ def _check_ranges(settings: Settings) -> None:
         raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
     if settings.adaptive_min_uploads_per_minute < 1:
         raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
+    _check_tls(settings)
     if settings.workers > settings.max_workers:
         raise SettingError("WORKERS <= MAX_WORKERS does not hold")
     if settings.storage_url and not Path(settings.storage_url).is_absolute():
         raise SettingError("STORAGE_URL must be an absolute folder")
+
+
+def _check_tls(settings: Settings) -> None:
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise SettingError("TLS_CERTIFICATE and TLS_KEY go together")
+    if settings.tls_certificate and settings.public_url.startswith("http://"):
+        raise SettingError("PUBLIC_URL begins with http://, but TLS_CERTIFICATE turns HTTPS on")
+    if settings.http_port and not settings.tls_certificate:
+        raise SettingError("HTTP_PORT leads to HTTPS: give TLS_CERTIFICATE and TLS_KEY too")
+    if settings.http_port == settings.port or settings.http_port > 65535:
+        raise SettingError(f"HTTP_PORT is {settings.http_port}; it must be another port than PORT")
 
 
 def _parse(name: str, text: str, default: Any, choices: tuple[str, ...]) -> Any:

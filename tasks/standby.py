@@ -18,7 +18,7 @@ import setproctitle
 
 from models import db, mode
 from models.stats import LoadSample
-from tasks import deliver, known, load, pressure, sweep
+from tasks import certificate, deliver, known, load, pressure, sweep
 from tasks.queue import settings
 
 log = logging.getLogger("sluice.standby")
@@ -67,12 +67,18 @@ def purge() -> None:
     LoadSample.purge(32)
 
 
+def renew_certificate() -> None:
+    """Take a certificate that was renewed."""
+    certificate.follow(settings)
+
+
 DUTIES = (
     Duty("sweep", 1.0, sweep.sweep),
     Duty("deliveries", 0.5, deliver.deliver_due),
     Duty("sample", 10.0, sample),
     Duty("pressure", pressure.EVERY, pressure.judge),
     Duty("looks", 10.0, known.ask_again),
+    Duty("certificate", 5.0, renew_certificate),
     Duty("orphans", 600.0, sweep.remove_orphans),
     Duty("purge", 3600.0, purge),
 )

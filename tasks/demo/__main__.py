@@ -46,7 +46,9 @@ def demo(arguments: argparse.Namespace) -> None:
 
 
 def _local(settings: Settings) -> str:
-    """nginx itself, whatever stands before it."""
+    """nginx itself, whatever stands before it; with TLS under the name that its certificate has."""
+    if settings.scheme == "https":
+        return settings.url
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
     return f"http://{host}:{settings.port}"
 

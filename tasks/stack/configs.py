@@ -17,6 +17,7 @@ from tasks.stack.procfile import SINGLE, Program
 
 MULTIPART_SLACK = 1024 * 1024  # field texts and boundaries beside the images
 OPEN_FILES = 16384
+OFF = "# "  # what nginx.conf's ${TLS} and ${REDIRECT} make of their lines where they are not wanted
 
 
 def write_all(settings: Settings, programs: list[Program]) -> None:
@@ -35,7 +36,8 @@ def nginx(settings: Settings) -> str:
     """The checked-in nginx.conf with this stack's paths and figures."""
     web = [settings.run / f"web_{number:02}.sock" for number in range(settings.web_instances)]
     proxies = [name.strip() for name in settings.trusted_proxies.split(",") if name.strip()]
-    for word in (settings.host, settings.sluice_home, settings.media, ROOT, *proxies):
+    paths = (settings.sluice_home, settings.media, ROOT)
+    for word in (settings.host, settings.url, *paths, *proxies):
         _refuse_syntax(str(word))
     body = settings.max_files_per_request * settings.max_file_size + MULTIPART_SLACK
     values = {
@@ -43,9 +45,13 @@ def nginx(settings: Settings) -> str:
         "SLUICE_HOME": settings.sluice_home,
         "RUN": settings.run,
         "MEDIA": settings.media,
-        "LISTEN": f"[{settings.host}]:{settings.port}"
-        if ":" in settings.host
-        else f"{settings.host}:{settings.port}",
+        "LISTEN": _listen(settings, settings.port),
+        "HTTP_LISTEN": _listen(settings, settings.http_port),
+        "TLS": "" if settings.tls_certificate else OFF,
+        "REDIRECT": "" if settings.http_port else OFF,
+        "SSL": "ssl " if settings.tls_certificate else "",
+        "HSTS": settings.hsts_seconds,
+        "URL": settings.url,
         "SCHEME": urlsplit(settings.url).scheme,
         "WEB_SERVERS": " ".join(f'server "unix:{path}" fail_timeout=1s;' for path in web),
         "TRUSTED_PROXIES": " ".join(f"set_real_ip_from {name};" for name in proxies),
@@ -56,6 +62,11 @@ def nginx(settings: Settings) -> str:
     }
     text = (ROOT / "nginx.conf").read_text("utf-8")
     return re.sub(r"\$\{([A-Z_]+)\}", lambda token: str(values[token[1]]), text)
+
+
+def _listen(settings: Settings, port: int) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{port}"
 
 
 def _refuse_syntax(value: str) -> None:

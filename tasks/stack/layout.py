@@ -13,7 +13,7 @@ from pathlib import Path
 from models.errors import SettingError
 from models.settings import ROOT, Settings, read_env_file
 
-FOLDERS = ("etc", "etc/commands", "log", "media", "run", "secrets", "tmp", "tmp/nginx")
+FOLDERS = ("acme", "etc", "etc/commands", "log", "media", "run", "secrets", "tmp", "tmp/nginx")
 SECRETS = ("session", "redis", "hash")
 
 # What a process may inherit besides the settings. The rest of the shell that ran `up`, with

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import NoReturn
 
 from models.errors import SluiceError, Unavailable
 from models.settings import ROOT, Settings
+from tasks import certificate
 from tasks.stack import configs, layout, pool, postgres, processes, procfile
 from tasks.stack.console import Step, fail
 from tasks.stack.down import clear, stop
@@ -69,7 +71,8 @@ def start(settings: Settings) -> None:
     """Everything between nothing and a server that answers; on failure nothing is left."""
     sweep_up(settings)
     layout.make_folders(settings)
-    check_port(settings)
+    for port in filter(None, (settings.port, settings.http_port)):
+        check_port(settings, port)
     programs = procfile.programs(settings, pool.wanted(settings))
     with Step("files") as step:
         prepare(settings, programs)
@@ -95,25 +98,27 @@ def sweep_up(settings: Settings) -> None:
     clear(settings)
 
 
-def check_port(settings: Settings) -> None:
+def check_port(settings: Settings, port: int) -> None:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((settings.host, port))
             probe.listen()
         except PermissionError as error:
-            hint = f"net.ipv4.ip_unprivileged_port_start={settings.port}"
+            hint = f"net.ipv4.ip_unprivileged_port_start={port}"
             raise Unavailable(
-                f"port {settings.port} is for root alone: sysctl -w {hint}, or --port 8080"
+                f"port {port} is for root alone: sysctl -w {hint}, or another port, such as 8080"
             ) from error
         except OSError as error:
-            where = f"port {settings.port} of {settings.host}"
+            where = f"port {port} of {settings.host}"
             raise Unavailable(f"{where}: {error.strerror}; choose another with --port N") from error
 
 
 def prepare(settings: Settings, programs: list[Program]) -> None:
     layout.make_secrets(settings)
+    if settings.tls_certificate:
+        certificate.install(settings)
     configs.write_all(settings, programs)
     layout.remember_environment(settings)
     check_nginx(settings)
@@ -206,6 +211,11 @@ def healthy(settings: Settings) -> bool:
     """Whether /healthz answers 200 through nginx."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=5)
+    if settings.scheme == "https":
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False  # the certificate is the public name's, not this address's
+        context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(host, settings.port, timeout=5, context=context)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
