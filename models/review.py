@@ -136,7 +136,7 @@ def undo(
         rows = [_undo_one(one, locked, moderator, settings) for one in _by_author(group, locked)]
     undone = [row for row in rows if row is not None]
     if not undone:
-        raise Conflict("Somebody has decided this again since; it cannot be undone.")
+        raise Conflict("This was decided again since, or its content is gone; it cannot be undone.")
     return list(Submission.select().where(Submission.id.in_(undone)))
 
 
@@ -144,7 +144,7 @@ def _undo_one(
     decision: Decision, locked: dict[UUID, Submission], moderator: Moderator, settings: Settings
 ) -> UUID | None:
     row = locked[decision.submission_id]
-    if Decision.stands_after(decision):
+    if row.purged_at is not None or Decision.stands_after(decision):
         return None
     if decision.blocked:
         _unblock(decision, moderator)
@@ -248,6 +248,8 @@ def author_order(row: Submission) -> tuple[int, str, str]:
 
 
 def _unchanged(row: Submission, moderator: Moderator, version: int) -> None:
+    if row.purged_at is not None:
+        raise Conflict("Its content is no longer kept, so nobody can look again.")
     if row.version != version:
         raise Conflict(f"{_last_word(row)} this while you had it open: {row.verdict}.")
     held = Submission.select().where(

@@ -144,7 +144,9 @@ class Settings:
     # Console
     undo_seconds: int = _setting(10, "how long a decision's webhook waits for an undo", unit="s")
     session_hours: int = _setting(12, "how long a sign-in lasts", unit="h")
-    retention_days: int = _setting(30, "how long originals, texts and addresses stay", unit="days")
+    retention_days: int = _setting(
+        30, "how long originals, texts and addresses stay; 0 is for ever", unit="days"
+    )
 
     def __post_init__(self) -> None:
         _check_ranges(self)

@@ -58,6 +58,8 @@ class Submission(Model):
     created_at = peewee.DateTimeField()
     queued_at = peewee.DateTimeField(null=True)
     decided_at = peewee.DateTimeField(null=True)
+    purged_at = peewee.DateTimeField(null=True)
+    erased_at = peewee.DateTimeField(null=True)
 
     @classmethod
     def of_client(cls, submission_id: UUID, client_id: int) -> Submission:
@@ -65,6 +67,8 @@ class Submission(Model):
         row = cls.get_or_none(cls.id == submission_id, cls.client == client_id)
         if row is None:
             raise NotFound(f"There is no submission {submission_id}.")
+        if row.erased_at is not None:
+            raise NotFound(f"The submission {submission_id} was erased.")
         return row
 
     @classmethod
@@ -188,14 +192,18 @@ def renew(submission_id: UUID, lease: str, seconds: int) -> bool:
     return bool(renewed)
 
 
-def hand_back(submission_id: UUID, lease: str, error: str) -> None:
-    """Give up a claim after a failure; the sweep lets another worker try."""
-    db.execute_sql(
+def hand_back(submission_id: UUID, lease: str, error: str) -> bool:
+    """Give up a claim after a failure; the sweep lets another worker try.
+
+    False where the claim was lost before: another has it, or it was erased.
+    """
+    cursor = db.execute_sql(
         "UPDATE submission SET lease_by = NULL, lease_until = NULL, error = %(error)s,"
         " status = CASE WHEN verdict IS NULL THEN 'received' ELSE status END"
         " WHERE id = %(id)s AND lease_by = %(lease)s",
         {"id": submission_id, "lease": lease, "error": error[:500]},
     )
+    return bool(cursor.rowcount)
 
 
 def pause(submission_id: UUID, seconds: float) -> None:

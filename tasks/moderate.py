@@ -43,8 +43,10 @@ def work(claimed: Submission, lease: str) -> bool:
             job = Job.of(claimed, settings)
             finished = _conclude(job, lease, checks.run(job))
         except Exception as error:
-            submission.hand_back(claimed.id, lease, f"{type(error).__name__}: {error}")
-            raise
+            if submission.hand_back(claimed.id, lease, f"{type(error).__name__}: {error}"):
+                raise
+            log.info("%s was taken away at work: %s", claimed.id, type(error).__name__)
+            return False
     if finished is not None:
         events.announce(claimed.id)
     return finished is not None

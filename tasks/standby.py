@@ -18,7 +18,7 @@ import setproctitle
 
 from models import db, mode
 from models.stats import LoadSample
-from tasks import certificate, deliver, known, load, pressure, sweep
+from tasks import certificate, deliver, known, load, pressure, retention, sweep
 from tasks.queue import settings
 
 log = logging.getLogger("sluice.standby")
@@ -81,6 +81,8 @@ DUTIES = (
     Duty("certificate", 5.0, renew_certificate),
     Duty("orphans", 600.0, sweep.remove_orphans),
     Duty("purge", 3600.0, purge),
+    Duty("retention", 600.0, lambda: retention.purge(stop)),
+    Duty("removals", 10.0, retention.tidy),
 )
 
 

@@ -45,11 +45,16 @@ class Storage:
         """The key of a new image, in the folder of this day."""
         return f"{datetime.now(UTC):%Y-%m-%d}/{image_id}"
 
-    def remove(self, key: str) -> None:
-        """Remove an image's original and what was drawn from it, where they are."""
+    def remove(self, key: str, *, animated: bool = True) -> None:
+        """Remove an image's original and what was drawn from it, where they are.
+
+        Only of an animated one are there stills, which a look into the folder finds.
+        """
         self.original(key).unlink(missing_ok=True)
         self.thumbnail(key).unlink(missing_ok=True)
         self.heat(key).unlink(missing_ok=True)
+        if not animated:
+            return
         for path in self.thumbnail(key).parent.glob(f"{self.thumbnail(key).stem}.frame*.webp"):
             path.unlink(missing_ok=True)
 

@@ -33,7 +33,9 @@ def test_every_problem_a_client_can_cause_stands_in_the_docs() -> None:
             assert f"| {status} | `urn:sluice:{code}` |" in API
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/api.md", "docs/operating.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/api.md", "docs/operating.md", "docs/privacy.md"]
+)
 def test_every_link_leads_somewhere(page: str) -> None:
     path = ROOT / page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import flask
@@ -33,7 +34,7 @@ def test_it_names_every_call(document: dict[str, Any]) -> None:
     app = flask.Flask("routes")
     calls.init_app(app)
     rules = [rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith(calls.URL)]
-    served = {rule.replace("<", "{").replace(">", "}") for rule in rules}
+    served = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule) for rule in rules}
     assert served == set(document["paths"])
 
 
@@ -50,6 +51,13 @@ def test_detections_look_as_described(document: dict[str, Any], api: Api) -> Non
     files = [("images", ("a.jpg", unique("safe_rocket.jpg")))]
     [found] = api.http.post(f"{api.base}/detect", files=files).json()
     check(document, found, "Detection")
+
+
+def test_what_is_held_about_an_author_looks_as_described(
+    document: dict[str, Any], api: Api
+) -> None:
+    api.decided(title="A chair", user_id="described")
+    check(document, api.http.get(f"{api.base}/authors/described/export").json(), "AuthorExport")
 
 
 def test_problems_look_as_described(document: dict[str, Any], api: Api) -> None:

@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from flask import current_app, request
@@ -103,7 +104,8 @@ def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission
     premium = author.is_premium(client.id, incoming.user_id)
     with measured("limits"):
         size = sum(upload.size for upload in incoming.uploads)
-        charge(Uploader(client.id, incoming.user_id, incoming.address, size))
+        address = _address_name(incoming.address)
+        charge(Uploader(client.id, incoming.user_id, address, size))
     judgement = _fast_judgement(client, incoming) if how == mode.FAST_TRACK else None
     values = _values(client, incoming, key, how, judgement)
     values["priority"] = PRIORITY if premium else incoming.priority
@@ -179,8 +181,18 @@ def _images(incoming: Incoming) -> list[dict[str, Any]]:
 def _address_hash(address: str | None) -> bytes | None:
     if address is None:
         return None
-    key = _settings().secret("hash").encode()
-    return hmac.new(key, address.encode(), hashlib.sha256).digest()
+    return hmac.new(_hash_key(_settings()), address.encode(), hashlib.sha256).digest()
+
+
+def _address_name(address: str | None) -> str | None:
+    """What the limits call an address: Redis, too, keeps no plain one."""
+    hashed = _address_hash(address)
+    return hashed.hex() if hashed is not None else None
+
+
+@cache
+def _hash_key(settings: Settings) -> bytes:
+    return settings.secret("hash").encode()
 
 
 def _settings() -> Settings:

@@ -42,7 +42,7 @@ limiter = Limiter(
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """Whose upload is counted."""
+    """Whose upload is counted; the address by a keyed hash."""
 
     client_id: int
     user_id: str

@@ -47,6 +47,9 @@ def document() -> dict[str, Any]:
 def _paths(settings: Settings) -> dict[str, Any]:
     return {
         "/api/moderation/submissions": {"post": _submit(settings)},
+        "/api/moderation/submissions/{job_id}": {"delete": _erase("job_id")},
+        "/api/moderation/authors/{user_id}": {"delete": _erase("user_id")},
+        "/api/moderation/authors/{user_id}/export": {"get": _export()},
         "/api/moderation/status/{job_id}": {"get": _status()},
         "/api/moderation/stats": {"get": _stats()},
         "/api/moderation/detect": {"post": _detect(settings)},
@@ -132,6 +135,50 @@ def _status() -> dict[str, Any]:
             **_problems(401, 404, 422, 503),
         },
     }
+
+
+def _erase(name: str) -> dict[str, Any]:
+    what = "a submission" if name == "job_id" else "an author and all that they sent"
+    return {
+        "operationId": "erase_submission" if name == "job_id" else "erase_author",
+        "summary": f"Erase {what}; asking again changes nothing",
+        "parameters": [_in_path(name)],
+        "responses": {"204": {"description": "Gone"}, **_problems(401, 404, 503)},
+    }
+
+
+def _export() -> dict[str, Any]:
+    archive = {"type": "string", "format": "binary"}
+    return {
+        "operationId": "export_author",
+        "summary": "All that is held about an author",
+        "parameters": [
+            _in_path("user_id"),
+            {
+                "name": "format",
+                "in": "query",
+                "description": "zip: the same document as author.json, and the originals",
+                "schema": {"enum": ["json", "zip"], "default": "json"},
+            },
+        ],
+        "responses": {
+            "200": {
+                "description": "The document, or the archive",
+                "content": {
+                    "application/json": {"schema": _ref("AuthorExport")},
+                    "application/zip": {"schema": archive},
+                },
+            },
+            **_problems(401, 404, 422, 503),
+        },
+    }
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    kind: dict[str, Any] = {"type": "string", "minLength": 1}
+    if name == "job_id":
+        kind = {"type": "string", "format": "uuid"}
+    return {"name": name, "in": "path", "required": True, "schema": kind}
 
 
 def _stats() -> dict[str, Any]:

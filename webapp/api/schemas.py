@@ -9,7 +9,7 @@ MEANINGS = {
     400: "The body cannot be read",
     401: "The API key is missing or not valid",
     403: "The author is suspended",
-    404: "No such submission of this client",
+    404: "This client has no such submission or author",
     409: "The Idempotency-Key came with other content before",
     413: "Too many bytes or pixels",
     415: "Not an accepted kind of picture",
@@ -47,6 +47,7 @@ def made(
     return {
         "Decided": _object(decided, optional=("external_id",)),
         "Waiting": _object(waiting, optional=("external_id",)),
+        "AuthorExport": _author_export(),
         "Stats": _stats(modes),
         "Detection": _detection(),
         "Problem": _problem(),
@@ -71,6 +72,20 @@ def _reason(labels: Sequence[str]) -> dict[str, Any]:
         "image": {**_INTEGER, "minimum": 0, "description": "position of the picture, from 0"},
     }
     return _object(reason, optional=("score", "image"))
+
+
+def _author_export() -> dict[str, Any]:
+    listed = {"type": "array", "items": {"type": "object"}}
+    return _object(
+        {
+            "exported_at": {"type": "string", "format": "date-time"},
+            "client": _STRING,
+            "user_id": _STRING,
+            "author": {"type": ["object", "null"]},
+            "acts": listed,
+            "submissions": listed,
+        }
+    )
 
 
 def _stats(modes: Sequence[str]) -> dict[str, Any]:

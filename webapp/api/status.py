@@ -27,7 +27,7 @@ def status(job_id: str) -> tuple[dict[str, Any], int]:
     It is always 200: that there is no verdict yet is no failure of this call.
     """
     client = client_of_request()
-    submission_id = _uuid(job_id)
+    submission_id = number_of(job_id)
     seconds = _wait()
     if seconds:
         row = until_decided(submission_id, client.id, seconds)
@@ -36,7 +36,8 @@ def status(job_id: str) -> tuple[dict[str, Any], int]:
     return answer(row)[0], 200
 
 
-def _uuid(text: str) -> UUID:
+def number_of(text: str) -> UUID:
+    """The number of a submission in an address; raises NotFound for what is none."""
     try:
         return UUID(text)
     except ValueError as error:

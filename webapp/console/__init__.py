@@ -20,6 +20,7 @@ from webapp.console import (
     clients,
     dashboard,
     deliveries,
+    erasure,
     errors,
     groups,
     known_images,
@@ -69,6 +70,7 @@ def init_app(app: Flask) -> None:
         app.register_blueprint(pages)
     for noun in (authors, rules, known_images, clients, deliveries, team, account, audit, settings):
         app.register_blueprint(noun.pages)
+    app.register_blueprint(erasure.pages)
     app.extensions[PAGE] = errors.render
     app.add_template_global(asset)
     macros = app.jinja_env.get_template("layout/_macros.html").module

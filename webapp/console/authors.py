@@ -36,6 +36,7 @@ WORDS = {
     "author.unsuspend": "taken back in",
     "author.premium": "made premium",
     "author.end_premium": "premium ended",
+    "author.export": "all that is held copied",
 }
 
 pages = Blueprint("authors", __name__, url_prefix="/console/authors")

@@ -91,7 +91,7 @@ class Card:
         text = " ".join((row.title or row.description).split())
         if text:
             return text if len(text) <= 60 else text[:59] + "…"
-        return "An upload without text"
+        return "Content no longer kept" if row.purged_at else "An upload without text"
 
     @property
     def excerpt(self) -> str:

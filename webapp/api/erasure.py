@@ -1,0 +1,42 @@
+"""``DELETE`` of a submission or an author: their content and personal data go at once."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from models.errors import NotFound
+from webapp import erasing
+from webapp.api.status import number_of
+from webapp.intake import LONGEST
+from webapp.keys import client_of_request
+
+
+def register(blueprint: Blueprint, url: str) -> None:
+    """Register the calls."""
+    blueprint.add_url_rule(
+        f"{url}/submissions/<job_id>", view_func=erase_submission, methods=["DELETE"]
+    )
+    blueprint.add_url_rule(
+        f"{url}/authors/<path:user_id>", view_func=erase_author, methods=["DELETE"]
+    )
+
+
+def erase_submission(job_id: str) -> tuple[str, int]:
+    """Erase one submission of this client; asking again changes nothing."""
+    client = client_of_request()
+    erasing.submission(number_of(job_id), client.id)
+    return "", 204
+
+
+def erase_author(user_id: str) -> tuple[str, int]:
+    """Erase all that this client's author sent, and the author's record."""
+    client = client_of_request()
+    erasing.author(client.id, checked(user_id))
+    return "", 204
+
+
+def checked(user_id: str) -> str:
+    """The author's name of an address; raises NotFound for what can be none."""
+    if len(user_id) > LONGEST["user_id"] or "\0" in user_id:
+        raise NotFound("There is no such author.")
+    return user_id
