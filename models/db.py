@@ -79,6 +79,18 @@ def release() -> None:
         db.close()
 
 
+def may_be_committed(error: Exception) -> bool:
+    """Whether the connection broke before the server said what came of a statement.
+
+    A commit whose answer was lost may stand. A server that answered with an error did nothing,
+    unless it said that it goes down (class 57).
+    """
+    if not isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+        return False
+    code = getattr(error.args[0], "pgcode", None) if error.args else None
+    return code is None or code.startswith("57P")
+
+
 @contextmanager
 def connection() -> Iterator[None]:
     """Hold a connection for the block; inside another one, share it."""

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import peewee
 from flask import current_app, request
 from uuid_utils.compat import uuid7
 
 from models import author, mode
 from models.client import Client
-from models.db import release
+from models.db import may_be_committed, release
 from models.errors import Invalid, Unavailable
 from models.intake import Entry, submission_of
 from models.known_hash import check_exact
@@ -113,11 +114,24 @@ def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission
     rank = rank_of(values["priority"], how) if values["status"] == QUEUED else None
     release()  # the committer has a connection of its own
     with measured("commit"):
-        accepted = committer.commit(entry, rank)
+        accepted = _committed(entry, rank)
     if not accepted:  # the same request runs twice, and the other one was first
         return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
     request.keep_uploads()  # type: ignore[attr-defined]
     return submission_of(entry)
+
+
+def _committed(entry: Entry, rank: int | None) -> bool:
+    """Commit; where it may stand although its answer was lost, so do the files.
+
+    The retry of the client finds the row and its files; the sweep removes files without a row.
+    """
+    try:
+        return committer.commit(entry, rank)
+    except peewee.PeeweeException as error:
+        if may_be_committed(error):
+            request.keep_uploads()  # type: ignore[attr-defined]
+        raise
 
 
 def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:
