@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -141,6 +142,32 @@ class Settings:
     max_workers: int = _setting(16, "most workers")
     max_priority_workers: int = _setting(8, "most workers of the priority queue alone")
 
+    # Alerts; 0 turns a rule off
+    alert_urls: str = _setting(
+        "", "where alerts are sent: addresses as Apprise knows them, by space or comma"
+    )
+    alert_after: float = _setting(
+        30.0, "how long a reading must stay over its bound, or under, to count", unit="s"
+    )
+    alert_queue_depth: int = _setting(8000, "jobs that wait, above which an alert", unit="jobs")
+    alert_memory: int = _setting(85, "memory in use above which an alert", unit="%")
+    alert_disk: int = _setting(90, "disk in use above which an alert", unit="%")
+    alert_connections: int = _setting(
+        90, "connections of PostgreSQL or of Redis in use above which an alert", unit="%"
+    )
+    alert_error_rate: float = _setting(
+        5.0, "answers of a minute that are 5xx above which an alert", unit="%"
+    )
+    alert_answer_seconds: float = _setting(
+        5.0, "time that 95 % of a minute's answers took at most, above which an alert", unit="s"
+    )
+    alert_review_debt_age: int = _setting(
+        3600, "age of the oldest review debt above which an alert", unit="s"
+    )
+    alert_oldest_flag_age: int = _setting(
+        86_400, "age of the oldest open flag above which an alert", unit="s"
+    )
+
     # Console
     undo_seconds: int = _setting(10, "how long a decision's webhook waits for an undo", unit="s")
     session_hours: int = _setting(12, "how long a sign-in lasts", unit="h")
@@ -235,6 +262,8 @@ def _check_ranges(settings: Settings) -> None:
     _check_tls(settings)
     if settings.workers > settings.max_workers:
         raise SettingError("WORKERS <= MAX_WORKERS does not hold")
+    if not all("://" in address for address in addresses(settings.alert_urls)):
+        raise SettingError("ALERT_URLS holds what is no address, such as mailto://…")
     if settings.storage_url and not Path(settings.storage_url).is_absolute():
         raise SettingError("STORAGE_URL must be an absolute folder")
 
@@ -248,6 +277,14 @@ def _check_tls(settings: Settings) -> None:
         raise SettingError("HTTP_PORT leads to HTTPS: give TLS_CERTIFICATE and TLS_KEY too")
     if settings.http_port == settings.port or settings.http_port > 65535:
         raise SettingError(f"HTTP_PORT is {settings.http_port}; it must be another port than PORT")
+
+
+def addresses(text: str) -> list[str]:
+    """The addresses of a setting that holds several, by space or comma.
+
+    A comma within one, as between two recipients of mail, does not end it.
+    """
+    return [part for part in re.split(r"[\s,]+(?=[a-zA-Z][\w+.-]*://)", text.strip(" ,")) if part]
 
 
 def _parse(name: str, text: str, default: Any, choices: tuple[str, ...]) -> Any:

@@ -13,11 +13,11 @@ import psutil
 import redis
 
 from models import claims, mode, stats, wait
-from models.db import connect, connection, db
+from models.db import connect, connection
 from models.mode import Load
 from models.settings import Settings
 from models.submission import Submission
-from tasks import heartbeat, machine
+from tasks import heartbeat, machine, parts
 from tasks.queue import client, huey, settings
 
 MODE_KEY = "sluice:mode"
@@ -175,57 +175,7 @@ def _error_rate() -> float:
 
 def health() -> list[dict[str, str]]:
     """Each part with its state: ok, near (a limit) or down."""
-    return _kept.get_or("health", 2.0, lambda: [*_servers(), *_machine_parts(), _network()])
-
-
-def _servers() -> list[dict[str, str]]:
-    return [_timed("PostgreSQL", _ask_database), _timed("Redis", _ask_redis)]
-
-
-def _timed(name: str, ask: Callable[[], str]) -> dict[str, str]:
-    started = time.perf_counter()
-    try:
-        detail = ask()
-    except (peewee.PeeweeException, redis.RedisError):
-        return {"name": name, "state": "down", "detail": "does not answer"}
-    took = (time.perf_counter() - started) * 1000
-    return {"name": name, "state": "ok", "detail": f"{detail} · {took:.1f} ms"}
-
-
-def _ask_database() -> str:
-    with connection():
-        row = db.execute_sql(
-            "SELECT count(*), current_setting('max_connections') FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend'"
-        ).fetchone()
-    return f"{row[0]} of {row[1]} connections"
-
-
-def _ask_redis() -> str:
-    used: Any = client.info("memory")
-    return f"{used['used_memory'] / 1024 / 1024:.0f} MB"
-
-
-def _machine_parts() -> list[dict[str, str]]:
-    memory, disk = _kept.get_or("machine", 1.0, _machine)
-    return [
-        _share_of("Memory", memory, settings.memory_threshold),
-        _share_of("Disk", disk, settings.disk_threshold),
-    ]
-
-
-def _share_of(name: str, used: float, limit: int) -> dict[str, str]:
-    state = "down" if used >= limit else "near" if used >= 0.9 * limit else "ok"
-    return {"name": name, "state": state, "detail": f"{used:.0f} % in use, limit {limit} %"}
-
-
-def _network() -> dict[str, str]:
-    down = [beat for beat in workers() if beat.get("classifier_down")]
-    if down:
-        return {"name": "Network", "state": "down", "detail": down[0]["classifier_down"]}
-    if not workers():
-        return {"name": "Network", "state": "down", "detail": "no worker is heard"}
-    return {"name": "Network", "state": "ok", "detail": f"open_nsfw by {settings.nsfw_engine}"}
+    return _kept.get_or("health", 2.0, lambda: parts.of(read(), workers()))
 
 
 def brief() -> dict[str, Any]:

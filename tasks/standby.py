@@ -5,6 +5,7 @@ Several hosts may each run one: each duty is safe beside itself.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import sys
@@ -16,9 +17,9 @@ from dataclasses import dataclass
 import peewee
 import setproctitle
 
-from models import db, mode
+from models import alert, db, mode
 from models.stats import LoadSample
-from tasks import certificate, deliver, known, load, pressure, retention, sweep
+from tasks import alerts, certificate, deliver, known, load, pressure, retention, sweep
 from tasks.queue import settings
 
 log = logging.getLogger("sluice.standby")
@@ -32,6 +33,7 @@ class Duty:
     name: str
     every: float
     act: Callable[[], object]
+    alone: bool = False  # it opens its connection itself, and goes on where there is none
 
     def run(self) -> None:
         """Do it until the process stops; a failure is logged and the next time comes."""
@@ -39,7 +41,7 @@ class Duty:
         while not stop.wait(pause):
             pause = self.every
             try:
-                with db.connection():
+                with contextlib.nullcontext() if self.alone else db.connection():
                     self.act()
             except peewee.PeeweeException as error:
                 log.warning("%s: PostgreSQL: %s", self.name, str(error).strip().split("\n")[0])
@@ -63,8 +65,9 @@ def sample() -> None:
 
 
 def purge() -> None:
-    """Remove samples that no chart shows any more."""
+    """Remove samples that no chart shows any more, and alerts of long ago."""
     LoadSample.purge(32)
+    alert.purge(90)
 
 
 def renew_certificate() -> None:
@@ -77,6 +80,8 @@ DUTIES = (
     Duty("deliveries", 0.5, deliver.deliver_due),
     Duty("sample", 10.0, sample),
     Duty("pressure", pressure.EVERY, pressure.judge),
+    Duty("alerts", alerts.EVERY, alerts.look, alone=True),
+    Duty("notices", 1.0, alerts.tell),
     Duty("looks", 10.0, known.ask_again),
     Duty("certificate", 5.0, renew_certificate),
     Duty("orphans", 600.0, sweep.remove_orphans),
@@ -92,7 +97,7 @@ def main() -> None:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
     setproctitle.setproctitle("sluice standby")
-    db.connect(settings, pool=len(DUTIES) + 2)
+    db.connect(settings, pool=len(DUTIES) + 4)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     threads = [threading.Thread(target=duty.run, name=duty.name) for duty in DUTIES]

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from typing import Any
 
 import setproctitle
@@ -22,6 +23,7 @@ from tasks.job import Job
 from tasks.queue import huey, settings
 
 NAME = os.environ.get("PROCESS_NAME", f"worker_{os.getpid()}")
+ASK_AGAIN = 10.0  # seconds between two tries of a network that is down
 heart = Heart(NAME)
 lock = threading.Lock()  # one job at a time, whichever road it came by
 
@@ -40,10 +42,16 @@ def start() -> None:
 
 
 def warm_up() -> None:
-    """Load the network before the first upload waits for it."""
-    with lock:
-        heart.classifier_down = checks.warm_up()
-        heart.state = "idle"
+    """Load the network before the first upload waits for it; while it is down, try again.
+
+    So its return is noticed though no picture comes.
+    """
+    while True:
+        if heart.state == "starting" or heart.classifier_down:
+            with lock:
+                heart.classifier_down = checks.warm_up()
+                heart.state = "idle"
+        time.sleep(ASK_AGAIN)
 
 
 def counted(job: Any, *args: Any) -> Any:

@@ -29,6 +29,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("REVIEW_AT", "0.9", "REVIEW_AT <= REJECT_AT"),
         ("SYNC_MAX_DEPTH", "0", "SYNC_MAX_DEPTH"),
         ("STORAGE_URL", "media", "absolute"),
+        ("ALERT_URLS", "hunter2", "^ALERT_URLS holds what is no address"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path: Path, name: str, value: str, words: str) -> None:

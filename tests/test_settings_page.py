@@ -29,6 +29,7 @@ def test_every_setting_stands_on_the_page(stack):
         ("storage_url", "s3://bucket?secret_key=hunter2&region=x", "hunter2"),
         ("moderation_image_service_url", "https://a:hunter2@one,https://b:hunter2@two", "hunter2"),
         ("moderation_image_service_key", "hunter2", "hunter2"),
+        ("alert_urls", "slack://hunter2/b/c mailto://me:p@mail", "hunter2"),
     ],
 )
 def test_no_secret_is_shown(name, value, secret):

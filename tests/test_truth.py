@@ -89,9 +89,9 @@ def test_a_missing_model_owes_the_check_and_approves_nothing_for_good(new_stack)
 
 
 def network_state(stack: Stack) -> str:
-    """What ``/readyz`` says of the network."""
+    """What ``/readyz`` says of the model."""
     parts = requests.get(f"{stack.url}/readyz").json()["parts"]
-    return next(part["state"] for part in parts if part["name"] == "Network")
+    return next(part["state"] for part in parts if part["name"] == "Model")
 
 
 def test_an_upload_that_never_finished_leaves_no_file_after_the_sweep(own: Stack) -> None:

@@ -14,6 +14,7 @@ from models.settings import ROOT
 from webapp import auth, fragments, live, media
 from webapp.console import (
     account,
+    alerts,
     audit,
     authors,
     board,
@@ -68,7 +69,9 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(media.media)
     for pages in (signing.pages, dashboard.pages, review.pages, groups.pages, submissions.pages):
         app.register_blueprint(pages)
-    for noun in (authors, rules, known_images, clients, deliveries, team, account, audit, settings):
+    for noun in (authors, rules, known_images, clients, deliveries, alerts, team, account):
+        app.register_blueprint(noun.pages)
+    for noun in (audit, settings):
         app.register_blueprint(noun.pages)
     app.register_blueprint(erasure.pages)
     app.extensions[PAGE] = errors.render

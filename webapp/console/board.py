@@ -12,6 +12,7 @@ import peewee
 from flask import Flask
 
 from models import stats
+from models.alert import Alert
 from models.db import connection
 from models.delivery import Delivery
 from tasks import load
@@ -19,6 +20,7 @@ from webapp.console import pressure, words
 
 RANGES = {"hour": 60, "day": 24 * 60, "month": 30 * 24 * 60}
 MODES = {"sync": "Sync", "async": "Async", "fast_track": "Fast-track", "direct": "Direct"}
+IN_STRIP, IN_LIST = 3, 99  # alerts on the dashboard, and on their own page
 SPARK_MINUTES, SPARK_POINTS = 60, 40
 NOTHING: dict[str, Any] = {
     "queue_available": False,
@@ -149,9 +151,24 @@ def _read_charts(name: str) -> dict[str, Any]:
     }
 
 
-def alerts(told: dict[str, Any]) -> list[dict[str, str]]:
-    """The parts that are near a limit or down, the worst first."""
-    found = [part for part in told["health"] if part["state"] != "ok"]
+def open_alerts() -> list[Alert]:
+    """The alerts that speak now; while the database is away, those that were known last."""
+    return _kept.get_or("alerts", 1.0, _read_alerts)
+
+
+def _read_alerts() -> list[Alert]:
+    try:
+        with connection():
+            return Alert.open()
+    except peewee.PeeweeException:
+        known: list[Alert] = _kept.get("alerts", (0.0, []))[1]
+        return known
+
+
+def alerts(told: dict[str, Any], spoken: Sequence[Alert]) -> list[dict[str, str]]:
+    """The parts that are near a limit or down and that no alert speaks of, the worst first."""
+    known = {row.known.part for row in spoken if row.known}
+    found = [p for p in told["health"] if p["state"] != "ok" and p["name"] not in known]
     return sorted(found, key=lambda part: part["state"] != "down")
 
 
@@ -159,6 +176,7 @@ def context(told: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the dashboard's and the strip's templates want."""
     told = told or snapshot()
     wait, unit = words.span(told["estimated_wait"])
+    spoken = open_alerts()
     return {
         "load": told,
         "mode": told["current_mode"],
@@ -167,7 +185,8 @@ def context(told: dict[str, Any] | None = None) -> dict[str, Any]:
         "wait": f"{wait} {unit}",
         "tiles": tiles(told),
         "sparks": sparks(),
-        "alerts": alerts(told),
+        "alerts": alerts(told, spoken),
+        "open_alerts": spoken,
         "dead": _dead(),
         **pressure.context(),
     }
@@ -201,6 +220,9 @@ def fragments(app: Flask) -> dict[str, str]:
         "to-review": f"{known['load']['to_review']['all']:,}",
         "dead": render("deliveries/_dead.html"),
         "alerts": render("dashboard/_alerts.html"),
+        "alert-strip": render("alerts/_now.html", most=IN_STRIP),
+        "alert-list": render("alerts/_now.html", most=IN_LIST),
+        "alert-count": render("alerts/_count.html"),
         "workers": render("dashboard/_workers.html"),
         "health": render("dashboard/_health.html"),
         "pressure": render("dashboard/_pressure.html"),

@@ -29,9 +29,10 @@ GROUPS = {
     "nsfw_engine": "Checks",
     "database_url": "Servers",
     "web_instances": "Processes",
+    "alert_urls": "Alerts",
     "undo_seconds": "Console",
 }
-SECRET = re.compile(r"(^|_)(key|secret|token|password)$")
+SECRET = re.compile(r"(^|_)(key|secret|token|password)$|^alert_urls$")
 PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 QUERY_SECRET = re.compile(r"([?&][^=&]*(?:pass|key|secret|token)[^=&]*=)[^&\s,]+", re.I)
 

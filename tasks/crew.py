@@ -1,0 +1,35 @@
+"""The workers that there shall be, and those that are not heard."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.queue import settings
+from tasks.stack import pool
+
+HOST = socket.gethostname()
+
+
+def expected() -> int | None:
+    """How many workers this host's supervisor shall run; None where there is no supervisor."""
+    if not (settings.run / "supervisord.pid").exists():
+        return None
+    return sum(pool.wanted(settings).values())
+
+
+def missing(beats: Sequence[dict[str, Any]]) -> tuple[int, str]:
+    """How many workers are missing among these heartbeats, and a sentence.
+
+    Where something else than our supervisor starts the workers, fewer than MIN_WORKERS of them on
+    all hosts together are too few.
+    """
+    heard = [beat for beat in beats if beat["state"] != "stale"]
+    wanted = expected()
+    if wanted is None:
+        wanted = settings.min_workers
+    else:
+        heard = [beat for beat in heard if beat["host"] == HOST]
+    number = max(0, wanted - len(heard))
+    return number, f"{len(heard)} of {wanted} workers are heard."

@@ -1,0 +1,111 @@
+"""The parts that Sluice stands on, each with its state: ok, near (a limit) or down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import peewee
+import redis
+
+from models import readings
+from models.db import connection, db
+from models.mode import Load
+from tasks import crew
+from tasks.queue import client, settings
+
+Part = dict[str, str]
+SILENT_AFTER = 45.0  # seconds without a sample of the load, of which the standby takes one in ten
+NEEDED = ("PostgreSQL", "Memory", "Disk")  # without which no upload is taken
+
+
+def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
+    """Every part, from the load, the workers' heartbeats, and by asking the servers."""
+    return [
+        _timed("PostgreSQL", _ask_database),
+        _timed("Redis", _ask_redis),
+        _queue(load),
+        _share("Memory", load.memory, settings.memory_threshold),
+        _share("Disk", load.disk, settings.disk_threshold),
+        _model(load, beats),
+        _workers(load, beats),
+        _standby(),
+    ]
+
+
+def take_uploads(parts: Sequence[Part]) -> bool:
+    """Whether uploads can be taken: Redis may be away; the database and room may not."""
+    states = {part["name"]: part["state"] for part in parts}
+    return all(states[name] != "down" for name in NEEDED)
+
+
+def _part(name: str, state: str, detail: str) -> Part:
+    return {"name": name, "state": state, "detail": detail}
+
+
+def _timed(name: str, ask: Callable[[], str]) -> Part:
+    started = time.perf_counter()
+    try:
+        detail = ask()
+    except (peewee.PeeweeException, redis.RedisError):
+        return _part(name, "down", "does not answer")
+    took = (time.perf_counter() - started) * 1000
+    return _part(name, "ok", f"{detail} · {took:.1f} ms")
+
+
+def _ask_database() -> str:
+    with connection():
+        row = db.execute_sql(
+            "SELECT count(*), current_setting('max_connections') FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend'"
+        ).fetchone()
+    return f"{row[0]} of {row[1]} connections"
+
+
+def _ask_redis() -> str:
+    used: Any = client.info("memory")
+    return f"{used['used_memory'] / 1024 / 1024:.0f} MB"
+
+
+def _queue(load: Load) -> Part:
+    if not load.redis:
+        return _part("Queue", "near", "Redis is away; what comes waits in PostgreSQL")
+    detail = f"{load.depth:,} of {settings.max_queue_size:,} jobs"
+    bound = settings.alert_queue_depth or settings.max_queue_size
+    return _part("Queue", "near" if load.depth > bound else "ok", detail)
+
+
+def _share(name: str, used: float, limit: int) -> Part:
+    short = used >= limit and settings.enable_backpressure
+    state = "down" if short else "near" if used >= 0.9 * limit else "ok"
+    return _part(name, state, f"{used:.0f} % in use, limit {limit} %")
+
+
+def _model(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
+    down = [beat for beat in beats if beat.get("classifier_down")]
+    if down:
+        return _part("Model", "down", down[0]["classifier_down"])
+    if not beats:
+        heard = "no worker is heard" if load.redis else "Redis is away, so no worker is heard"
+        return _part("Model", "near", heard)
+    return _part("Model", "ok", f"open_nsfw by {settings.nsfw_engine}")
+
+
+def _workers(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
+    if not load.redis:
+        return _part("Workers", "near", "Redis is away, so none is heard")
+    number, heard = crew.missing(beats)
+    alive = any(beat["state"] != "stale" for beat in beats)
+    return _part("Workers", ("near" if alive else "down") if number else "ok", heard.rstrip("."))
+
+
+def _standby() -> Part:
+    try:
+        with connection():
+            silent = readings.standby_silent()
+    except peewee.PeeweeException:
+        return _part("Standby", "near", "cannot be asked without PostgreSQL")
+    if silent is not None and silent > SILENT_AFTER:
+        return _part("Standby", "down", "nothing sweeps, delivers or alerts; it has stopped")
+    return _part("Standby", "ok", "sweeps, delivers and alerts")
