@@ -24,12 +24,18 @@ def write_all(settings: Settings, programs: list[Program]) -> None:
     etc = settings.sluice_home / "etc"
     write(etc / "nginx.conf", nginx(settings))
     write(etc / "redis.conf", redis(settings))
-    write(etc / "postgresql.conf", postgres(settings))
-    write(etc / "pg_hba.conf", "local all all peer map=sluice\n")
-    write(etc / "pg_ident.conf", postgres_identities())
+    write_postgres(settings)
     for program in programs:
         write(etc / "commands" / program.name, program.command + "\n")
     write(etc / "supervisord.conf", supervisor(settings, programs))
+
+
+def write_postgres(settings: Settings) -> None:
+    """What the embedded PostgreSQL needs alone."""
+    etc = settings.sluice_home / "etc"
+    write(etc / "postgresql.conf", postgres(settings))
+    write(etc / "pg_hba.conf", "local all all peer map=sluice\n")
+    write(etc / "pg_ident.conf", postgres_identities())
 
 
 def nginx(settings: Settings) -> str:

@@ -1,0 +1,119 @@
+"""``scripts/backup``: writes a backup of the running stack to standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import psycopg2
+
+from models.errors import SluiceError, Unavailable
+from models.settings import Settings
+from tasks.backup import database
+from tasks.backup.archive import DUMP, Writer
+from tasks.storage import ORIGINALS, THUMBNAILS, Storage
+
+PARTS = ("sluice.env", "etc/scale.json")
+INCOMPLETE = 4  # exit code: the backup is whole in itself, but the stack had lost a picture before
+
+
+def main() -> None:
+    """Write it; an expected failure is one line, and exit code 1. What is said goes to stderr."""
+    os.umask(0o077)
+    try:
+        if sys.stdout.isatty():
+            raise Unavailable("standard output is a terminal: scripts/backup gives it a file")
+        told, wrong = backup(Settings.load(), sys.stdout.buffer)
+    except SluiceError as error:
+        sys.exit(f"backup: {error.detail}")
+    except psycopg2.Error as error:
+        sys.exit(f"backup: the database failed: {str(error).strip()}")
+    except OSError as error:
+        sys.exit(f"backup: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.exit("backup: interrupted")
+    print(f"  {told}", file=sys.stderr)
+    if wrong:
+        what = f"{len(wrong)} originals are missing or differ from their rows"
+        print(f"backup: made, but {what}, such as {wrong[0]}", file=sys.stderr)
+        sys.exit(INCOMPLETE)
+
+
+def backup(settings: Settings, target: BinaryIO) -> tuple[str, list[str]]:
+    """Write a backup to a stream; answers what is in it, and the originals that it could not take.
+
+    1. The snapshot is taken first: a row is committed after its files are on the disk, so what it
+       sees has its files, which are read after it.
+    2. The dump and the checksums see the same snapshot; whatever is written meanwhile is in none.
+    3. Only originals that its rows own are taken: later uploads would be orphans.
+    """
+    writer = Writer(target)
+    with tempfile.TemporaryDirectory(dir=settings.sluice_home / "tmp") as folder:
+        with database.snapshot(settings) as held:
+            dumped = Path(folder) / DUMP
+            _say("the database")
+            database.dump(settings, held, dumped)
+            tables, owned, head = held.tables(), held.originals(), held.audit_head()
+        writer.add_file(DUMP, dumped)
+    for name, path in _of_home(settings):
+        writer.add(name, path.read_bytes())
+    _say(f"{len(owned)} originals and what was drawn of them")
+    wrong = _originals(settings, writer, owned)
+    _drawn(settings, writer, owned)
+    manifest = {"at": held.at, "tables": tables, "audit_head": head, "wrong": wrong}
+    writer.finish(manifest)
+    rows = sum(table["rows"] for table in tables.values())
+    return f"{rows:,} rows, {len(writer.sums):,} files, {writer.bytes / 1e6:,.1f} MB", wrong
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def _of_home(settings: Settings) -> Iterator[tuple[str, Path]]:
+    home = settings.sluice_home
+    for path in [*(home / name for name in PARTS), *sorted((home / "secrets").iterdir())]:
+        if path.is_file() and not path.name.endswith(".new"):
+            yield str(path.relative_to(home)), path
+
+
+def _originals(settings: Settings, writer: Writer, owned: dict[str, str]) -> list[str]:
+    """Add what the rows own; returns the keys of those that are not as their rows say.
+
+    One that is gone because its row was deleted meanwhile is no fault.
+    """
+    storage, wrong, gone = Storage(settings), [], []
+    for key, expected in owned.items():
+        try:
+            data = storage.original(key).read_bytes()
+        except FileNotFoundError:
+            gone.append(key)
+            continue
+        digest = writer.add(f"media/{ORIGINALS}/{key}", data)
+        if expected and digest != expected:
+            wrong.append(key)
+    if gone:
+        with database.snapshot(settings) as now:
+            wrong += sorted(set(gone) & set(now.originals()))
+    return wrong
+
+
+def _drawn(settings: Settings, writer: Writer, owned: dict[str, str]) -> None:
+    """Add what was drawn of these; one that is just being replaced can be drawn again."""
+    folder = settings.media / THUMBNAILS
+    for path in sorted(folder.glob("*/*")):
+        name = path.relative_to(folder)
+        if f"{name.parent}/{name.name.partition('.')[0]}" in owned:
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            writer.add(f"media/{THUMBNAILS}/{name}", data)
+
+
+if __name__ == "__main__":
+    main()
