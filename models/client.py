@@ -19,8 +19,10 @@ from models.tokens import digest
 from models.verdict import Policy
 
 KEY_PREFIX = "sk_"
-OVERLAP_HOURS = 24  # for which both secrets of a webhook hold after a rotation
 CHANGEABLE = ("name", "visibility", "reject_at", "review_at", "sample_rate", "webhook_url")
+NEW_ADDRESS = dict.fromkeys(  # of which nothing is known yet
+    ("webhook_failing_since", "webhook_paused_until", "webhook_disabled_at")
+)
 
 
 class Client(Model):
@@ -36,6 +38,9 @@ class Client(Model):
     webhook_secret = peewee.TextField(null=True)
     webhook_secret_before = peewee.TextField(null=True)
     webhook_secret_before_until = peewee.DateTimeField(null=True)
+    webhook_failing_since = peewee.DateTimeField(null=True)
+    webhook_paused_until = peewee.DateTimeField(null=True)
+    webhook_disabled_at = peewee.DateTimeField(null=True)
     suspended_at = peewee.DateTimeField(null=True)
     created_at = peewee.DateTimeField()
 
@@ -47,7 +52,7 @@ class Client(Model):
             client_checks.check_address(webhook_url)
         if visibility not in ("hold", "publish_first"):
             raise Invalid("visibility is hold or publish_first.", field="visibility")
-        secret = _new_secret() if webhook_url else None
+        secret = new_secret() if webhook_url else None
         try:
             with db.atomic():
                 row = cls.insert(
@@ -102,9 +107,11 @@ class Client(Model):
         changes = {n: [getattr(self, n), after[n]] for n in after if getattr(self, n) != after[n]}
         secret = None
         if after["webhook_url"] and not self.webhook_secret:
-            secret = after["webhook_secret"] = _new_secret()
+            secret = after["webhook_secret"] = new_secret()
         if not changes:
             return None
+        if "webhook_url" in changes:
+            after |= NEW_ADDRESS
         try:
             with db.atomic():
                 Client.update(**after).where(Client.id == self.id).execute()
@@ -114,28 +121,6 @@ class Client(Model):
                 f"There is a client named {after['name']!r} already.", field="name"
             ) from error
         return secret
-
-    def rotate_secret(self, by: Moderator) -> str:
-        """A new webhook secret; the one before signs too for ``OVERLAP_HOURS``."""
-        if not self.webhook_url:
-            raise Conflict("This client has no webhook.")
-        secret = _new_secret()
-        with db.atomic():
-            Client.update(
-                webhook_secret=secret,
-                webhook_secret_before=Client.webhook_secret,
-                webhook_secret_before_until=_in_hours(OVERLAP_HOURS),
-            ).where(Client.id == self.id).execute()
-            Audit.append("webhook_secret.rotate", self.name, moderator_id=by.id)
-        return secret
-
-    def signing_secrets(self) -> list[str]:
-        """The secrets that a call is signed with, the newest first; two while one rotates."""
-        before = Client.select(Client.webhook_secret_before).where(
-            Client.id == self.id, Client.webhook_secret_before_until > peewee.fn.now()
-        )
-        older = before.scalar()
-        return [secret for secret in (self.webhook_secret, older) if secret]
 
     def suspend(self, by: Moderator) -> None:
         """Refuse the client's keys until ``resume``."""
@@ -238,7 +223,7 @@ class ApiKey(Model):
     def expire_others(cls, client: Client, kept: str, hours: float) -> int:
         """Let every key but ``kept`` end in some hours, the overlap of a rotation."""
         return (
-            cls.update(expires_at=_in_hours(hours))
+            cls.update(expires_at=in_hours(hours))
             .where(
                 cls.client == client,
                 cls.digest != digest(kept),
@@ -282,11 +267,13 @@ def _over() -> Any:
     return ApiKey.revoked_at.is_null(False) | ran_out
 
 
-def _new_secret() -> str:
+def new_secret() -> str:
+    """A webhook's secret as Standard Webhooks writes it, of 256 bits."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
-def _in_hours(hours: float) -> Any:
+def in_hours(hours: float) -> Any:
+    """The moment in so many hours, by the database's clock."""
     return peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (hours * 3600,))
 
 

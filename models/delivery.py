@@ -24,6 +24,7 @@ EVENTS = (
     "submission.retracted",
     "submission.restored",
     "appeal.decided",
+    TEST := "webhook.test",
 )
 
 
@@ -76,6 +77,8 @@ class Delivery(Model):
         """
         if not self.client.webhook_url:
             raise Conflict(f"{self.client.name} has no webhook any more.")
+        if self.client.webhook_disabled_at:
+            raise Conflict(f"The webhook of {self.client.name} is off: switch it on first.")
         with db.atomic():
             if not _owe_again(Delivery.id == self.id, Delivery.state.in_(("dead", "delivered"))):
                 raise Conflict("This is owed or cancelled; only what is over can be sent again.")
@@ -122,7 +125,9 @@ def counts(wanted: Filter) -> dict[str, int]:
 def resend_dead(wanted: Filter, by: Moderator) -> int:
     """Owe every dead one of the filter's client and event again; returns how many."""
     with db.atomic():
-        calls = Client.select(Client.id).where(Client.webhook_url.is_null(False))
+        calls = Client.select(Client.id).where(
+            Client.webhook_url.is_null(False), Client.webhook_disabled_at.is_null()
+        )
         some = Filter(wanted.client, wanted.event, "dead")
         count = _owe_again(*_conditions(some), Delivery.client.in_(calls))
         if count:
@@ -148,7 +153,7 @@ def owe(submission: Submission, event: str, *, wait: float = 0.0) -> None:
         submission=submission.id,
         event=event,
         payload=_payload(submission, event),
-        due_at=peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (wait,)),
+        due_at=_in_seconds(wait),
         created_at=peewee.fn.now(),
     ).execute()
 
@@ -167,34 +172,97 @@ def cancel_unsent(submission_id: UUID) -> int:
     )
 
 
-def claim_due(limit: int) -> list[Delivery]:
-    """Claim what is due for a minute; what is not finished by then is sent again."""
-    rows = db.execute_sql(
-        "UPDATE delivery SET attempts = attempts + 1, lease_until = now() + interval '1 minute'"
-        " WHERE id IN (SELECT id FROM delivery WHERE state = 'owed' AND due_at <= now()"
-        " AND (lease_until IS NULL OR lease_until < now())"
-        " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING id",
-        (limit,),
-    ).fetchall()
-    ids = [row[0] for row in rows]
+# Each client may have a few calls at once, and one alone while its receiver fails, so that none
+# holds up another's. Two processes may claim at once: each skips what the other has locked, and a
+# row that was claimed meanwhile does not fit the condition any more when it is read again.
+_CLAIM = """
+UPDATE delivery
+SET attempts = attempts + 1, lease_until = now() + make_interval(secs => %(lease)s)
+WHERE id IN (
+    SELECT due.id
+    FROM client
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS calls FROM delivery
+        WHERE client_id = client.id AND state = 'owed' AND lease_until > now()
+    ) AS called
+    CROSS JOIN LATERAL (
+        SELECT id, due_at FROM delivery
+        WHERE client_id = client.id AND state = 'owed' AND due_at <= now()
+          AND (lease_until IS NULL OR lease_until <= now())
+        ORDER BY due_at, id
+        LIMIT greatest(0, -called.calls
+            + CASE WHEN client.webhook_failing_since IS NULL THEN %(each)s ELSE 1 END)
+        FOR UPDATE SKIP LOCKED
+    ) AS due
+    WHERE client.webhook_url IS NOT NULL AND client.webhook_disabled_at IS NULL
+      AND (client.webhook_paused_until IS NULL OR client.webhook_paused_until <= now())
+    ORDER BY called.calls, due.due_at
+    LIMIT %(limit)s
+) RETURNING id
+"""
+
+
+def claim_due(limit: int, each: int, lease: float) -> list[Delivery]:
+    """Claim what is due, at most ``each`` of a client at once, for ``lease`` seconds.
+
+    What is not finished by then, since its process was killed, is sent again.
+    """
+    wanted = {"limit": limit, "each": each, "lease": lease}
+    ids = [row[0] for row in db.execute_sql(_CLAIM, wanted).fetchall()]
+    if not ids:
+        return []
     return list(Delivery.select(Delivery, Client).join(Client).where(Delivery.id.in_(ids)))
 
 
 def delivered(item: Delivery, outcome: str) -> None:
     """The client took it."""
-    Delivery.update(
-        state="delivered", outcome=outcome, delivered_at=peewee.fn.now(), lease_until=None
-    ).where(Delivery.id == item.id).execute()
+    with db.atomic():
+        Delivery.update(
+            state="delivered", outcome=outcome, delivered_at=peewee.fn.now(), lease_until=None
+        ).where(Delivery.id == item.id, Delivery.state == "owed").execute()
+        Client.update(webhook_failing_since=None).where(
+            Client.id == item.client_id, Client.webhook_failing_since.is_null(False)
+        ).execute()
 
 
 def failed(item: Delivery, outcome: str, pause: float, attempts: int) -> None:
     """The client did not take it: again after ``pause`` seconds, or dead after ``attempts``."""
-    Delivery.update(
-        state="dead" if item.attempts >= attempts else "owed",
-        outcome=outcome,
-        lease_until=None,
-        due_at=peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (pause,)),
-    ).where(Delivery.id == item.id).execute()
+    state = "dead" if item.attempts >= attempts else "owed"
+    with db.atomic():
+        _put_back(item, state=state, outcome=outcome, due_at=_in_seconds(pause))
+        Client.update(webhook_failing_since=peewee.fn.now()).where(
+            Client.id == item.client_id, Client.webhook_failing_since.is_null()
+        ).execute()
+
+
+def pause_client(client_id: int, seconds: float) -> None:
+    """Send this client nothing for some seconds, as it asked."""
+    until = _in_seconds(seconds)
+    Client.update(webhook_paused_until=until).where(Client.id == client_id).execute()
+
+
+def gone(item: Delivery, outcome: str) -> None:
+    """The receiver is gone for good: its webhook is switched off, and what is owed waits."""
+    with db.atomic():
+        _put_back(item, state="owed", outcome=outcome, due_at=peewee.fn.now())
+        switched = Client.update(webhook_disabled_at=peewee.fn.now()).where(
+            Client.id == item.client_id,
+            Client.webhook_url == item.client.webhook_url,
+            Client.webhook_disabled_at.is_null(),
+        )
+        if switched.execute():
+            Audit.append("webhook.disable", item.client.name, outcome=outcome)
+
+
+def _put_back(item: Delivery, **values: Any) -> None:
+    """End the claim of this attempt; a later one's is left alone."""
+    Delivery.update(lease_until=None, **values).where(
+        Delivery.id == item.id, Delivery.state == "owed", Delivery.attempts == item.attempts
+    ).execute()
+
+
+def _in_seconds(seconds: float) -> Any:
+    return peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (seconds,))
 
 
 def _payload(submission: Submission, event: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from models.addresses import Allowed
 from models.errors import SettingError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -168,6 +169,12 @@ class Settings:
         86_400, "age of the oldest open flag above which an alert", unit="s"
     )
 
+    # Webhooks
+    webhook_allowed_hosts: str = _setting(
+        "",
+        "hosts, addresses or networks, by comma, that webhooks may lead to though they are private",
+    )
+
     # Console
     undo_seconds: int = _setting(10, "how long a decision's webhook waits for an undo", unit="s")
     session_hours: int = _setting(12, "how long a sign-in lasts", unit="h")
@@ -264,6 +271,7 @@ def _check_ranges(settings: Settings) -> None:
         raise SettingError("WORKERS <= MAX_WORKERS does not hold")
     if not all("://" in address for address in addresses(settings.alert_urls)):
         raise SettingError("ALERT_URLS holds what is no address, such as mailto://…")
+    Allowed.parse(settings.webhook_allowed_hosts)
     if settings.storage_url and not Path(settings.storage_url).is_absolute():
         raise SettingError("STORAGE_URL must be an absolute folder")
 

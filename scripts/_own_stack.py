@@ -31,6 +31,7 @@ SETTINGS = {
     "MEMORY_THRESHOLD": "98",
     "DISK_THRESHOLD": "98",
     "MIN_WORKERS": "0",
+    "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",  # the receivers of scripts/faults
 }
 
 

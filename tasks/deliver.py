@@ -8,73 +8,106 @@ import hmac
 import json
 import logging
 import random
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from uuid import UUID
 
-import urllib3
-
-from models import delivery
+from models import delivery, webhook
+from models.addresses import Allowed
 from models.db import connection
 from models.delivery import Delivery
+from tasks import calling
+from tasks.addresses import NotCalled
+from tasks.calling import Answer
+from tasks.queue import settings
 
-TIMEOUT = urllib3.Timeout(connect=5, total=15)
-BATCH = 20  # calls at once, so that one slow receiver delays nobody else
-FIRST_PAUSE, LONGEST_PAUSE, ATTEMPTS = 5.0, 4 * 3600.0, 14  # about a day of tries
-READ_AT_MOST = 16 * 1024  # bytes of a reply; only its status matters
+CALLS = 40  # at once, of this process
+CALLS_EACH = 4  # of them to one client; one while its receiver fails
+LEASE = 2 * calling.DEADLINE  # after which the call of a killed process is sent again
+ROUND = 5.0  # seconds after which the clock has its turn again
+FIRST_PAUSE, LONGEST_PAUSE, ATTEMPTS = 5.0, 4 * 3600.0, 20  # 25 to 34 hours of tries
+GONE, BUSY = 410, (429, 503)
 log = logging.getLogger("sluice.deliver")
-http = urllib3.PoolManager(num_pools=50, maxsize=4, retries=False)
-pool = ThreadPoolExecutor(BATCH, thread_name_prefix="delivery")
+pool = ThreadPoolExecutor(CALLS, thread_name_prefix="delivery")
+allowed = Allowed.parse(settings.webhook_allowed_hosts)
+_calls: set[UUID] = set()  # those that are out
+_ended = threading.Event()
 
 
 def deliver_due() -> int:
-    """Start sending what is due; returns how much."""
-    claimed = delivery.claim_due(BATCH)
-    for item in claimed:
-        pool.submit(_deliver, item)
-    return len(claimed)
+    """Send what is due, and more as calls end; returns how many calls were begun."""
+    begun, end = 0, time.monotonic() + ROUND
+    while time.monotonic() < end:
+        _ended.clear()
+        free = CALLS - len(_calls)
+        claimed = delivery.claim_due(free, CALLS_EACH, LEASE) if free else []
+        for item in claimed:
+            _calls.add(item.id)
+            pool.submit(_deliver, item)
+        begun += len(claimed)
+        if not claimed or not _ended.wait(0.5):
+            break
+    return begun
 
 
 def _deliver(item: Delivery) -> None:
     """Send one call and store what came of it."""
     try:
         with connection():
-            secrets = item.client.signing_secrets()
-        delivered, outcome = send(item, secrets)
+            secrets = webhook.signing_secrets(item.client)
+        answer = _answer(item, secrets)
         with connection():
-            if delivered:
-                delivery.delivered(item, outcome)
-            else:
-                delivery.failed(item, outcome, pause(item.attempts), ATTEMPTS)
+            _record(item, answer)
     except Exception:
         log.exception("delivery %s", item.id)  # its lease runs out and it is sent again
+    finally:
+        _calls.discard(item.id)
+        _ended.set()
 
 
-def send(item: Delivery, secrets: Sequence[str]) -> tuple[bool, str]:
-    """Call the client's webhook; whether it took the event, and the outcome's name."""
-    body = json.dumps(
-        {**item.payload, "timestamp": datetime.now(UTC).isoformat()}, separators=(",", ":")
-    ).encode()
+def _answer(item: Delivery, secrets: Sequence[str]) -> Answer | str:
+    """What the receiver answered, or the name of what went wrong."""
+    try:
+        return send(item, secrets, allowed)
+    except NotCalled as error:
+        log.info("delivery %s: %s: %s", item.id, error.name, error.detail)
+        return error.name
+
+
+def _record(item: Delivery, answer: Answer | str) -> None:
+    if isinstance(answer, str):
+        delivery.failed(item, answer, pause(item.attempts), ATTEMPTS)
+        return
+    outcome, asked = f"status {answer.status}", 0.0
+    if 200 <= answer.status < 300:
+        delivery.delivered(item, outcome)
+    elif answer.status == GONE:
+        delivery.gone(item, outcome)
+    else:
+        if answer.status in BUSY:
+            asked = asked_pause(answer.retry_after)
+        delivery.failed(item, outcome, max(asked, pause(item.attempts)), ATTEMPTS)
+    if asked:
+        delivery.pause_client(item.client_id, asked)
+
+
+def send(item: Delivery, secrets: Sequence[str], may: Allowed) -> Answer:
+    """Call the client's webhook; raises NotCalled.
+
+    The body is the same at every try: its time is the event's. The header's is the try's.
+    """
+    told = {**item.payload, "timestamp": item.created_at.astimezone(UTC).isoformat()}
+    body = json.dumps(told, separators=(",", ":")).encode()
     headers = {
         "content-type": "application/json",
+        "user-agent": "Sluice",
         **signed(str(item.id), body, secrets),
     }
-    try:
-        reply = http.request(
-            "POST",
-            item.client.webhook_url,
-            body=body,
-            headers=headers,
-            timeout=TIMEOUT,
-            redirect=False,
-            preload_content=False,
-        )
-        reply.read(READ_AT_MOST)
-        reply.close()
-    except urllib3.exceptions.HTTPError as error:
-        return False, type(error).__name__
-    return 200 <= reply.status < 300, f"status {reply.status}"
+    return calling.post(item.client.webhook_url, body, headers, may)
 
 
 def signed(
@@ -96,6 +129,20 @@ def signed(
 
 
 def pause(attempts: int) -> float:
-    """Seconds to wait after so many attempts: doubling, bounded, with full jitter above half."""
+    """Seconds to wait after so many attempts: doubling, bounded, up to a quarter less by chance."""
     longest = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
-    return longest * random.uniform(0.5, 1.0)
+    return longest * random.uniform(0.75, 1.0)
+
+
+def asked_pause(retry_after: str | None) -> float:
+    """The seconds that a ``Retry-After`` asks for, a number or a date, bounded; 0 for nonsense."""
+    text = (retry_after or "").strip()
+    try:
+        if text.isascii() and text.isdigit():
+            seconds = float(text[:9])
+        else:
+            at = parsedate_to_datetime(text)
+            seconds = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_PAUSE)

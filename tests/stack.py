@@ -37,6 +37,7 @@ class Stack:
             "SLUICE_HOME": str(self.home),
             "PORT": str(self.port),
             "WORKERS": "1",
+            "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",  # the receivers of tests
             **settings,
         }
 

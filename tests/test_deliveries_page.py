@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import UUID, uuid4
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from tests.console import FRAGMENT, Console, person
+from tests.receiver import Receiver, receiving
 from tests.stack import Stack, running, wait_until
-
-
-class Receiver(ThreadingHTTPServer):
-    """A client's webhook: answers ``status`` and keeps the ids that it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Calls)
-        self.status, self.ids = 200, []
-        self.url = f"http://127.0.0.1:{self.server_port}/hook"
-
-
-class Calls(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.server.ids.append(self.headers["webhook-id"])
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with receiving() as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +91,16 @@ def test_older_ones_come_behind_an_id(ada, site):
     [
         ("status 500", "answered 500: internal error"),
         ("status 302", "a redirect, which is not followed"),
-        ("ReadTimeoutError", "connected, but did not answer in time"),
+        ("timeout", "did not answer within 15 seconds"),
+        ("dns", "its name is not known"),
+        ("refused", "refused the connection"),
+        ("unreachable", "cannot be reached"),
+        ("reset", "broke the connection off"),
+        ("no reply", "closed the connection without an answer"),
+        ("tls", "its certificate or its TLS was not accepted"),
+        ("private address", "not on the public internet: not called"),
+        ("too large", "headers without an end"),
+        ("garbled", "not HTTP"),
         ("SomethingNew", "SomethingNew"),
         (None, "not tried yet"),
     ],

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
 from tests.api import Api, eventually, unique
 from tests.console import FRAGMENT, Console, person
+from tests.receiver import Receiver, receiving
 from tests.stack import Stack, running
 
 WINDOW = 2
@@ -26,30 +23,21 @@ def own() -> Iterator[Stack]:
 
 
 @pytest.fixture
-def heard() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """A client's webhook: its address, and (event, verdict) of every call."""
-    calls: list[tuple[str, str]] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            calls.append((told["type"], told["data"]["verdict"]))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", calls
-    server.shutdown()
+def hook() -> Iterator[Receiver]:
+    """A client's webhook."""
+    with receiving() as server:
+        yield server
 
 
-def flagged(stack: Stack, url: str) -> str:
+def heard(hook: Receiver) -> list[tuple[str, str]]:
+    """Event and verdict of every call."""
+    return [(call.told["type"], call.told["data"]["verdict"]) for call in hook.calls]
+
+
+def flagged(stack: Stack, hook: Receiver) -> str:
     """A flag of a new client with that webhook."""
-    name = f"hooked-{url.split(':')[-1].strip('/')}"
-    key = stack.json("client", "create", name, "--webhook", url, "--json")["key"]
+    made = stack.json("client", "create", f"hooked-{hook.port}", "--webhook", hook.url, "--json")
+    key = made["key"]
     told = Api(stack.url, key).decided(unique("review_a.jpg"))
     assert told["verdict"] == "review"
     return told["job_id"]
@@ -71,22 +59,20 @@ def acts(stack: Stack, job_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def test_within_the_window_the_client_hears_nothing(own: Stack, heard) -> None:
-    url, calls = heard
-    job_id, moderator = flagged(own, url), person(own)
-    eventually(lambda: calls == [("submission.decided", "review")])
+def test_within_the_window_the_client_hears_nothing(own: Stack, hook) -> None:
+    job_id, moderator = flagged(own, hook), person(own)
+    eventually(lambda: heard(hook) == [("submission.decided", "review")])
     decide(moderator, job_id, "rejected:scam")
     undo(moderator)
     time.sleep(WINDOW + 2)
-    assert calls == [("submission.decided", "review")]
+    assert heard(hook) == [("submission.decided", "review")]
     assert acts(own, job_id) == ["decide", "undo"]
 
 
-def test_after_the_window_a_compensating_event_goes_out(own: Stack, heard) -> None:
-    url, calls = heard
-    job_id, moderator = flagged(own, url), person(own)
+def test_after_the_window_a_compensating_event_goes_out(own: Stack, hook) -> None:
+    job_id, moderator = flagged(own, hook), person(own)
     decide(moderator, job_id, "rejected:scam")
-    eventually(lambda: ("submission.decided", "rejected") in calls)
+    eventually(lambda: ("submission.decided", "rejected") in heard(hook))
     undo(moderator)
-    eventually(lambda: calls[-1] == ("submission.restored", "review"))
+    eventually(lambda: heard(hook)[-1] == ("submission.restored", "review"))
     assert acts(own, job_id) == ["decide", "undo"]

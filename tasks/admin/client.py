@@ -9,11 +9,15 @@ from typing import Any
 from models.client import ApiKey, Client
 from models.db import db
 from models.errors import NotFound
+from models.settings import Settings
+from tasks import addresses
 from tasks.admin import command
 
 
 def create(arguments: argparse.Namespace) -> None:
     """A client and its first key."""
+    if arguments.webhook:
+        addresses.check_webhook(arguments.webhook, Settings.load())
     visibility = "publish_first" if arguments.publish_first else "hold"
     with db.atomic():
         client = Client.add(arguments.name, visibility=visibility, webhook_url=arguments.webhook)

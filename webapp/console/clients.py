@@ -9,11 +9,13 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from flask_login import login_required
 
 from models import client as clients
+from models import webhook
 from models.audit import Audit
 from models.client import ApiKey, Client
-from models.db import db
+from models.db import db, release
 from models.errors import Invalid, SluiceError
 from models.settings import Settings
+from tasks import addresses
 from webapp import auth
 from webapp.console import words
 
@@ -51,12 +53,14 @@ def new() -> str:
 def add() -> Any:
     """Make a client and its first key, which is shown this once."""
     form = request.form
+    url = form.get("webhook_url", "").strip() or None
     try:
+        _check_webhook(url)
         with db.atomic():
             client = Client.add(
                 form.get("name", ""),
                 visibility=form.get("visibility", "hold"),
-                webhook_url=form.get("webhook_url", "").strip() or None,
+                webhook_url=url,
             )
             key = ApiKey.issue(client)
             Audit.append("client.create", client.name, moderator_id=auth.moderator().id)
@@ -79,7 +83,10 @@ def change(client_id: int) -> Any:
     """Change name, policy and webhook."""
     client = Client.find(client_id)
     try:
-        secret = client.change(auth.moderator(), _settings(), **_values())
+        values = _values()
+        if values["webhook_url"] != client.webhook_url:
+            _check_webhook(values["webhook_url"])
+        secret = client.change(auth.moderator(), _settings(), **values)
     except SluiceError as error:
         return _page(client, error=error, form=request.form), 422
     if secret:
@@ -93,7 +100,36 @@ def change(client_id: int) -> Any:
 def rotate_secret(client_id: int) -> Any:
     """A new webhook secret, shown this once."""
     client = Client.find(client_id)
-    return _acted(client, lambda: _shown(client, secret=client.rotate_secret(auth.moderator())))
+    act = webhook.rotate_secret
+    return _acted(client, lambda: _shown(client, secret=act(client, auth.moderator())))
+
+
+@pages.post("/<int:client_id>/webhook-test")
+@login_required
+@auth.configures
+def test_webhook(client_id: int) -> Any:
+    """Send an event that only says that calls arrive."""
+    client = Client.find(client_id)
+
+    def act() -> Any:
+        made = webhook.test(client, auth.moderator())
+        return redirect(url_for("deliveries.one", delivery_id=made, sent=1), 303)
+
+    return _acted(client, act)
+
+
+@pages.post("/<int:client_id>/webhook-enabling")
+@login_required
+@auth.configures
+def enable_webhook(client_id: int) -> Any:
+    """Send again what waits since the receiver said that it is gone."""
+    client = Client.find(client_id)
+
+    def act() -> Any:
+        webhook.enable(client, auth.moderator())
+        return redirect(url_for("clients.one", client_id=client_id, saved=1), 303)
+
+    return _acted(client, act)
 
 
 @pages.post("/<int:client_id>/keys")
@@ -164,6 +200,13 @@ def _values() -> dict[str, Any]:
     values["visibility"] = form.get("visibility", "")
     values["webhook_url"] = form.get("webhook_url", "").strip() or None
     return values
+
+
+def _check_webhook(url: str | None) -> None:
+    """Raises Invalid where no call would go there; asks the name server, so before a connection."""
+    if url:
+        release()
+        addresses.check_webhook(url, _settings())
 
 
 def _share(name: str) -> float | None:

@@ -17,13 +17,16 @@ from webapp import auth, fragments
 
 ROWS = 50
 FAILURES = {
-    "ConnectTimeoutError": "did not connect in time",
-    "ReadTimeoutError": "connected, but did not answer in time",
-    "NewConnectionError": "refused the connection",
-    "NameResolutionError": "its name is not known",
-    "SSLError": "its certificate was not accepted",
-    "ProtocolError": "broke the connection off",
-    "LocationParseError": "its address cannot be read",
+    "timeout": "did not answer within 15 seconds",
+    "dns": "its name is not known to the name server",
+    "refused": "refused the connection",
+    "unreachable": "cannot be reached from here",
+    "reset": "broke the connection off",
+    "no reply": "closed the connection without an answer",
+    "tls": "its certificate or its TLS was not accepted",
+    "private address": "leads to an address that is not on the public internet: not called",
+    "too large": "sent headers without an end",
+    "garbled": "answered something that is not HTTP",
     "undone": "undone before it was sent",
 }
 STATUSES = {

@@ -30,6 +30,7 @@ GROUPS = {
     "database_url": "Servers",
     "web_instances": "Processes",
     "alert_urls": "Alerts",
+    "webhook_allowed_hosts": "Webhooks",
     "undo_seconds": "Console",
 }
 SECRET = re.compile(r"(^|_)(key|secret|token|password)$|^alert_urls$")
