@@ -10,8 +10,14 @@ from uuid import uuid4
 import pytest
 import requests
 
+from tests import tried
 from tests.api import Api
 from tests.stack import Stack, running
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count the hostile inputs."""
+    config.pluginmanager.register(tried, "tried")
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +25,20 @@ def stack() -> Iterator[Stack]:
     """The session's Sluice. A test that stops or starves it makes its own with ``new_stack``."""
     with running() as it:
         yield it
+
+
+@pytest.fixture(scope="session")
+def open_stack() -> Iterator[Stack]:
+    """A Sluice without limits for what sends a lot; tests leave it as it is."""
+    limits = ("MINUTE", "HOUR", "MINUTE_PER_IP")
+    with running(**{f"MAX_UPLOADS_PER_{name}": "0" for name in limits}) as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def open_key(open_stack: Stack) -> str:
+    """The key of a client of that one."""
+    return json.loads(open_stack.run("client", "create", "Open", "--json").stdout)["key"]
 
 
 @pytest.fixture

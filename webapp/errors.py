@@ -123,12 +123,14 @@ def _of_http(error: HTTPException) -> Problem:
     status = error.code or 500
     codes = {known[0]: code for code, known in STATUS.items()}
     if status == 413:
-        limit = current_app.config["MAX_CONTENT_LENGTH"] // (1024 * 1024)
+        limit = (request.max_content_length or 0) // (1024 * 1024)
         detail = f"The request is larger than {limit} MB, or one of its text fields than 512 KB."
         return Problem("too_large", 413, STATUS["too_large"][1], detail)
     code = codes.get(status, f"http_{status}")
     title = STATUS[code][1] if code in STATUS else error.name
-    return Problem(code, status, title, error.description or error.name)
+    methods = sorted(getattr(error, "valid_methods", None) or ())
+    headers = {"Allow": ", ".join(methods)} if methods else {}
+    return Problem(code, status, title, error.description or error.name, headers=headers)
 
 
 def _unexpected(error: Exception) -> Problem:

@@ -14,12 +14,9 @@ from models.errors import Invalid, Malformed
 from models.settings import Settings
 from models.submission import PRIORITIES
 from tasks.storage import Upload, sync_folder
-from webapp import sniff
+from webapp import fields, sniff
 from webapp.offload import offload
 from webapp.timing import measured
-
-LONGEST = {"user_id": 200, "title": 1000, "description": 100_000, "external_id": 200}
-FIELDS = (*LONGEST, "user_ip", "priority")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +54,24 @@ def receive_images() -> tuple[Upload, ...]:
 def receive() -> Incoming:
     """The request's upload, whose files are on the disk; raises the domain's errors."""
     with measured("receive"):
-        fields = _fields()
+        given = fields.read()
         uploads = tuple(request.__dict__.get("uploads", ()))
-    incoming = _validated(fields, uploads)
+    incoming = _validated(given, uploads)
     with measured("fsync"):
         if uploads:
             offload(_onto_disk, uploads)
     return incoming
 
 
-def _fields() -> dict[str, Any]:
-    """The text fields of a multipart, form or JSON request."""
-    if request.mimetype == "application/json":
-        fields = request.get_json(silent=True)
-        if not isinstance(fields, dict):
-            raise Malformed("The body is not a JSON object.")
-        unknown = sorted(set(fields) - set(FIELDS))
-        if "images" in unknown:
-            raise Invalid("Send images as multipart/form-data.", field="images")
-    elif request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        fields = request.form.to_dict()
-        unknown = sorted(set(fields) - set(FIELDS) - {"images"})
-        wrong = set(request.files) - {"images"}
-        if wrong:
-            raise Invalid("Files go into the field images.", field=min(wrong))
-    else:
-        raise Malformed("Send multipart/form-data, or application/json for text alone.")
-    if not fields and not request.files:
-        raise Malformed("The body is empty.")
-    if unknown:
-        raise Invalid(f"There is no field {unknown[0]!r}.", field=unknown[0])
-    return fields
-
-
-def _validated(fields: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
-    texts = {name: _text(fields, name) for name in LONGEST}
-    if not texts["user_id"].strip():
+def _validated(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
+    texts = {name: _text(given, name) for name in fields.LONGEST}
+    if fields.is_blank(texts["user_id"]):
         raise Invalid("user_id is missing; it says who made this upload.", field="user_id")
-    if not (texts["title"].strip() or texts["description"].strip() or uploads):
+    if not uploads and fields.is_blank(texts["title"] + texts["description"]):
         raise Invalid("There is nothing to moderate: send a title, a description or an image.")
-    priority = fields.get("priority") or "normal"
+    priority = given.get("priority")
+    if priority in (None, ""):
+        priority = "normal"
     if priority not in PRIORITIES:
         raise Invalid(f"priority is one of {', '.join(PRIORITIES)}.", field="priority")
     for upload in uploads:
@@ -106,20 +81,21 @@ def _validated(fields: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
         title=texts["title"],
         description=texts["description"],
         external_id=texts["external_id"] or None,
-        address=_address(fields.get("user_ip")),
+        address=_address(given.get("user_ip")),
         priority=priority,
         uploads=uploads,
     )
 
 
-def _text(fields: dict[str, Any], name: str) -> str:
-    value = fields.get(name)
+def _text(given: dict[str, Any], name: str) -> str:
+    value = given.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
         raise Invalid(f"{name} is not a text.", field=name)
-    if len(value) > LONGEST[name]:
-        raise Invalid(f"{name} has at most {LONGEST[name]:,} characters.", field=name)
+    longest = fields.LONGEST[name]
+    if len(value) > longest:
+        raise Invalid(f"{name} has at most {longest:,} characters.", field=name)
     if "\0" in value:
         raise Invalid(f"{name} holds a NUL character.", field=name)
     if not _is_unicode(value):
@@ -140,12 +116,16 @@ def _address(value: Any) -> str | None:
     if value in (None, ""):
         return None
     try:
-        address = ipaddress.ip_address(str(value).strip())
+        address = ipaddress.ip_address(value if isinstance(value, str) else "")
     except ValueError as error:
         raise Invalid("user_ip is not an IP address.", field="user_ip") from error
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.scope_id is not None:
+        raise Invalid("user_ip names an interface, which means nothing here.", field="user_ip")
+    if address.ipv4_mapped:  # all of them lie in one /64
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def _onto_disk(uploads: tuple[Upload, ...]) -> None:

@@ -12,6 +12,7 @@ from tasks.storage import Upload
 
 LONGEST_SIDE = 16_384
 ACCEPTED = "JPEG, PNG, GIF, WebP or AVIF"
+ACCEPTED_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif")
 HEIF_BRANDS = (b"heic", b"heix", b"mif1", b"msf1")
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint
 from models.errors import NotFound
 from webapp import erasing
 from webapp.api.status import number_of
-from webapp.intake import LONGEST
+from webapp.fields import LONGEST
 from webapp.keys import client_of_request
 
 

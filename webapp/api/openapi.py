@@ -10,12 +10,21 @@ from models.mode import MODES
 from models.settings import Settings
 from models.submission import PRIORITIES, STATUSES
 from models.verdict import LABELS, VERDICTS
-from webapp import intake
+from webapp import fields, sniff
 from webapp.api import schemas
 from webapp.api.status import LONGEST_WAIT
 
 VERSION = "1"
 UPLOAD_ERRORS = (400, 401, 403, 409, 413, 415, 422, 429, 503)
+READ_ERRORS = (400, 401, 429, 503)
+NAMED_ERRORS = (*READ_ERRORS, 404, 414)
+
+_NO_NUL = r"^[^\u0000]*$"
+_PRINTABLE = r"^[!-~]([ -~]*[!-~])?$"
+_SOMETHING = {"type": "string", "pattern": fields.VISIBLE.replace("\\x", "\\u00")}
+_PICTURES = {"encoding": {"images": {"contentType": ", ".join(sniff.ACCEPTED_TYPES)}}}
+_STATUS_LINK = {"operationId": "status", "parameters": {"job_id": "$response.body#/job_id"}}
+_LINKS = {"links": {"status": _STATUS_LINK}}
 
 
 def register(blueprint: Blueprint, url: str) -> None:
@@ -53,21 +62,15 @@ def _paths(settings: Settings) -> dict[str, Any]:
         "/api/moderation/status/{job_id}": {"get": _status()},
         "/api/moderation/stats": {"get": _stats()},
         "/api/moderation/detect": {"post": _detect(settings)},
+        "/api/openapi.json": {"get": _openapi()},
     }
 
 
 def _submit(settings: Settings) -> dict[str, Any]:
-    texts = {
-        name: {"type": "string", "maxLength": longest} for name, longest in intake.LONGEST.items()
-    }
-    texts["user_id"]["minLength"] = 1
-    fields = {
-        **texts,
-        "user_ip": {"type": "string", "description": "IPv4 or IPv6 address of the author"},
-        "priority": {"enum": list(PRIORITIES), "default": "normal"},
-    }
-    text = {"type": "object", "required": ["user_id"], "properties": fields}
-    whole = {**text, "properties": {**fields, "images": _images(settings)}}
+    text = _object(_texts())
+    named = {name: _or_null(schema) for name, schema in _texts().items()}
+    named["user_id"] = _texts()["user_id"]
+    whole = _object({**_texts(), "images": _images(settings)}, images={})
     return {
         "operationId": "submit",
         "summary": "Send an upload",
@@ -75,27 +78,63 @@ def _submit(settings: Settings) -> dict[str, Any]:
             {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "schema": {"type": "string", "maxLength": 255, "pattern": _PRINTABLE},
             }
         ],
         "requestBody": {
             "required": True,
             "content": {
-                "multipart/form-data": {"schema": whole},
-                "application/json": {"schema": {**text, "additionalProperties": False}},
+                "multipart/form-data": {"schema": whole, **_PICTURES},
+                "application/json": {"schema": _object(named)},
+                "application/x-www-form-urlencoded": {"schema": text},
             },
         },
         "responses": {
-            "200": _json("The verdict", "Decided"),
-            "202": _json("Accepted: ask check_url", "Waiting"),
+            "200": {**_json("The verdict", "Decided"), **_LINKS},
+            "202": {**_json("Accepted: ask check_url", "Waiting"), **_LINKS},
             **_problems(*UPLOAD_ERRORS),
         },
     }
 
 
+def _texts() -> dict[str, Any]:
+    """The text fields by name; a NUL is in none of them."""
+    texts: dict[str, Any] = {
+        name: {"type": "string", "maxLength": longest, "pattern": _NO_NUL}
+        for name, longest in fields.LONGEST.items()
+    }
+    texts["user_id"] = {**texts["user_id"], "minLength": 1, "allOf": [_SOMETHING]}
+    texts["user_ip"] = {
+        "type": "string",
+        "description": "IPv4 or IPv6 address of the author",
+        "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"const": ""}],
+    }
+    texts["priority"] = {"enum": [*PRIORITIES, ""], "default": "normal"}
+    return texts
+
+
+def _object(properties: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
+    """An upload: who made it, and at least one thing to moderate."""
+    things = {"title": _SOMETHING, "description": _SOMETHING, **more}
+    return {
+        "type": "object",
+        "required": ["user_id"],
+        "properties": properties,
+        "additionalProperties": False,
+        "anyOf": [
+            {"required": [name], "properties": {name: schema}} for name, schema in things.items()
+        ],
+    }
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 def _images(settings: Settings) -> dict[str, Any]:
     return {
         "type": "array",
+        "minItems": 1,
         "maxItems": settings.max_files_per_request,
         "items": {
             "type": "string",
@@ -132,7 +171,7 @@ def _status() -> dict[str, Any]:
                     }
                 },
             },
-            **_problems(401, 404, 422, 503),
+            **_problems(*NAMED_ERRORS, 422),
         },
     }
 
@@ -143,7 +182,7 @@ def _erase(name: str) -> dict[str, Any]:
         "operationId": "erase_submission" if name == "job_id" else "erase_author",
         "summary": f"Erase {what}; asking again changes nothing",
         "parameters": [_in_path(name)],
-        "responses": {"204": {"description": "Gone"}, **_problems(401, 404, 503)},
+        "responses": {"204": {"description": "Gone"}, **_problems(*NAMED_ERRORS)},
     }
 
 
@@ -169,7 +208,7 @@ def _export() -> dict[str, Any]:
                     "application/zip": {"schema": archive},
                 },
             },
-            **_problems(401, 404, 422, 503),
+            **_problems(*NAMED_ERRORS, 422),
         },
     }
 
@@ -185,7 +224,7 @@ def _stats() -> dict[str, Any]:
     return {
         "operationId": "stats",
         "summary": "The load of the server",
-        "responses": {"200": _json("The load", "Stats"), **_problems(401, 503)},
+        "responses": {"200": _json("The load", "Stats"), **_problems(*READ_ERRORS)},
     }
 
 
@@ -193,7 +232,7 @@ def _detect(settings: Settings) -> dict[str, Any]:
     body = {
         "type": "object",
         "required": ["images"],
-        "properties": {"images": {**_images(settings), "minItems": 1}},
+        "properties": {"images": _images(settings)},
     }
     found = {"type": "array", "items": _ref("Detection")}
     return {
@@ -201,14 +240,27 @@ def _detect(settings: Settings) -> dict[str, Any]:
         "summary": "Score pictures without keeping them",
         "requestBody": {
             "required": True,
-            "content": {"multipart/form-data": {"schema": body}},
+            "content": {"multipart/form-data": {"schema": body, **_PICTURES}},
         },
         "responses": {
             "200": {
                 "description": "One answer a picture, in their order",
                 "content": {"application/json": {"schema": found}},
             },
-            **_problems(400, 401, 413, 415, 422, 503),
+            **_problems(400, 401, 413, 415, 422, 429, 503),
+        },
+    }
+
+
+def _openapi() -> dict[str, Any]:
+    anything = {"application/json": {"schema": {"type": "object"}}}
+    return {
+        "operationId": "openapi",
+        "summary": "This document",
+        "security": [],
+        "responses": {
+            "200": {"description": "The document", "content": anything},
+            **_problems(400, 429, 503),
         },
     }
 

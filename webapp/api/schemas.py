@@ -12,6 +12,7 @@ MEANINGS = {
     404: "This client has no such submission or author",
     409: "The Idempotency-Key came with other content before",
     413: "Too many bytes or pixels",
+    414: "The address has more than 8 KB",
     415: "Not an accepted kind of picture",
     422: "A field breaks a rule; `field` names it",
     429: "A limit is used up; Retry-After says for how long",
@@ -141,4 +142,5 @@ def _problem() -> dict[str, Any]:
                 "description": "this client's limit in uploads a minute, lowered under pressure",
             },
         },
+        "additionalProperties": False,
     }
