@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import peewee
 from playhouse.pool import PooledPostgresqlDatabase
 
+from models import seal
 from models.settings import Settings
 
 db: Any = peewee.DatabaseProxy()
@@ -44,6 +45,7 @@ def _hung_up(conn: Any) -> bool:
 
 def connect(settings: Settings, *, pool: int | None = None) -> None:
     """Bind the tables to the settings' PostgreSQL; connections open when they are needed."""
+    seal.bind(settings)
     db.initialize(
         Pool(
             **_parameters(settings.database),
