@@ -152,9 +152,9 @@ def _source(driver: Condition, wanted: Search, low: str, high: str, steps: int) 
     if driver.leads == "finding":
         return BY_FINDING.format(driver.by), (*driver.values, *between)
     if driver.leads == "score":  # each bucket is in order; the planner merges them as they come
-        assert wanted.score_from is not None
+        first = 0.0 if wanted.score_from is None else wanted.score_from
         last = 1.0 if wanted.score_to is None else wanted.score_to
-        buckets = range(bucket_of(wanted.score_from), bucket_of(last) + 1)
+        buckets = range(bucket_of(first), bucket_of(last) + 1)
         merged = " UNION ALL ".join(BY_SCORE.format(bucket) for bucket in buckets)
         sql = f"SELECT s.* FROM ({merged}) s ORDER BY s.id DESC LIMIT %s"
         return sql, (*between * len(buckets), steps)

@@ -19,6 +19,8 @@ from models.addresses import Allowed
 from models.errors import SettingError
 
 ROOT = Path(__file__).resolve().parent.parent
+# Of an address that stands for all
+LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104
 ENGINES = ("onnx", "opennsfw2", "remote")
 
 
@@ -141,6 +143,12 @@ class Settings:
     priority_workers: int = _setting(1, "workers of the priority queue alone at start")
     min_workers: int = _setting(1, "fewest workers")
     max_workers: int = _setting(16, "most workers")
+    autoscale: bool = _setting(False, "the number of workers follows the load")
+    scale_drain: int = _setting(60, "within this a backlog shall be gone", unit="s")
+    scale_up_cooldown: int = _setting(60, "pause between two steps up", unit="s")
+    scale_down_cooldown: int = _setting(
+        300, "how long the load must have been low before workers are stopped", unit="s"
+    )
     max_priority_workers: int = _setting(8, "most workers of the priority queue alone")
 
     # Alerts; 0 turns a rule off
@@ -220,7 +228,8 @@ class Settings:
         if len(os.fsencode(folder)) <= 75:
             return folder
         digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
-        return Path("/tmp") / f"sluice-{digest[:12]}"
+        # Made with 0700 and its owner looked at: what someone else laid there is refused.
+        return Path("/tmp") / f"sluice-{digest[:12]}"  # nosec B108
 
     @property
     def media(self) -> Path:
@@ -232,9 +241,13 @@ class Settings:
         """Address of this server as browsers see it, without a slash at the end."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
-        host = f"[{host}]" if ":" in host else host
+        host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
         return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def local_host(self) -> str:
+        """The address at which this machine itself reaches nginx."""
+        return LOOPBACK.get(self.host, self.host)
 
     @property
     def scheme(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
+from uuid import UUID
 
 import peewee
 
@@ -71,6 +73,28 @@ def decided_since(seconds: int) -> int:
         db.execute_sql(
             "SELECT count(*) FROM submission WHERE decided_at > now() - make_interval(secs => %s)",
             (seconds,),
+        ).fetchone()[0]
+    )
+
+
+def received_since(seconds: float) -> int:
+    """How many submissions came in during the last seconds."""
+    floor = UUID(int=int((time.time() - seconds - 60) * 1000) << 80)  # ids begin with their time
+    return int(
+        db.execute_sql(
+            "SELECT count(*) FROM submission"
+            " WHERE id >= %s AND created_at > now() - make_interval(secs => %s)",
+            (floor, seconds),
+        ).fetchone()[0]
+    )
+
+
+def count_undone() -> int:
+    """Submissions that wait for a worker, those that owe their full checks too."""
+    return int(
+        db.execute_sql(
+            "SELECT (SELECT count(*) FROM submission WHERE status IN ('received', 'queued'))"
+            " + (SELECT count(*) FROM submission WHERE review_owed)"
         ).fetchone()[0]
     )
 

@@ -121,7 +121,8 @@ def reset(moderator_id: int, by: Moderator) -> tuple[Moderator, str]:
             raise Conflict("Change your own password on your account's page.")
         if row.disabled_at is not None:
             raise Conflict(f"{row.name} is disabled. Enable the account first.")
-        _set(row, password_hash="")  # no password is the one of an empty hash
+        # No password is the one of an empty hash.
+        _set(row, password_hash="")  # nosec B106
         ended = _forget(row)
         token = PasswordLink.make(row, INVITE_HOURS)
         Audit.append("moderator.reset", row.name, moderator_id=by.id, sessions_ended=ended)

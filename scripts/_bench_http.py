@@ -103,7 +103,7 @@ def fast_track(plan: Plan) -> list[Figure]:
 
 
 def _rules_file(path: Path) -> Path:
-    terms = _bench_rules._terms(random.Random(1), RULES)
+    terms = _bench_rules._terms(random.Random(1), RULES)  # nosec B311
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("kind", "pattern", "action", "label"))

@@ -71,7 +71,8 @@ def _fill(stack: Stack, flags: int) -> None:
             told = api.decided(title=f"Watch {number}", description="Wire transfer only, WhatsApp")
         else:
             told = api.decided(unique("review_a.jpg"), title=f"Picture {number}")
-        assert told["verdict"] == "review", told
+        if told["verdict"] != "review":
+            raise RuntimeError(f"not a flag: {told}")
 
 
 def _chromium() -> str | None:

@@ -40,7 +40,7 @@ house garden delivery class glass analysis assess document title
 
 def run() -> list[Row]:
     """Rows of what was measured: {what, yardstick, value, unit, spread, rounds, note}."""
-    chance = random.Random(1)
+    chance = random.Random(1)  # nosec B311
     terms = _terms(chance, max(SIZES))
     texts = [_text(chance, terms) for _ in range(40)]
     rows = [_ours(terms[:size], texts) for size in SIZES]

@@ -137,7 +137,8 @@ def fetch(address: str) -> bytes:
     request = urllib.request.Request(parts.geturl(), headers=headers)
     context = ssl.create_default_context(cafile=pip_option("cert") or None)
     try:
-        with urllib.request.urlopen(request, timeout=60, context=context) as reply:
+        # The scheme is that of the index which pip is set to.
+        with urllib.request.urlopen(request, timeout=60, context=context) as reply:  # nosec B310
             return reply.read()
     except OSError as error:
         raise fail(f"{parts.geturl()}: {error}") from error
@@ -173,9 +174,8 @@ def run_pip(lines: list[str], step: Step) -> None:
     pip = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ
     )
-    assert pip.stdout is not None
     log, count = [], 0
-    for line in pip.stdout:
+    for line in pip.stdout or ():
         log.append(line)
         words = line.split()
         if words[:1] == ["Collecting"]:

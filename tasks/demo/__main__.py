@@ -33,7 +33,7 @@ def demo(arguments: argparse.Namespace) -> None:
         raise Unavailable(f"{url} does not answer: run scripts/up first.")
     key = arguments.key or _key(settings)
     sender = Sender(url, key, FLOOD if arguments.burst else STREAMS)
-    seed = random.randrange(1_000_000) if arguments.seed is None else arguments.seed
+    seed = random.randrange(1_000_000) if arguments.seed is None else arguments.seed  # nosec B311
     print(f"{count} uploads to {settings.url} (seed {seed})", flush=True)
     progress, started = Progress(count), time.monotonic()
     try:
@@ -49,7 +49,7 @@ def _local(settings: Settings) -> str:
     """nginx itself, whatever stands before it; with TLS under the name that its certificate has."""
     if settings.scheme == "https":
         return settings.url
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    host = f"[{settings.local_host}]" if ":" in settings.local_host else settings.local_host
     return f"http://{host}:{settings.port}"
 
 

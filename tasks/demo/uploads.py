@@ -32,7 +32,7 @@ class Stream:
     """An endless variety of uploads; ``seed`` decides all of it."""
 
     def __init__(self, seed: int, count: int) -> None:
-        self._chance = Random(seed)
+        self._chance = Random(seed)  # nosec B311
         self._people = max(12, count // PER_AUTHOR)
         self._seed, self._count = seed, count
         self._earlier: list[Picture] = []

@@ -35,7 +35,7 @@ class Program:
         return f"{self.name}:{member}"
 
 
-SINGLE = {"postgres", "redis", "nginx", "standby"}
+SINGLE = {"postgres", "redis", "nginx", "standby", "autoscale"}
 SERVERS, WEB, REST = 1, 2, 3  # nginx goes first when stopping, so that the web sees its last
 TRAITS = {  # signal, patience, phase
     "postgres": ("INT", 60, SERVERS),
@@ -44,6 +44,7 @@ TRAITS = {  # signal, patience, phase
     "worker": ("TERM", 30, REST),
     "worker-priority": ("TERM", 30, REST),
     "standby": ("TERM", 30, REST),
+    "autoscale": ("TERM", 40, REST),
     "nginx": ("QUIT", 15, REST),
 }
 
@@ -55,6 +56,7 @@ def programs(settings: Settings, wanted: dict[str, int]) -> list[Program]:
         "worker": settings.max_workers,
         "worker-priority": settings.max_priority_workers,
     }
+    wanted = {"autoscale": int(settings.autoscale), **wanted}
     away = {name for name, url in given_servers(settings).items() if url}
     return [
         Program(name, command, size, wanted.get(name, size), *TRAITS[name])

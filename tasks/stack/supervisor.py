@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import socket
 import time
-import xmlrpc.client
+import xmlrpc.client  # nosec B411
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path

@@ -145,7 +145,7 @@ def start_servers(settings: Settings, programs: list[Program]) -> None:
     config = settings.sluice_home / "etc" / "supervisord.conf"
     with output.open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "tasks.stack.supervisord", "-c", str(config)],
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -209,7 +209,7 @@ def wait_for_answer(settings: Settings, supervisor: Supervisor) -> None:
 
 def healthy(settings: Settings) -> bool:
     """Whether /healthz answers 200 through nginx."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    host = settings.local_host
     connection = http.client.HTTPConnection(host, settings.port, timeout=5)
     if settings.scheme == "https":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -177,7 +177,7 @@ def _enrolment(me: Moderator, error: SluiceError | None = None) -> str:
         "account/second_step.html",
         address=address,
         secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
-        picture=Markup(drawn),
+        picture=Markup(drawn),  # nosec B704
         error=error,
     )
 
