@@ -109,6 +109,10 @@ class Settings:
     max_files_per_request: int = _setting(5, "images in one submission")
     max_pixels: int = _setting(40_000_000, "largest image", unit="pixels")
     max_frames: int = _setting(200, "frames of an animation that are looked at")
+    decode_timeout: float = _setting(
+        3.0, "longest decoding of an image, of one processor; twice that by the clock", unit="s"
+    )
+    decode_memory: int = _setting(768, "most memory that decoding an image may take", unit="MB")
     memory_threshold: int = _setting(80, "memory in use above which uploads pause", unit="%")
     disk_threshold: int = _setting(95, "disk in use above which uploads pause", unit="%")
 
@@ -280,6 +284,8 @@ def _check_ranges(settings: Settings) -> None:
     if settings.adaptive_min_uploads_per_minute < 1:
         raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
     _check_tls(settings)
+    if settings.decode_timeout < 0.1 or settings.decode_memory < 64:
+        raise SettingError("DECODE_TIMEOUT >= 0.1 and DECODE_MEMORY >= 64 do not hold")
     if settings.workers > settings.max_workers:
         raise SettingError("WORKERS <= MAX_WORKERS does not hold")
     if not all("://" in address for address in addresses(settings.alert_urls)):

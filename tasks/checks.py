@@ -17,9 +17,11 @@ from models.verdict import Finding, action_of
 from tasks import classifier
 from tasks.cache import Recent
 from tasks.classifier.base import Classifier, ClassifierDown
+from tasks.decoder import GIVEN_UP
+from tasks.frames import Frame
 from tasks.hashing import HashBank, pdq
 from tasks.job import Item, Job
-from tasks.pictures import Frame, PictureError
+from tasks.opening import PictureError
 from tasks.queue import settings
 
 Check = Callable[[Job], Iterator[Finding]]
@@ -79,7 +81,10 @@ def same_bytes(job: Job) -> Iterator[Finding]:
 
 
 def readable(job: Job) -> Iterator[Finding]:
-    """Images that cannot be read, or that hold what cannot be looked at."""
+    """Images that cannot be read, or that hold what cannot be looked at.
+
+    What its decoder refused is rejected; what it gave up may be a picture, so a person looks.
+    """
     for position, item in job.open_items:
         try:
             doubts = item.picture.doubts
@@ -88,7 +93,7 @@ def readable(job: Job) -> Iterator[Finding]:
             yield Finding(
                 "pictures",
                 "unreadable",
-                "reject",
+                "review" if error.code in GIVEN_UP else "reject",
                 image=position,
                 evidence={"code": error.code, "problem": str(error)},
             )
@@ -228,7 +233,7 @@ def _scored(position: int, score: float, frame: int, frames: int, **more: Any) -
 def _pdq(item: Item) -> bytes | None:
     """The picture's PDQ hash, None where it has too little structure to compare."""
     if "pdq" not in item.seen:
-        code, quality = pdq(item.picture.preview)
+        code, quality = pdq(item.picture.grey)
         item.seen |= {"pdq": code, "pdq_quality": quality}
     return item.seen["pdq"] if item.seen["pdq_quality"] >= MIN_PDQ_QUALITY else None
 

@@ -9,8 +9,10 @@ from huey.registry import Message
 
 from tasks import checks
 from tasks.classifier.base import ClassifierDown
+from tasks.decoder import Budget
 from tasks.hashing import pdq, sha256_file
-from tasks.pictures import Limits, PictureError, read
+from tasks.job import decoder
+from tasks.opening import Limits, PictureError
 from tasks.queue import DETECT, client, huey, settings
 from tasks.storage import Storage
 
@@ -36,18 +38,20 @@ def wait(ticket: str, seconds: float) -> list[dict[str, Any]] | None:
 
 def answer(ticket: str, keys: list[str]) -> None:
     """Score the pictures and leave the answer for ``wait``."""
-    told = [look(key) for key in keys]
+    budget = decoder(settings).budget()
+    told = [look(key, budget) for key in keys]
     pipe = client.pipeline()
     pipe.rpush(ANSWER + ticket, json.dumps(told))
     pipe.expire(ANSWER + ticket, KEPT)
     pipe.execute()
 
 
-def look(key: str) -> dict[str, Any]:
+def look(key: str, budget: Budget) -> dict[str, Any]:
     """One picture's ``{score, width, height, frames, sha256, pdq}``, or its ``error``."""
     path = Storage(settings).original(key)
     try:
-        picture = read(path, Limits(settings.max_pixels, max_frames=settings.max_frames))
+        limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
+        picture = decoder(settings).look(path, limits, budget)
         scores = checks.engine().score([view.image for view in picture.views])
     except PictureError as error:
         return {"error": str(error), "code": error.code}
@@ -61,5 +65,5 @@ def look(key: str) -> dict[str, Any]:
         "height": picture.height,
         "frames": picture.frames,
         "sha256": sha256_file(path),
-        "pdq": pdq(picture.preview)[0].hex(),
+        "pdq": pdq(picture.grey)[0].hex(),
     }

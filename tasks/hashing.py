@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks.frames import GREY_LEAST, luma
 from tasks.pdq import compute
 
 PDQ_BYTES = 32
-PDQ_SIDE = 512  # the reference implementation shrinks to this before hashing, in pixels
-PDQ_MIN_SIDE = 5  # below it the reference gives no hash
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:
@@ -31,19 +30,12 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
 def pdq(image: Image.Image) -> tuple[bytes, int]:
     """The PDQ hash of `image` (32 bytes, most significant bit first) and its quality, 0 to 100.
 
-    Give it the upright, flattened preview. Pictures under 5 pixels a side get zeros and quality 0.
+    Give it the upright, flattened preview, or the `luma` of that. Pictures under 5 pixels a side
+    get zeros and quality 0.
     """
-    if min(image.size) < PDQ_MIN_SIDE:
+    if min(image.size) < GREY_LEAST:
         return bytes(PDQ_BYTES), 0
-    image = image.convert("L")  # before it shrinks: a third of the work
-    if max(image.size) > PDQ_SIDE:
-        scale = PDQ_SIDE / max(image.size)
-        size = (
-            max(PDQ_MIN_SIDE, round(image.width * scale)),
-            max(PDQ_MIN_SIDE, round(image.height * scale)),
-        )
-        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return compute(image)
+    return compute(luma(image))
 
 
 class HashBank:

@@ -14,8 +14,9 @@ import PIL.Image
 from models.image import Image
 from models.submission import Submission
 from tasks import explain
+from tasks.decoder import Decoded
 from tasks.job import Item, Job
-from tasks.pictures import Picture, PictureError
+from tasks.opening import PictureError
 from tasks.queue import settings
 
 IDLE = 20.0  # seconds without a heatmap after which the network's memory is given back
@@ -70,7 +71,7 @@ def _draw(item: Item) -> None:
     layer.save(item.storage.heat(item.row.storage_key), "WEBP", quality=80, method=2)
 
 
-def _views(picture: Picture, frame: int) -> list[PIL.Image.Image]:
+def _views(picture: Decoded, frame: int) -> list[PIL.Image.Image]:
     """The classifier's views of a frame; one that repeats an earlier frame has that one's."""
     index = max((view.index for view in picture.views if view.index <= frame), default=0)
     return [view.image for view in picture.views if view.index == index]

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from models.image import Image
 from models.settings import Settings
 from models.submission import Submission
 from models.verdict import Policy
-from tasks.pictures import Limits, Picture, read
+from tasks.decoder import Budget, Decoded, Decoder
+from tasks.opening import Limits, PictureError
 from tasks.storage import Storage
+
+
+@cache
+def decoder(settings: Settings) -> Decoder:
+    """This process's decoder."""
+    return Decoder(settings)
 
 
 @dataclass
@@ -21,25 +30,40 @@ class Item:
     row: Image
     storage: Storage
     limits: Limits
+    decoder: Decoder
+    budget: Budget
     settled: bool = False  # nothing further is to be asked of this image
     seen: dict[str, Any] = field(default_factory=dict)  # columns that are to be stored
     worst: list[list[float]] = field(default_factory=list)  # [frame, score], the worst first
 
-    @cached_property
-    def picture(self) -> Picture:
-        """The decoded picture; raises PictureError."""
-        picture = read(self.storage.original(self.row.storage_key), self.limits)
-        self.seen |= {
-            "width": picture.width,
-            "height": picture.height,
-            "frames": picture.frames,
-        }
-        return picture
+    _picture: Decoded | PictureError | None = None
 
     @property
-    def is_decoded(self) -> bool:
-        """Whether a check has asked for the picture."""
-        return "picture" in self.__dict__
+    def picture(self) -> Decoded:
+        """The decoded picture; raises PictureError, the same one each time."""
+        if self._picture is None:
+            self._picture = self._look()
+        if isinstance(self._picture, PictureError):
+            raise self._picture
+        return self._picture
+
+    def draw(self, frames: Collection[int]) -> dict[int, bytes]:
+        """Thumbnails (WebP) of those of the frames that can be read; raises PictureError."""
+        return self.decoder.draw(self.path, frames, self.limits)
+
+    @property
+    def path(self) -> Path:
+        """The original's file."""
+        return self.storage.original(self.row.storage_key)
+
+    def _look(self) -> Decoded | PictureError:
+        digest = bytes(self.row.sha256)
+        try:
+            picture = self.decoder.look(self.path, self.limits, self.budget, digest=digest)
+        except PictureError as error:
+            return error
+        self.seen |= {"width": picture.width, "height": picture.height, "frames": picture.frames}
+        return picture
 
 
 @dataclass
@@ -55,9 +79,10 @@ class Job:
     @classmethod
     def of(cls, submission: Submission, settings: Settings) -> Job:
         """The job of a claimed submission."""
-        storage = Storage(settings)
+        storage, its = Storage(settings), decoder(settings)
         limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
-        items = [Item(row, storage, limits) for row in Image.of(submission.id)]
+        budget = its.budget()
+        items = [Item(row, storage, limits, its, budget) for row in Image.of(submission.id)]
         return cls(submission, submission.client.policy(settings), settings, items)
 
     @property

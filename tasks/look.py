@@ -5,7 +5,8 @@ from __future__ import annotations
 from models import known_hash
 from models.known_hash import MIN_QUALITY, TOO_PLAIN, KnownHash
 from tasks.hashing import pdq
-from tasks.pictures import Limits, PictureError, read
+from tasks.job import decoder
+from tasks.opening import Limits, PictureError
 from tasks.queue import settings
 from tasks.storage import Storage
 
@@ -20,10 +21,8 @@ def learn(number: int) -> None:
     try:
         if not key:
             raise FileNotFoundError
-        picture = read(
-            storage.original(key), Limits(settings.max_pixels, max_frames=settings.max_frames)
-        )
-        code, quality = pdq(picture.preview)
+        limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
+        code, quality = pdq(decoder(settings).look(storage.original(key), limits).grey)
     except PictureError as error:
         known_hash.add_look(number, None, f"the picture cannot be read: {error}")
     except FileNotFoundError:

@@ -14,7 +14,7 @@ from models.verdict import APPROVED, REVIEW, Finding, Judgement, judge
 from tasks import checks, events
 from tasks.hold import Holder
 from tasks.job import Item, Job
-from tasks.pictures import PictureError, frame_previews, save_thumbnail
+from tasks.opening import PictureError
 from tasks.queue import settings
 
 PAUSE_AFTER_DOWN = 30.0  # seconds before debt is tried again when the classifier was down
@@ -103,18 +103,16 @@ def draw(item: Item) -> None:
     except PictureError:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_thumbnail(picture.preview, path)
-    item.seen["thumbnail"] = True
-    if picture.frames > 1:
-        _draw_stills(item)
-
-
-def _draw_stills(item: Item) -> None:
-    """Draw the worst frames of an animation, as far as they can be read, for a person to see."""
-    if not item.worst:
+    # The worst frames of an animation are drawn as well, as far as they can be read.
+    worst = [int(index) for index, _ in item.worst] if picture.frames > 1 else []
+    try:
+        drawn = item.draw({0, *worst})
+    except PictureError:
         return
-    source, key = item.storage.original(item.row.storage_key), item.row.storage_key
-    stills = frame_previews(source, [int(index) for index, _ in item.worst], item.limits)
-    for index, still in stills.items():
-        save_thumbnail(still, item.storage.still(key, index))
-    item.seen["stills"] = [pair for pair in item.worst if pair[0] in stills]
+    path.write_bytes(drawn[0])
+    item.seen["thumbnail"] = True
+    for index in worst:
+        if index in drawn:
+            item.storage.still(item.row.storage_key, index).write_bytes(drawn[index])
+    if worst:
+        item.seen["stills"] = [pair for pair in item.worst if pair[0] in drawn]

@@ -21,6 +21,7 @@ from PIL import (
     Image,
     JpegImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
     WebPImagePlugin,  # noqa: F401
     features,
 )
@@ -67,8 +68,9 @@ ACCEPTED: dict[str, str] = _accepted()
 class PictureError(Exception):
     """A picture that will not be looked at; the message is a sentence for a person.
 
-    `code` is `unreadable` (cut, corrupt or lying), `too_large` (pixels, side, scans or memory) or
-    `unsupported` (none of `ACCEPTED`).
+    It is refused where `code` is `unreadable` (cut, corrupt or lying), `too_large` (pixels, side or
+    scans) or `unsupported` (none of `ACCEPTED`). It is given up, and a person must look, where it
+    is `too_slow`, `too_hungry` (of memory) or `crashed` (see `tasks.decoder`).
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -78,12 +80,14 @@ class PictureError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may ask of us: pixels of one frame, its side, frames looked at, pixels in all."""
+    """What a file may ask of us: pixels of one frame, its side, frames looked at, pixels in all,
+    and seconds of the processor after which no further frame is begun; 0 is no limit."""
 
     max_pixels: int = 40_000_000
     max_side: int = 16_384
     max_frames: int = 200
     max_total_pixels: int = 400_000_000
+    seconds: float = 0.0
 
 
 @dataclass
@@ -110,8 +114,12 @@ def decoding() -> Iterator[None]:
     """Turn whatever a decoder raises for hostile bytes into a `PictureError`."""
     try:
         yield
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-        raise PictureError("too_large", "The picture needs more memory than allowed.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError("too_large", "The picture has too many pixels.") from error
+    except MemoryError as error:
+        raise PictureError("too_hungry", "The picture needs more memory than allowed.") from error
+    except UnidentifiedImageError as error:
+        raise PictureError("unreadable", "The picture's header makes no sense.") from error
     except DECODER_ERRORS as error:
         raise PictureError("unreadable", f"The picture cannot be read: {error}.") from error
 

@@ -7,9 +7,9 @@ What cannot be looked at is either a `PictureError` or a doubt, never nothing.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO
 
 from PIL import Image
@@ -41,6 +41,7 @@ __all__ = [
     "save_thumbnail",
 ]
 
+File = str | os.PathLike[str] | int  # a path, or the descriptor of an open file
 FRAME_COST = 50_000  # pixels that opening one more frame is worth, however small it is
 
 
@@ -65,28 +66,32 @@ class Picture:
     doubts: list[str] = field(default_factory=list)
 
 
-def read(path: str | os.PathLike[str], limits: Limits) -> Picture:
-    """Decode the file at `path` within `limits`. Raises `PictureError`, or OSError if not there."""
-    data = Path(path).read_bytes()
+def read(file: File, limits: Limits) -> Picture:
+    """Decode `file` within `limits`. Raises `PictureError`, or OSError if it is not there."""
+    data = _bytes(file)
     with decoding():
         source = open_picture(data, limits)
         _inspect_tail(source)
         return _look(source, limits)
 
 
-def frame_preview(path: str | os.PathLike[str], index: int, limits: Limits) -> Image.Image:
+def _bytes(file: File) -> bytes:
+    # Whoever hands an open file over keeps it open, and closes it.
+    with open(file, "rb", buffering=0, closefd=not isinstance(file, int)) as raw:
+        return raw.read()
+
+
+def frame_preview(file: File, index: int, limits: Limits) -> Image.Image:
     """Frame `index` of the file: RGB, upright, flattened on white, longest side up to 1280."""
-    found = frame_previews(path, [index], limits)
+    found = frame_previews(file, [index], limits)
     if index not in found:
         raise PictureError("unreadable", f"The file has no frame {index} within the limits.")
     return found[index]
 
 
-def frame_previews(
-    path: str | os.PathLike[str], indexes: Collection[int], limits: Limits
-) -> dict[int, Image.Image]:
+def frame_previews(file: File, indexes: Collection[int], limits: Limits) -> dict[int, Image.Image]:
     """The frames of these indexes as `frame_preview` gives them, in one walk; those there are."""
-    data = Path(path).read_bytes()
+    data = _bytes(file)
     found: dict[int, Image.Image] = {}
     with decoding():
         source = open_picture(data, limits)
@@ -150,13 +155,22 @@ def _look(source: Source, limits: Limits) -> Picture:
     )
 
 
+def _clocks() -> tuple[float, float]:
+    """Seconds of the processor, and half of those by the clock: others may have most of it."""
+    return time.process_time(), time.monotonic() / 2
+
+
 def _walk(source: Source, limits: Limits) -> Iterator[tuple[int, Image.Image]]:
     """Every frame in order, decoded. Later frames build on earlier ones, so none can be skipped."""
-    spent = 0
+    spent, begun = 0, _clocks()
     for index in range(source.frames):
         spent += source.image.width * source.image.height + FRAME_COST
         if index and spent > limits.max_total_pixels:
             source.doubts.append(f"only the first {index} of {source.frames} frames were decoded")
+            return
+        taken = max(now - then for now, then in zip(_clocks(), begun, strict=True))
+        if index and 0 < limits.seconds < taken:
+            source.doubts.append(f"only {index} of {source.frames} frames were decoded in time")
             return
         source.image.seek(index)
         check_size(source.image.size, limits)

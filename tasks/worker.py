@@ -18,13 +18,15 @@ from tasks import checks, direct, heatmaps
 from tasks import detect as detection
 from tasks import look as looking
 from tasks import moderate as moderation
+from tasks.decoder import DecoderDown
 from tasks.heartbeat import Heart
-from tasks.job import Job
+from tasks.job import Job, decoder
 from tasks.queue import huey, settings
 
 NAME = os.environ.get("PROCESS_NAME", f"worker_{os.getpid()}")
 ASK_AGAIN = 10.0  # seconds between two tries of a network that is down
 heart = Heart(NAME)
+log = logging.getLogger("sluice.worker")
 lock = threading.Lock()  # one job at a time, whichever road it came by
 
 
@@ -42,10 +44,14 @@ def start() -> None:
 
 
 def warm_up() -> None:
-    """Load the network before the first upload waits for it; while it is down, try again.
+    """Start the decoder and load the network before the first upload waits for them.
 
-    So its return is noticed though no picture comes.
+    While the network is down it is tried again, so its return is noticed though no picture comes.
     """
+    try:
+        decoder(settings).start()
+    except DecoderDown as error:  # the job that needs it fails by it, and is tried again
+        log.error("%s", error)
     while True:
         if heart.state == "starting" or heart.classifier_down:
             with lock:

@@ -1,0 +1,72 @@
+"""How a worker and its decoder speak: JSON, then raw bytes, over a Unix socket.
+
+Never pickle: what comes from a process that reads hostile files must not be able to run anything.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+_LENGTH = struct.Struct("<I")
+MAX_HEADER = 4 * 1024 * 1024  # bytes of JSON; 20,000 frames' numbers take 140,000
+MAX_REQUEST = 65_536  # bytes; one datagram's worth, so that it comes whole with its file
+Blob = bytes | bytearray
+
+
+class WireError(Exception):
+    """The other end said what it must not."""
+
+
+def ask(sock: socket.socket, request: dict[str, Any], file: int) -> None:
+    """Send a request and an open file along with it; raises OSError."""
+    socket.send_fds(sock, [json.dumps(request).encode()], [file])
+
+
+def asked(sock: socket.socket) -> tuple[dict[str, Any], int] | None:
+    """The next request and its file, or None when the asker has gone.
+
+    An asker waits for the answer before it asks again, so one message is one request.
+    """
+    data, files, _, _ = socket.recv_fds(sock, MAX_REQUEST, 1)
+    return (json.loads(data), files[0]) if data else None
+
+
+def answer(sock: socket.socket, told: dict[str, Any], blobs: Sequence[Blob] = ()) -> None:
+    """Send an answer; raises OSError."""
+    header = json.dumps({**told, "blobs": [len(blob) for blob in blobs]}).encode()
+    sock.sendall(_LENGTH.pack(len(header)) + header)
+    for blob in blobs:
+        sock.sendall(blob)
+
+
+def heard(sock: socket.socket, most: int) -> tuple[dict[str, Any], list[Blob]]:
+    """The answer, its blobs no longer than `most` bytes in all.
+
+    Raises EOFError where the other end has gone, TimeoutError, OSError and WireError.
+    """
+    (length,) = _LENGTH.unpack(_exactly(sock, _LENGTH.size))
+    if length > MAX_HEADER:
+        raise WireError(f"a header of {length} bytes")
+    try:
+        told = json.loads(_exactly(sock, length))
+        sizes = [int(size) for size in told.pop("blobs")]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise WireError(f"a header that is none: {error}") from error
+    if min(sizes, default=0) < 0 or sum(sizes) > most:
+        raise WireError(f"{sum(sizes)} bytes where {most} are the most")
+    return told, [_exactly(sock, size) for size in sizes]
+
+
+def _exactly(sock: socket.socket, size: int) -> bytearray:
+    data = bytearray(size)
+    view, at = memoryview(data), 0
+    while at < size:
+        got = sock.recv_into(view[at:])
+        if not got:
+            raise EOFError
+        at += got
+    return data
