@@ -14,6 +14,7 @@ from models.audit import Audit
 from models.db import Model, db
 from models.errors import Conflict, Invalid, NotFound
 from models.moderator import Moderator
+from models.seal import SealedField
 from models.settings import Settings
 from models.tokens import digest
 from models.verdict import Policy
@@ -35,8 +36,8 @@ class Client(Model):
     review_at = peewee.FloatField(null=True)
     sample_rate = peewee.FloatField(null=True)
     webhook_url = peewee.TextField(null=True)
-    webhook_secret = peewee.TextField(null=True)
-    webhook_secret_before = peewee.TextField(null=True)
+    webhook_secret = SealedField(null=True)
+    webhook_secret_before = SealedField(null=True)
     webhook_secret_before_until = peewee.DateTimeField(null=True)
     webhook_failing_since = peewee.DateTimeField(null=True)
     webhook_paused_until = peewee.DateTimeField(null=True)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import peewee
 from playhouse.pool import PooledPostgresqlDatabase
 
+from models import seal
 from models.settings import Settings
 
 db: Any = peewee.DatabaseProxy()
@@ -44,6 +45,7 @@ def _hung_up(conn: Any) -> bool:
 
 def connect(settings: Settings, *, pool: int | None = None) -> None:
     """Bind the tables to the settings' PostgreSQL; connections open when they are needed."""
+    seal.bind(settings)
     db.initialize(
         Pool(
             **_parameters(settings.database),
@@ -87,8 +89,13 @@ def may_be_committed(error: Exception) -> bool:
     """
     if not isinstance(error, peewee.OperationalError | peewee.InterfaceError):
         return False
-    code = getattr(error.args[0], "pgcode", None) if error.args else None
+    code = code_of(error)
     return code is None or code.startswith("57P")
+
+
+def code_of(error: BaseException) -> str | None:
+    """PostgreSQL's code of an error, such as 53100; None where it had no time to say one."""
+    return getattr(error.__cause__ or error.__context__, "pgcode", None)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from playhouse.postgres_ext import BinaryJSONField
 
 from models.db import Model, db
 from models.errors import Conflict, Invalid, NotFound
+from models.seal import SealedField
 from models.tokens import digest, new_token
 
 ROLES = ("administrator", "moderator", "viewer")
@@ -23,7 +24,7 @@ class Moderator(Model):
     role = peewee.TextField()
     password_hash = peewee.TextField()
     preferences = BinaryJSONField(default=dict)
-    totp_secret = peewee.TextField(null=True)
+    totp_secret: Any = SealedField(null=True)
     totp_confirmed_at = peewee.DateTimeField(null=True)
     totp_step = peewee.BigIntegerField(default=0)
     disabled_at = peewee.DateTimeField(null=True)

@@ -13,7 +13,7 @@ import pyotp
 
 from models.audit import Audit
 from models.db import Model, db
-from models.errors import Conflict, Invalid
+from models.errors import Conflict, Invalid, Unavailable
 from models.moderator import Moderator, ModeratorSession, database_now
 from models.tokens import digest
 
@@ -24,6 +24,10 @@ CODES = 10
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
 GROUPS, LETTERS_EACH = 4, 4  # 79 bits
 WRONG = "This code is not right, or was used before. Take the one that is shown now."
+LOST = (
+    "The server cannot read the secret of your second step any more. Take a recovery code, or ask"
+    " an administrator to take the second step off your account."
+)
 
 
 class RecoveryCode(Model):
@@ -138,6 +142,8 @@ def _use_step(moderator: Moderator, code: str) -> bool:
     code = "".join(code.split())
     if len(code) != 6 or not code.isascii() or not code.isdigit():
         return False
+    if not moderator.totp_secret:  # no secret, or one whose key is gone, is nobody's
+        raise Unavailable(LOST)
     phone = pyotp.TOTP(moderator.totp_secret)
     now = int(database_now().timestamp()) // STEP
     for step in range(now - BESIDE, now + BESIDE + 1):

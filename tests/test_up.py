@@ -47,7 +47,7 @@ def test_the_folder_is_for_one_user(up):
     assert stat.S_IMODE(up.home.resolve().stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("name", ["session", "redis", "hash"])
+@pytest.mark.parametrize("name", ["session", "redis", "hash", "seal"])
 def test_a_secret_is_made_once_for_one_user(up, name):
     path = up.home / "secrets" / name
     first = path.read_text()

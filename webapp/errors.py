@@ -19,11 +19,13 @@ from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from models import errors
+from models.db import code_of
 from webapp import limits
 
 log = logging.getLogger("sluice.errors")
 PAGE = "sluice_problem_page"  # the extension that shows a problem to a person, set by the console
 TYPES = "urn:sluice:"  # names, not addresses: they never change; nginx uses the same
+DISK_FULL = "53100"  # PostgreSQL's code
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 STATUS = {
     "invalid": (422, "The request is not valid"),
@@ -106,6 +108,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException):
         return _of_http(error)
     if isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+        if code_of(error) == DISK_FULL:
+            return _away("The disk is full; nothing was stored.", error, retry_after=30)
         return _away("The database does not answer; nothing was stored.", error)
     if isinstance(error, redis.RedisError):
         return _away("The queue does not answer.", error)

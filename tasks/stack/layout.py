@@ -14,7 +14,7 @@ from models.errors import SettingError
 from models.settings import ROOT, Settings, read_env_file
 
 FOLDERS = ("acme", "etc", "etc/commands", "log", "media", "run", "secrets", "tmp", "tmp/nginx")
-SECRETS = ("session", "redis", "hash")
+SECRETS = ("session", "redis", "hash", "seal")
 
 # What a process may inherit besides the settings. The rest of the shell that ran `up`, with
 # whatever tokens it holds, is none of the servers' business.

@@ -145,7 +145,7 @@ def start_servers(settings: Settings, programs: list[Program]) -> None:
     config = settings.sluice_home / "etc" / "supervisord.conf"
     with output.open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)],
+            [sys.executable, "-m", "tasks.stack.supervisord", "-c", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

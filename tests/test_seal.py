@@ -1,0 +1,92 @@
+"""Secrets in the database: sealed with a key that is no part of it, and what its loss means."""
+
+from __future__ import annotations
+
+from importlib.util import module_from_spec, spec_from_file_location
+
+import peewee
+import pytest
+
+from models import seal
+from models.errors import SettingError
+from models.settings import ROOT, Settings
+from tests.test_accounts import Someone
+
+
+@pytest.fixture
+def settings(stack):
+    return Settings.load(stack.env)
+
+
+def opened(stack, settings, query, *parameters):
+    """A sealed value of the database, and what it opens to."""
+    ((stored,),) = stack.sql(query, *parameters)
+    seal.bind(settings)
+    return stored, seal.reopen(stored)
+
+
+def test_the_phones_secret_is_sealed_in_the_database(stack, settings):
+    mara = Someone(stack)
+    mara.enrol()
+    query = "SELECT totp_secret FROM moderator WHERE name = %s"
+    stored, secret = opened(stack, settings, query, mara.name)
+    assert stored.startswith(seal.MARK) and mara.secret not in stored
+    assert secret == mara.secret
+
+
+def test_a_webhooks_secrets_are_sealed_in_the_database(stack, settings):
+    url = "https://example.org/hook"
+    made = stack.json("client", "create", "Sealed site", "--webhook", url, "--json")
+    query = "SELECT webhook_secret FROM client WHERE name = 'Sealed site'"
+    stored, secret = opened(stack, settings, query)
+    assert stored.startswith(seal.MARK) and made["webhook_secret"] not in stored
+    assert secret == made["webhook_secret"]
+
+
+def test_what_was_changed_or_sealed_elsewhere_is_lost(tmp_path):
+    (tmp_path / "secrets").mkdir()
+    key = tmp_path / "secrets" / "seal"
+    key.write_text("a" * 64)
+    seal.bind(Settings.load({"SLUICE_HOME": str(tmp_path)}))
+    sealed = seal.close("whsec_x")
+    assert seal.reopen(sealed) == "whsec_x" and seal.reopen("plain") == "plain"
+    changed = sealed[:-4] + ("aaa=" if sealed[-4:] != "aaa=" else "bbb=")
+    assert not seal.reopen(changed)
+    key.write_text("b" * 64)
+    lost = seal.reopen(sealed)
+    assert lost == "" and isinstance(lost, seal.Lost)
+    key.unlink()
+    with pytest.raises(SettingError):
+        seal.reopen(sealed)
+
+
+def test_without_the_key_only_a_recovery_code_lets_in(stack):
+    mara = Someone(stack)
+    codes = mara.enrol()
+    mara.fresh()
+    other = "sealed:gAAAAABother"  # as with another key
+    stack.sql("UPDATE moderator SET totp_secret = %s WHERE name = %s", other, mara.name)
+    browser = mara.browser()
+    for guess in (mara.code(), "000000"):
+        reply = browser.post("/sign-in/second-step", code=guess)
+        assert (reply.status_code, "Take a recovery code" in reply.text) == (503, True)
+    browser.post("/sign-in/second-step", code=codes[0])
+    assert browser.get("/").url.endswith("/console/")
+
+
+def test_the_migration_seals_older_rows_and_opens_them_on_the_way_back(stack, settings):
+    mara, query = Someone(stack), "SELECT totp_secret FROM moderator WHERE name = %s"
+    stack.sql("UPDATE moderator SET totp_secret = 'JBSWY3DP' WHERE name = %s", mara.name)
+    (path,) = (ROOT / "models" / "migrations").glob("*_sealed_secrets.py")
+    spec = spec_from_file_location("sealed_secrets", path)
+    migration = module_from_spec(spec)
+    spec.loader.exec_module(migration)
+    database = peewee.PostgresqlDatabase("sluice", user="sluice", host=str(settings.run))
+    seal.bind(settings)
+    with database.connection_context(), database.atomic() as transaction:
+        migration.up(None, database)
+        (sealed,) = database.execute_sql(query, (mara.name,)).fetchone()
+        assert sealed.startswith(seal.MARK) and seal.reopen(sealed) == "JBSWY3DP"
+        migration.down(None, database)
+        assert database.execute_sql(query, (mara.name,)).fetchone() == ("JBSWY3DP",)
+        transaction.rollback()
