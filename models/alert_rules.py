@@ -16,8 +16,7 @@ class Rule:
     """One rule. Without a ``setting`` its bound is 0; a setting that is 0 turns it off.
 
     ``sentence`` takes ``{reading}`` and ``{why}``; ``part`` is the part of ``/readyz`` that says
-    the same at once; ``page`` the console's page where something can be done. ``local``: it is of
-    one host, so that each standby speaks for its own.
+    the same at once. ``local``: it is of one host, so that each standby speaks for its own.
     """
 
     name: str
@@ -28,7 +27,6 @@ class Rule:
     setting: str = ""
     unit: str = ""
     part: str = ""
-    page: str = ""
     local: bool = False
 
     def bound(self, settings: Settings) -> float:
@@ -81,7 +79,6 @@ RULES: tuple[Rule, ...] = (
         "Rules decide alone, and what they let through owes its check: {why}",
         "Put the model file back, or NSFW_MODEL right; the debt is then worked off by itself.",
         part="Model",
-        page="review.show",
     ),
     Rule(
         "memory",
@@ -159,7 +156,6 @@ RULES: tuple[Rule, ...] = (
         "Start more workers, or look at the debt in Review.",
         setting="alert_review_debt_age",
         unit="s",
-        page="review.show",
     ),
     Rule(
         "oldest_flag_age",
@@ -169,16 +165,14 @@ RULES: tuple[Rule, ...] = (
         "Review it, or ask somebody to.",
         setting="alert_oldest_flag_age",
         unit="s",
-        page="review.show",
     ),
     Rule(
         "dead_deliveries",
         WARNING,
         "Webhook calls were given up",
-        "{reading} given up within a day, after a day of tries.",
+        "{reading} given up within the last day.",
         "See what came of them, and send them again.",
         unit="calls",
-        page="deliveries.show",
     ),
 )
 BY_NAME = {rule.name: rule for rule in RULES}
@@ -189,7 +183,7 @@ def worded(value: float, unit: str) -> str:
     if unit == "s":
         return _duration(value)
     if unit == "calls":
-        return f"{value:,.0f} {'call was' if value == 1 else 'calls were'}"
+        return f"{value:,.0f} webhook {'call was' if value == 1 else 'calls were'}"
     number = f"{value:.3g}" if unit == "%" else f"{value:,.0f}"
     return f"{number} %" if unit == "%" else number
 

@@ -102,8 +102,8 @@ def test_what_cannot_be_read_begins_and_ends_nothing() -> None:
         (6.25, "s", "6.2 s"),
         (9000, "s", "2.5 h"),
         (259_200, "s", "3 days"),
-        (1, "calls", "1 call was"),
-        (3, "calls", "3 calls were"),
+        (1, "calls", "1 webhook call was"),
+        (3, "calls", "3 webhook calls were"),
     ],
 )
 def test_readings_have_words(value, unit, words) -> None:

@@ -20,6 +20,7 @@ PAGES = (
     "clients/",
     "clients/new",
     "clients/{client}",
+    "alerts/",
     "deliveries/",
     "deliveries/?state=dead",
     "deliveries/?event=appeal.decided&state=cancelled",

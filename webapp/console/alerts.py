@@ -15,15 +15,21 @@ from models.settings import Settings
 from webapp import auth, fragments
 
 ROWS = 30
-WORDS = {"review.show": "To the review", "deliveries.show": "To the deliveries"}
+# Where something can be done about a rule; whole addresses, since live fragments have no request.
+PAGES = {
+    "model": ("/console/review?filter=debt", "To the debt"),
+    "review_debt_age": ("/console/review?filter=debt", "To the debt"),
+    "oldest_flag_age": ("/console/review", "To the review"),
+    "dead_deliveries": ("/console/deliveries/?state=dead", "To the deliveries"),
+}
 
 pages = Blueprint("alerts", __name__, url_prefix="/console/alerts")
 
 
-@pages.app_template_filter("link_words")
-def link_words(endpoint: str) -> str:
-    """What the link to a rule's page says."""
-    return WORDS[endpoint]
+@pages.app_template_filter("way_out")
+def way_out(row: Alert) -> tuple[str, str] | None:
+    """Address and words of the page where something can be done about an alert, if there is one."""
+    return PAGES.get(row.rule)
 
 
 @pages.app_template_filter("against")
