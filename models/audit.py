@@ -1,11 +1,12 @@
 """The audit: what people did, append-only, each row linked to the one before.
 
-Triggers of the database refuse changes and make the links (see migration 0004).
+Triggers of the database refuse changes and make the links (see migrations 0004 and 0009);
+``audit_chain`` follows them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -13,12 +14,11 @@ from typing import Any
 import peewee
 from playhouse.postgres_ext import BinaryJSONField
 
-from models.db import Model, db, one
+from models.db import Model, db
 from models.moderator import Moderator
 
 SCRIPT = ":script"  # who, where it was no person
 STEP = 1000  # rows that the export holds at once
-START = "SELECT sha256('sluice')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,21 @@ class Audit(Model):
         cls, action: str, subject: str = "", *, moderator_id: int | None = None, **details: Any
     ) -> None:
         """Write down an act, in the transaction of what it did."""
-        cls.insert(
-            at=peewee.fn.now(),
-            moderator=moderator_id,
-            action=action,
-            subject=subject,
-            details=details,
-        ).execute()
+        cls.append_many(action, [(subject, details)], moderator_id=moderator_id)
+
+    @classmethod
+    def append_many(
+        cls,
+        action: str,
+        acts: Iterable[tuple[str, Mapping[str, Any]]],
+        *,
+        moderator_id: int | None = None,
+    ) -> None:
+        """Write down the same act on many: (subject, details) of each."""
+        one = {"at": peewee.fn.now(), "moderator": moderator_id, "action": action}
+        rows = [{**one, "subject": subject, "details": details} for subject, details in acts]
+        if rows:
+            cls.insert_many(rows).execute()
 
     @classmethod
     def page(cls, wanted: Filter, limit: int, before: int | None = None) -> list[Audit]:
@@ -81,42 +89,6 @@ class Audit(Model):
             " WHERE walk.action IS NOT NULL) SELECT action FROM walk WHERE action IS NOT NULL"
         ).fetchall()
         return [row[0] for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What a look at the chain found: how many rows, its last digest, the first broken number."""
-
-    rows: int
-    head: str
-    broken: int | None = None
-
-
-def check() -> Check:
-    """Follow the chain from its start.
-
-    A row that was changed, taken out, put in or moved breaks it at its number. Whoever may write
-    to every table can make a new chain; that shows in a head that was noted elsewhere.
-    """
-    with db.atomic():
-        db.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        row = one(
-            "WITH linked AS (SELECT c.place, c.audit_id, c.digest, a.id IS NOT NULL AND"
-            f" c.digest = audit_digest(coalesce(lag(c.digest) OVER places, ({START})), a)"
-            " AND c.place = row_number() OVER places AS sound"
-            " FROM audit_chain c LEFT JOIN audit a ON a.id = c.audit_id"
-            " WINDOW places AS (ORDER BY c.place))"
-            " SELECT count(*), (SELECT encode(digest, 'hex') FROM audit_head),"
-            " least(min(audit_id) FILTER (WHERE sound IS NOT TRUE),"
-            " (SELECT min(id) FROM audit WHERE NOT EXISTS"
-            " (SELECT FROM audit_chain WHERE audit_id = audit.id))),"
-            f" coalesce((SELECT digest FROM linked ORDER BY place DESC LIMIT 1), ({START}))"
-            " = (SELECT digest FROM audit_head),"
-            " coalesce(max(audit_id), 0) FROM linked"
-        )
-    assert row is not None
-    count, head, broken, ends_well, last = row
-    return Check(count, head, broken if broken is not None or ends_well else last)
 
 
 def _conditions(wanted: Filter) -> Iterator[Any]:

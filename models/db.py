@@ -43,12 +43,15 @@ def _hung_up(conn: Any) -> bool:
     return bool(poll.poll(0))
 
 
-def connect(settings: Settings, *, pool: int | None = None) -> None:
-    """Bind the tables to the settings' PostgreSQL; connections open when they are needed."""
+def connect(settings: Settings, *, pool: int | None = None, owner: bool = False) -> None:
+    """Bind the tables to the settings' PostgreSQL; connections open when they are needed.
+
+    ``owner``: as the role that owns the tables, for migrations.
+    """
     seal.bind(settings)
     db.initialize(
         Pool(
-            **_parameters(settings.database),
+            **parameters(settings.database_owner if owner else settings.database),
             max_connections=pool or settings.db_pool_max,
             timeout=settings.db_connection_timeout,
             stale_timeout=300,
@@ -59,7 +62,7 @@ def connect(settings: Settings, *, pool: int | None = None) -> None:
     )
 
 
-def _parameters(url: str) -> dict[str, Any]:
+def parameters(url: str) -> dict[str, Any]:
     """The libpq parameters of a ``postgresql://`` URL, its query's included."""
     parts = urlsplit(url)
     values: dict[str, Any] = {name: value[-1] for name, value in parse_qs(parts.query).items()}

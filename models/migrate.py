@@ -1,21 +1,26 @@
-"""``python -m models.migrate``: bring the database to the newest schema, once at a time."""
+"""``python -m models.migrate``: bring the database to the newest schema, once at a time.
+
+It runs as the role that owns the tables, and gives the application's role its rights.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from playhouse.migrations import Runner
 
-from models import starter
-from models.db import connect, connection, db
+from models import roles, starter
+from models.db import connect, connection, db, parameters
+from models.errors import SettingError
 from models.settings import Settings
 
 DIRECTORY = Path(__file__).parent / "migrations"
 LOCK = 7_243_001  # any number, the same for every process that migrates
 
 
-def migrate() -> list[str]:
-    """Apply what is pending and return its names.
+def migrate(application: str = "") -> list[str]:
+    """Apply what is pending, give the application's role its rights, return the names.
 
     Several hosts may start at once and the runner takes no lock: an advisory lock of PostgreSQL
     makes the second wait, and it then finds nothing to do.
@@ -23,14 +28,26 @@ def migrate() -> list[str]:
     with connection():
         db.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
+            roles.check_owner()
             applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
             starter.plant()
+            roles.grant(application)
         finally:
             db.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))
     return applied
 
 
-if __name__ == "__main__":
-    connect(Settings.load(), pool=1)
-    for name in migrate():
+def main() -> None:
+    """Migrate, and print what was applied; an error is one line."""
+    settings = Settings.load()
+    connect(settings, pool=1, owner=True)
+    try:
+        names = migrate(parameters(settings.database).get("user", ""))
+    except SettingError as error:
+        sys.exit(error.detail)
+    for name in names:
         print(name)
+
+
+if __name__ == "__main__":
+    main()

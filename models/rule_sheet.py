@@ -103,9 +103,9 @@ def _insert(added: Sequence[dict[str, Any]], moderator_id: int | None) -> None:
         values = [
             {**facts, **times, "source": "import", "moderator": moderator_id} for facts in batch
         ]
-        for rule in Rule.insert_many(values).returning(Rule).execute():
-            after = {"before": None, "after": rule.facts}
-            Audit.append("rule.import", rule.subject, moderator_id=moderator_id, **after)
+        made = Rule.insert_many(values).returning(Rule).execute()
+        acts = [(rule.subject, {"before": None, "after": rule.facts}) for rule in made]
+        Audit.append_many("rule.import", acts, moderator_id=moderator_id)
 
 
 def export(query: Any) -> list[tuple[Any, ...]]:

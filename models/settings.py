@@ -133,6 +133,9 @@ class Settings:
 
     # Servers
     database_url: str = _setting("", "PostgreSQL; empty starts the embedded one")
+    database_owner_url: str = _setting(
+        "", "the same as the role that owns the tables, for migrations; empty: DATABASE_URL's"
+    )
     redis_url: str = _setting("", "Redis or Valkey; empty starts the embedded one")
     storage_url: str = _setting("", "folder of the media; default SLUICE_HOME/media")
     db_pool_max: int = _setting(20, "database connections a process")
@@ -218,6 +221,13 @@ class Settings:
         return f"postgresql://sluice@/sluice?host={quote(str(self.run))}"
 
     @property
+    def database_owner(self) -> str:
+        """URL of the same PostgreSQL as the role that owns the tables."""
+        if self.database_url:
+            return self.database_owner_url or self.database_url
+        return f"postgresql://sluice_owner@/sluice?host={quote(str(self.run))}"
+
+    @property
     def redis(self) -> str:
         """URL of Redis: the one given, else the embedded Valkey on its socket."""
         return self.redis_url or f"unix://{quote(str(self.run / 'redis.sock'))}"
@@ -291,6 +301,8 @@ def _check_ranges(settings: Settings) -> None:
     if not all("://" in address for address in addresses(settings.alert_urls)):
         raise SettingError("ALERT_URLS holds what is no address, such as mailto://…")
     Allowed.parse(settings.webhook_allowed_hosts)
+    if settings.database_owner_url and not settings.database_url:
+        raise SettingError("DATABASE_OWNER_URL goes with a DATABASE_URL")
     if settings.storage_url and not Path(settings.storage_url).is_absolute():
         raise SettingError("STORAGE_URL must be an absolute folder")
 

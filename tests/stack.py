@@ -64,9 +64,14 @@ class Stack:
     def down(self) -> subprocess.CompletedProcess[str]:
         return self.run("down")
 
-    def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Rows of a query in this stack's database; none for a command."""
-        connection = psycopg2.connect(host=str(self.home / "run"), user="sluice", dbname="sluice")
+    def sql(
+        self, query: str, *parameters: Any, role: str = "sluice_owner"
+    ) -> list[tuple[Any, ...]]:
+        """Rows of a query in this stack's database, as its tables' owner; none for a command.
+
+        The application's role is ``sluice``, the superuser's ``postgres``.
+        """
+        connection = psycopg2.connect(host=str(self.home / "run"), user=role, dbname="sluice")
         with contextlib.closing(connection), connection, connection.cursor() as cursor:
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []

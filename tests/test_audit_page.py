@@ -141,17 +141,6 @@ def test_the_database_refuses_to_change_it(stack, api, act, table, command):
     assert stack.sql(f"SELECT count(*) FROM {table}") >= before
 
 
-def test_retention_may_delete_decisions_in_its_own_transaction_alone(stack, api):
-    job_id = api.decided(title="To be forgotten")["job_id"]
-    stack.sql(
-        "SET LOCAL sluice.retention = 'on'; DELETE FROM decision WHERE submission_id = %s", job_id
-    )
-    assert stack.sql("SELECT count(*) FROM decision WHERE submission_id = %s", job_id) == [(0,)]
-    for command in ("DELETE FROM audit", "UPDATE decision SET reason = 'x'"):
-        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            stack.sql(f"SET LOCAL sluice.retention = 'on'; {command}")
-
-
 @pytest.fixture
 def past_the_triggers(stack: Stack):
     """Runs a command as who owns the database could: with the triggers off."""

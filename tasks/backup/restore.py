@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import psycopg2
 
-from models import audit
+from models import audit_chain
 from models.db import connect, connection, db
 from models.errors import Conflict, Invalid, SluiceError
 from models.settings import Settings
@@ -129,11 +129,11 @@ def _compare(there: dict[str, Any], said: dict[str, Any]) -> None:
             raise Invalid(f"table {name}: {there.get(name)} is there, {said.get(name)} was saved")
 
 
-def _audit(settings: Settings) -> audit.Check:
-    connect(settings, pool=1)
+def _audit(settings: Settings) -> audit_chain.Check:
+    connect(settings, pool=1, owner=True)
     try:
         with connection():
-            return audit.check()
+            return audit_chain.check()
     finally:
         db.obj.close_all()
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from models.errors import SettingError
 from models.settings import ROOT, Settings
 from tasks.stack.layout import write
+from tasks.stack.postgres import APPLICATION, OWNER
 from tasks.stack.procfile import SINGLE, Program
 
 MULTIPART_SLACK = 1024 * 1024  # field texts and boundaries beside the images
@@ -135,16 +136,22 @@ huge_pages = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %u@%d '
-log_min_duration_statement = 1000
+# Statements hold people's texts: no log has them.
+log_min_error_statement = panic
+log_error_verbosity = terse
 log_lock_waits = on
 log_checkpoints = off
 """
 
 
 def postgres_identities() -> str:
-    """This system user may be the database's owner or its application."""
+    """This system user may be the server's superuser, the tables' owner, and the application.
+
+    The roles hold back what comes through a connection of the application. Whoever runs programs
+    as this user can read the server's files anyway: a password in another file would stop nobody.
+    """
     user = pwd.getpwuid(os.getuid()).pw_name
-    return f'sluice "{user}" postgres\nsluice "{user}" sluice\n'
+    return "".join(f'sluice "{user}" {role}\n' for role in ("postgres", OWNER, APPLICATION))
 
 
 def supervisor(settings: Settings, programs: list[Program]) -> str:

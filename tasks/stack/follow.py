@@ -69,4 +69,3 @@ class _Logs:
             whole, newline, _ = file.read().rpartition(b"\n")
         self.seen[path] = start + len(whole) + len(newline)
         return whole.decode("utf-8", "replace").splitlines()
-

@@ -89,6 +89,7 @@ def stated(environ: Mapping[str, str]) -> dict[str, str]:
 def process_environment(settings: Settings) -> dict[str, str]:
     """What every process gets: the settings, where things are, and little else."""
     told = {**read_env_file(settings.sluice_home / "sluice.env"), **os.environ}
+    told.pop("DATABASE_OWNER_URL", None)  # for migrations alone
     passed = {k: v for k, v in told.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
     return {
         "LANG": "C.UTF-8",

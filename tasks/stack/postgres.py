@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its data folder, its role and database, and whether a server answers."""
+"""The embedded PostgreSQL: its data folder, its roles and database, and whether it answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -14,6 +17,7 @@ from models.errors import Unavailable
 from models.settings import Settings
 from tasks.stack.layout import postgres_folder
 
+OWNER, APPLICATION = "sluice_owner", "sluice"
 INITDB = ["--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale-provider=builtin"]
 INITDB += ["--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"]
 
@@ -56,17 +60,36 @@ def wait_for(settings: Settings, seconds: float) -> None:
 
 
 def make_database(settings: Settings) -> None:
-    """The application's role, which is no superuser, and its database."""
-    connection = psycopg2.connect(host=str(settings.run), user="postgres", dbname="postgres")
+    """The two roles, neither a superuser, and the database, which the owner's role owns.
+
+    What an earlier version or a restore left to the application's role is handed to the owner.
+    """
+    with _superuser(settings, "postgres") as cursor:
+        for role in (OWNER, APPLICATION):
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+            if not cursor.rowcount:
+                cursor.execute(f"CREATE ROLE {role} LOGIN")
+        cursor.execute(f"GRANT pg_monitor TO {APPLICATION}")
+        cursor.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'sluice'")
+        row = cursor.fetchone()
+        if row is None:
+            cursor.execute(f"CREATE DATABASE sluice OWNER {OWNER} TEMPLATE template0")
+        elif row[0] != OWNER:
+            cursor.execute(f"ALTER DATABASE sluice OWNER TO {OWNER}")
+    with _superuser(settings, "sluice") as cursor:
+        cursor.execute(
+            "SELECT 1 FROM pg_class WHERE relowner = %s::regrole LIMIT 1", (APPLICATION,)
+        )
+        if cursor.rowcount:
+            cursor.execute(f"REASSIGN OWNED BY {APPLICATION} TO {OWNER}")
+
+
+@contextmanager
+def _superuser(settings: Settings, database: str) -> Iterator[Any]:
+    connection = psycopg2.connect(host=str(settings.run), user="postgres", dbname=database)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = 'sluice'")
-            if not cursor.fetchone():
-                cursor.execute("CREATE ROLE sluice LOGIN")
-                cursor.execute("GRANT pg_monitor TO sluice")
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = 'sluice'")
-            if not cursor.fetchone():
-                cursor.execute("CREATE DATABASE sluice OWNER sluice TEMPLATE template0")
+            yield cursor
     finally:
         connection.close()
