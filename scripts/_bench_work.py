@@ -8,7 +8,6 @@ import time
 
 import _bench_rules
 import _bench_worker_parts
-import psutil
 from _bench_figures import Figure, Measure, against, at_most
 from _bench_http import FILLING, Plan
 from _bench_load import Maker, drive, upload
@@ -136,7 +135,7 @@ def memory(plan: Plan) -> list[Figure]:
             drive(server.settings.port, make_upload, count=80, connections=4)
             used += [_proportional(pid) for pid in server.pids("worker")]
         after = processes.memory(processes.of_stack(server.settings)) / MEGABYTE
-    note = "proportional set size; a worker after it has scored pictures"
+    note = "proportional set size; a worker with its decoder after they have scored pictures"
     return [
         at_most("memory", "one worker", used, "MB", 120, note),
         at_most("memory", "whole idle stack", idle, "MB", 600),
@@ -145,8 +144,7 @@ def memory(plan: Plan) -> list[Figure]:
 
 
 def _proportional(pid: int) -> float:
-    held: float = psutil.Process(pid).memory_full_info().pss / MEGABYTE
-    return held
+    return processes.memory(processes.family(pid)) / MEGABYTE
 
 
 def second_up(plan: Plan) -> list[Figure]:

@@ -18,7 +18,6 @@ from tasks import classifier
 from tasks.cache import Recent
 from tasks.classifier.base import Classifier, ClassifierDown
 from tasks.decoder import GIVEN_UP
-from tasks.frames import Frame
 from tasks.hashing import HashBank, pdq
 from tasks.job import Item, Job
 from tasks.opening import PictureError
@@ -157,17 +156,17 @@ def network(job: Job) -> Iterator[Finding]:
     """The network's score of every image that is still open, its worst frame's for animations."""
     for position, item in job.open_items:
         views = item.picture.views
-        scores = _scores([view.image for view in views])
+        scores = _scores(views)
         if scores is None:
             job.owed = True
             yield Finding("classifier", "error", image=position, evidence={"error": down})
             continue
         worst = max(range(len(scores)), key=scores.__getitem__)
-        score, frame = float(scores[worst]), views[worst].index
+        score, frame = float(scores[worst]), views.frames[worst]
         item.seen |= {"score": score, "worst_frame": frame}
         more = {}
         if item.picture.frames > 1:
-            item.worst = _worst_frames(views, scores)
+            item.worst = _worst_frames(views.frames, scores)
             more["frames_worst"] = item.worst
         yield _scored(position, score, frame, item.picture.frames, **more)
 
@@ -183,7 +182,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def _scores(views: list[PIL.Image.Image]) -> list[float] | None:
+def _scores(views: Sequence[PIL.Image.Image]) -> list[float] | None:
     """The network's scores, None where it is down, which is noted and told."""
     global down
     try:
@@ -216,11 +215,11 @@ def engine() -> Classifier:
     )
 
 
-def _worst_frames(views: Sequence[Frame], scores: Sequence[float]) -> list[list[float]]:
+def _worst_frames(frames: Sequence[int], scores: Sequence[float]) -> list[list[float]]:
     """[[frame, score], ...] of the frames that score highest, the worst first."""
     best: dict[int, float] = {}
-    for view, score in zip(views, scores, strict=True):
-        best[view.index] = max(best.get(view.index, 0.0), float(score))
+    for frame, score in zip(frames, scores, strict=True):
+        best[frame] = max(best.get(frame, 0.0), float(score))
     ranked = sorted(best, key=lambda index: (-best[index], index))
     return [[index, round(best[index], 4)] for index in ranked[:STILLS]]
 

@@ -16,15 +16,15 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from PIL import Image
 
 from models.settings import ROOT, Settings
 from tasks import wire
-from tasks.frames import GREY_SIDE, VIEW, Frame
+from tasks.frames import GREY_SIDE, VIEW
 from tasks.opening import Limits, PictureError
 
 log = logging.getLogger("sluice.decoder")
@@ -48,6 +48,33 @@ Path = str | os.PathLike[str]
 GIVEN_UP = frozenset({"too_slow", "too_hungry", "crashed"})
 
 
+class Views(Sequence[Image.Image]):
+    """The classifier's views, each made when it is asked for; `frames` are their frames' indexes.
+
+    A long animation has hundreds, 200 KB each: they are never all in memory.
+    """
+
+    def __init__(self, frames: list[int], blobs: Sequence[wire.Blob], first: int) -> None:
+        if not frames or len(frames) != len(blobs) - first:
+            raise ValueError("views that are not there")
+        self.frames = frames
+        self._blobs, self._first = blobs, first
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @overload
+    def __getitem__(self, at: int) -> Image.Image: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Image.Image]: ...
+    def __getitem__(self, at: int | slice) -> Image.Image | list[Image.Image]:
+        if isinstance(at, slice):
+            return [self[each] for each in range(*at.indices(len(self)))]
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        return Image.frombytes("RGB", VIEW, self._blobs[self._first + at])
+
+
 @dataclass
 class Decoded:
     """What the decoder tells of a picture: `tasks.pictures.Picture`, with `grey` for its hash."""
@@ -57,7 +84,7 @@ class Decoded:
     height: int
     frames: int
     sampled: list[int]
-    views: list[Frame]
+    views: Views
     grey: Image.Image
     notes: list[str]
     doubts: list[str]
@@ -91,6 +118,7 @@ class Decoder:
 
     def __init__(self, settings: Settings) -> None:
         self._seconds, self._megabytes = settings.decode_timeout, settings.decode_memory
+        self._folder = settings.sluice_home
         self._child: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
         self._given_up: OrderedDict[bytes, PictureError] = OrderedDict()
@@ -108,8 +136,7 @@ class Decoder:
     def start(self) -> None:
         """Have the child ready before the first picture waits for it."""
         with self._lock:
-            if self._child is None:
-                self._spawn()
+            self._connected()
 
     def look(
         self, path: Path, limits: Limits, budget: Budget | None = None, *, digest: bytes = b""
@@ -144,7 +171,7 @@ class Decoder:
 
     def _ask(
         self, request: dict[str, Any], path: Path, limits: Limits, budget: Budget, most: int
-    ) -> tuple[dict[str, Any], list[wire.Blob]]:
+    ) -> tuple[dict[str, Any], Sequence[wire.Blob]]:
         seconds, begun = budget.seconds(), time.monotonic()
         request |= {"seconds": seconds, "limits": asdict(limits) | {"seconds": 0.6 * seconds}}
         try:
@@ -158,15 +185,14 @@ class Decoder:
 
     def _answered(
         self, request: dict[str, Any], file: int, patience: float, most: int
-    ) -> tuple[dict[str, Any], list[wire.Blob]]:
+    ) -> tuple[dict[str, Any], Sequence[wire.Blob]]:
         for _ in range(TRIES):
-            self.start()
-            assert self._sock is not None
-            self._sock.settimeout(patience)
+            sock = self._connected()
+            sock.settimeout(patience)
             os.lseek(file, 0, os.SEEK_SET)  # a child that was ended has moved it
             try:
-                wire.ask(self._sock, request, file)
-                return wire.heard(self._sock, most)
+                wire.ask(sock, request, file)
+                return wire.heard(sock, most, self._folder)
             except TimeoutError as error:
                 self._end()
                 raise _too_slow(request["seconds"]) from error
@@ -192,9 +218,9 @@ class Decoder:
 
     def _trusted(
         self,
-        make: Callable[[dict[str, Any], list[wire.Blob]], Made],
+        make: Callable[[dict[str, Any], Sequence[wire.Blob]], Made],
         told: dict[str, Any],
-        blobs: list[wire.Blob],
+        blobs: Sequence[wire.Blob],
     ) -> Made:
         try:
             return make(told, blobs)
@@ -202,8 +228,12 @@ class Decoder:
             self._end()
             raise _crashed("it answered nonsense") from error
 
-    def _spawn(self) -> None:
-        self._sock, theirs = socket.socketpair()
+    def _connected(self) -> socket.socket:
+        """The way to the child, which is started where there is none."""
+        return self._sock or self._spawn()
+
+    def _spawn(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in KEPT if name in os.environ} | MALLOC
         try:
             self._child = subprocess.Popen(
@@ -214,20 +244,19 @@ class Decoder:
                 stdout=subprocess.DEVNULL,
             )
         except OSError as error:
-            self._sock.close()
+            ours.close()
             raise DecoderDown(f"The decoder cannot be started: {error}.") from error
         finally:
             theirs.close()
-        self._greet(self._sock)
-
-    def _greet(self, sock: socket.socket) -> None:
-        """Wait until the child is ready: one that cannot start is no picture's fault."""
-        sock.settimeout(START)
+        self._sock = ours
+        # One that cannot start is no picture's fault.
+        ours.settimeout(START)
         try:
-            wire.heard(sock, 0)
+            wire.heard(ours, 0, self._folder)
         except (EOFError, OSError, wire.WireError) as error:
             code = self._end()
             raise DecoderDown(f"The decoder does not start (exit code {code}).") from error
+        return ours
 
     def _end(self) -> int:
         """End the child and tell its exit code, as `subprocess` has it."""
@@ -249,20 +278,14 @@ class Decoder:
             self._given_up.popitem(last=False)
 
 
-def _decoded(told: dict[str, Any], blobs: list[wire.Blob]) -> Decoded:
-    indexes = told.pop("views")
+def _decoded(told: dict[str, Any], blobs: Sequence[wire.Blob]) -> Decoded:
+    views = Views([int(index) for index in told.pop("views")], blobs, first=1)
     width, height = told.pop("grey")
-    grey = Image.frombytes("L", (width, height), bytes(blobs[0]))
-    views = [
-        Frame(int(index), Image.frombytes("RGB", VIEW, blob))
-        for index, blob in zip(indexes, blobs[1:], strict=True)
-    ]
-    if not views:
-        raise ValueError("no view")
+    grey = Image.frombytes("L", (width, height), blobs[0])
     return Decoded(**told, views=views, grey=grey)
 
 
-def _drawn(told: dict[str, Any], blobs: list[wire.Blob]) -> dict[int, bytes]:
+def _drawn(told: dict[str, Any], blobs: Sequence[wire.Blob]) -> dict[int, bytes]:
     pairs = zip(told["frames"], blobs, strict=True)
     return {int(index): bytes(blob) for index, blob in pairs}
 

@@ -52,7 +52,7 @@ def look(key: str, budget: Budget) -> dict[str, Any]:
     try:
         limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
         picture = decoder(settings).look(path, limits, budget)
-        scores = checks.engine().score([view.image for view in picture.views])
+        scores = checks.engine().score(picture.views)
     except PictureError as error:
         return {"error": str(error), "code": error.code}
     except ClassifierDown as error:

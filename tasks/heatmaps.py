@@ -73,8 +73,9 @@ def _draw(item: Item) -> None:
 
 def _views(picture: Decoded, frame: int) -> list[PIL.Image.Image]:
     """The classifier's views of a frame; one that repeats an earlier frame has that one's."""
-    index = max((view.index for view in picture.views if view.index <= frame), default=0)
-    return [view.image for view in picture.views if view.index == index]
+    frames = picture.views.frames
+    index = max((at for at in frames if at <= frame), default=0)
+    return [picture.views[place] for place, at in enumerate(frames) if at == index]
 
 
 def _model() -> str | None:

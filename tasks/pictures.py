@@ -139,7 +139,6 @@ def _look(source: Source, limits: Limits) -> Picture:
     taken = Sampler(source, limits)
     for index, image in _walk(source, limits):
         taken.offer(index, image)
-    assert taken.preview is not None  # _walk yields at least the first frame or raises
     views, sampled = taken.finish()
     width, height = source.size
     return Picture(
@@ -149,7 +148,7 @@ def _look(source: Source, limits: Limits) -> Picture:
         source.frames,
         sampled,
         views,
-        taken.preview,
+        taken.first_preview,
         source.notes,
         source.doubts,
     )

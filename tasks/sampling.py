@@ -8,7 +8,7 @@ import heapq
 from PIL import Image, ImageChops, ImageStat
 
 from tasks.frames import PREVIEW_SIDE, Frame, flatten, shrink, upright, views_of
-from tasks.opening import Limits, Source
+from tasks.opening import Limits, PictureError, Source
 
 CHANGE_SHARE = 4  # one sampled frame in this many is chosen for how much it changed
 
@@ -18,7 +18,7 @@ class Sampler:
 
     def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
-        self.preview: Image.Image | None = None
+        self._preview: Image.Image | None = None
         self._seen: set[bytes] = set()
         self._even: list[tuple[int, list[Image.Image]]] = []
         self._changed: list[tuple[float, int, list[Image.Image]]] = []  # a heap, least change first
@@ -31,13 +31,20 @@ class Sampler:
         """Take what is wanted from a frame while it is decoded."""
         if index == 0:
             preview = shrink(flatten(image, "white"), PREVIEW_SIDE)
-            self.preview = upright(preview, self.source.orientation)
+            self._preview = upright(preview, self.source.orientation)
         change = 0.0 if self._all else self._change(image)
         if self._all or index in self._wanted:
             self._even.append((index, self._views(image)))
         elif self._room and (len(self._changed) < self._room or change > self._changed[0][0]):
             push = heapq.heappush if len(self._changed) < self._room else heapq.heapreplace
             push(self._changed, (change, index, self._views(image)))
+
+    @property
+    def first_preview(self) -> Image.Image:
+        """The first frame as a person sees it; raises PictureError where there was none."""
+        if self._preview is None:
+            raise PictureError("unreadable", "The picture has no frame.")
+        return self._preview
 
     def finish(self) -> tuple[list[Frame], tuple[int, ...]]:
         """The distinct views in order of their frames, and the indexes that were looked at."""

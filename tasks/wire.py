@@ -6,14 +6,19 @@ Never pickle: what comes from a process that reads hostile files must not be abl
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
+import tempfile
 from collections.abc import Sequence
-from typing import Any
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, overload
 
 _LENGTH = struct.Struct("<I")
 MAX_HEADER = 4 * 1024 * 1024  # bytes of JSON; 20,000 frames' numbers take 140,000
 MAX_REQUEST = 65_536  # bytes; one datagram's worth, so that it comes whole with its file
+IN_MEMORY = 8 * 1024 * 1024  # bytes of an answer that a worker holds, one of five pictures
 Blob = bytes | bytearray
 
 
@@ -43,8 +48,32 @@ def answer(sock: socket.socket, told: dict[str, Any], blobs: Sequence[Blob] = ()
         sock.sendall(blob)
 
 
-def heard(sock: socket.socket, most: int) -> tuple[dict[str, Any], list[Blob]]:
-    """The answer, its blobs no longer than `most` bytes in all.
+class Spooled(Sequence[Blob]):
+    """Blobs that lie in a file without a name, so that the system may take their memory back."""
+
+    def __init__(self, sock: socket.socket, sizes: list[int], folder: Path) -> None:
+        self._sizes = sizes
+        self._starts = [0, *accumulate(sizes)]
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed with its owner
+        for size in sizes:
+            self._file.write(_exactly(sock, size))
+        self._file.flush()
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    @overload
+    def __getitem__(self, at: int) -> Blob: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Blob]: ...
+    def __getitem__(self, at: int | slice) -> Blob | list[Blob]:
+        if isinstance(at, slice):
+            return [self[each] for each in range(*at.indices(len(self)))]
+        return os.pread(self._file.fileno(), self._sizes[at], self._starts[at])
+
+
+def heard(sock: socket.socket, most: int, folder: Path) -> tuple[dict[str, Any], Sequence[Blob]]:
+    """The answer, its blobs no longer than `most` bytes in all; many of them lie in `folder`.
 
     Raises EOFError where the other end has gone, TimeoutError, OSError and WireError.
     """
@@ -58,6 +87,8 @@ def heard(sock: socket.socket, most: int) -> tuple[dict[str, Any], list[Blob]]:
         raise WireError(f"a header that is none: {error}") from error
     if min(sizes, default=0) < 0 or sum(sizes) > most:
         raise WireError(f"{sum(sizes)} bytes where {most} are the most")
+    if sum(sizes) > IN_MEMORY:
+        return told, Spooled(sock, sizes, folder)
     return told, [_exactly(sock, size) for size in sizes]
 
 

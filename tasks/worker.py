@@ -36,6 +36,7 @@ def start() -> None:
     logging.getLogger("huey").setLevel(logging.WARNING)
     setproctitle.setproctitle(f"sluice {NAME}")
     db.connect(settings, pool=4)
+    decoder(settings)  # made once, before threads ask for it
     heart.start()
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
     threading.Thread(

@@ -253,7 +253,7 @@ each(
     UNREADABLE,
     {
         "png-bomb": lambda: png(20_000, 20_000, zeros(20_001 * 200)),
-        "png-bomb-of-a-gigabyte": lambda: png(16_000, 16_000, zeros(1 << 30)),
+        "png-bomb-of-256-megabytes": lambda: png(16_000, 16_000, zeros(1 << 28)),
         "jpeg-of-3000-scans": lambda: progressive(512, 512, 3000),
         "gif-of-20000-frames": lambda: gif(400, 400, 20_000),
         "gif-of-200-frames-of-39-megapixels": lambda: gif(6300, 6200, 200),
@@ -265,10 +265,10 @@ each(
         "jpeg-of-80-scans-of-39-megapixels": lambda: progressive(6300, 6200, 80),
         "png-39-megapixels-of-nothing": lambda: png(6300, 6200, zeros(6301 * 6200)),
         "png-icc-bomb": lambda: with_png_chunk(
-            encoded(safe(), "PNG"), chunk(b"iCCP", b"x\0\0" + zeros(1 << 28))
+            encoded(safe(), "PNG"), chunk(b"iCCP", b"x\0\0" + zeros(1 << 26))
         ),
         "png-text-bomb": lambda: with_png_chunk(
-            encoded(safe(), "PNG"), chunk(b"iTXt", b"x\0\x01\0\0\0" + zeros(1 << 28))
+            encoded(safe(), "PNG"), chunk(b"iTXt", b"x\0\x01\0\0\0" + zeros(1 << 26))
         ),
         "png-8-megabytes-of-text": lambda: with_png_chunk(
             encoded(safe(), "PNG"), chunk(b"iTXt", b"x\0\0\0\0\0" + b"a" * (8 << 20))

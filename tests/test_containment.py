@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from PIL import Image
 
 from models.settings import ROOT, Settings
 from tasks.decoder import Budget, Decoded, Decoder
@@ -23,7 +24,15 @@ from tasks.hashing import pdq
 from tasks.opening import Limits, PictureError
 from tasks.pictures import read, save_thumbnail
 from tests.api import PICTURES, Api, content, eventually, unique
-from tests.hostile import BAD, HARMLESS, HOSTILE, UNREADABLE, Hostile, progressive
+from tests.hostile import (
+    BAD,
+    HARMLESS,
+    HOSTILE,
+    UNREADABLE,
+    Hostile,
+    animation,
+    progressive,
+)
 from tests.stack import Stack
 
 SAFE = PICTURES / "safe_astronaut.jpg"
@@ -102,8 +111,8 @@ def test_the_child_gives_what_decoding_here_gives(decoder, name: str, tmp_path: 
     for fact in ("format", "width", "height", "frames", "notes", "doubts"):
         assert getattr(here, fact) == getattr(there, fact)
     assert list(here.sampled) == there.sampled
-    assert [view.index for view in here.views] == [view.index for view in there.views]
-    assert [v.image.tobytes() for v in here.views] == [v.image.tobytes() for v in there.views]
+    assert [view.index for view in here.views] == there.views.frames
+    assert [v.image.tobytes() for v in here.views] == [view.tobytes() for view in there.views]
     assert pdq(here.preview) == pdq(there.grey)
     save_thumbnail(here.preview, tmp_path / "thumb")
     drawn = decoder().draw(PICTURES / name, {0, 999}, Limits())
@@ -120,20 +129,23 @@ def test_a_refusal_is_the_same_through_the_child(decoder, write: Write) -> None:
 
 
 def test_the_deadline_ends_c_code(decoder, write: Write) -> None:
-    own, path = decoder(decode_timeout=0.4), write(SLOW)
+    own, path = decoder(decode_timeout=0.6), write(SLOW)
     looked(own)
     pid, begun = own.pid, time.monotonic()
     assert given_up(own, path) == "too_slow"
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 6
     looked(own)
     assert own.pid != pid
 
 
-def test_the_deadline_holds_for_a_child_that_does_nothing(decoder, write: Write) -> None:
+def test_the_deadline_holds_for_a_child_that_does_nothing(decoder) -> None:
+    own = decoder(decode_timeout=0.6)
+    looked(own)
+    os.kill(own.pid, signal.SIGSTOP)
     begun = time.monotonic()
-    outcome = strike(decoder(decode_timeout=1.5), write(SLOW), signal.SIGSTOP)
-    assert outcome.code == "too_slow"
-    assert time.monotonic() - begun < 10
+    assert given_up(own, SAFE) == "too_slow"
+    assert 1 < time.monotonic() - begun < 10
+    looked(own)
 
 
 def test_an_animation_is_looked_at_as_far_as_its_time_goes(decoder, write: Write) -> None:
@@ -141,6 +153,25 @@ def test_an_animation_is_looked_at_as_far_as_its_time_goes(decoder, write: Write
     picture = decoder(decode_timeout=2.0).look(path, Limits(max_total_pixels=10**12))
     assert 0 < len(picture.sampled) < 200
     assert "decoded in time" in picture.doubts[0]
+
+
+def test_a_worker_does_not_hold_the_views_of_a_long_animation(decoder, tmp_path: Path) -> None:
+    """200 frames that differ under alpha, three views each: 120 MB that stay on the disk."""
+    frames = [Image.effect_noise((32, 32), 90).convert("RGBA") for _ in range(200)]
+    for number, frame in enumerate(frames):
+        frame.putalpha(frames[number - 1].getchannel("R"))
+    path, own = tmp_path / "long.webp", decoder(sluice_home=tmp_path)
+    path.write_bytes(animation(frames, "WEBP", lossless=True, exact=True))
+    own.look(SAFE, Limits())
+    before, here = psutil.Process().memory_info().rss, read(path, Limits()).views
+    pixels = [(view.index, view.image.tobytes()) for view in here]
+    del here
+    held = psutil.Process().memory_info().rss
+    picture = own.look(path, Limits())
+    assert len(picture.views) == 600
+    assert psutil.Process().memory_info().rss - held < 20_000_000 < held - before
+    there = zip(picture.views.frames, (view.tobytes() for view in picture.views), strict=True)
+    assert all(one == other for one, other in zip(pixels, there, strict=True))
 
 
 def test_memory_is_bounded(decoder, write: Write) -> None:
@@ -197,11 +228,11 @@ def test_the_pictures_of_a_submission_share_their_time() -> None:
 
 
 def test_the_child_holds_no_secret_and_may_not_write(decoder, monkeypatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://somebody:secret@db/sluice")
+    monkeypatch.setenv("DATABASE_URL", "postgresql:///not-for-a-child")
     own = decoder(decode_memory=200)
     looked(own)
     child = Path(f"/proc/{own.pid}")
-    assert b"secret" not in (child / "environ").read_bytes()
+    assert b"not-for-a-child" not in (child / "environ").read_bytes()
     limits = (child / "limits").read_text()
     assert f"Max data size             {200 << 20} " in limits
     assert "Max file size             0 " in limits
