@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.db import one
 
 READINGS = """
-SELECT 100.0 * (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+SELECT 100.0 * (SELECT sum(numbackends) FROM pg_stat_database)
          / (current_setting('max_connections')::int
             - current_setting('superuser_reserved_connections')::int),
        extract(epoch FROM now() - (SELECT min(created_at) FROM submission WHERE review_owed)),

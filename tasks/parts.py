@@ -106,6 +106,8 @@ def _standby() -> Part:
             silent = readings.standby_silent()
     except peewee.PeeweeException:
         return _part("Standby", "near", "cannot be asked without PostgreSQL")
-    if silent is not None and silent > SILENT_AFTER:
+    if silent is None:
+        return _part("Standby", "near", "has not been heard yet")
+    if silent > SILENT_AFTER:
         return _part("Standby", "down", "nothing sweeps, delivers or alerts; it has stopped")
     return _part("Standby", "ok", "sweeps, delivers and alerts")

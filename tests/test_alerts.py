@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +18,10 @@ from models.alert import channels
 from models.alert_rules import BY_NAME, RULES, worded
 from models.settings import ROOT, Settings
 from models.watch import Readings, Watch
+from tasks import answers
 from tasks.notify import without_secrets
 from tasks.stack.supervisor import Supervisor
+from tests.api import Api
 from tests.console import person
 from tests.stack import Stack, free_port, running, wait_until
 
@@ -251,6 +254,37 @@ def test_a_channel_that_fails_is_tried_again_shown_and_keeps_its_secret(own) -> 
     assert "secret" not in page
     logs = "".join(path.read_text(errors="replace") for path in (stack.home / "log").iterdir())
     assert "nobody-secret" not in logs and "hook-secret" not in logs
+
+
+def test_what_is_read_from_the_servers_begins_and_ends_alerts(own) -> None:
+    stack, worker = own.stack, ["worker:worker_00"]
+    rules = ["error_rate", "oldest_flag_age", "workers"]
+    supervisor = Supervisor(Settings.load(stack.env))
+    api = Api(stack.url, stack.json("client", "create", "Shop", "--json")["key"])
+    flag = api.decided("review_a.jpg")["job_id"]
+    stack.sql("UPDATE submission SET created_at = now() - interval '2 days' WHERE id = %s", flag)
+    now = int(time.time()) // answers.BUCKET
+    keys = [f"{answers.KEY}{number}" for number in range(now, now + 6)]
+    for key in keys:
+        stack.redis().hset(key, mapping={"all": 1000, "errors": 100, "t1": 1000})
+    supervisor.stop(worker)
+    wait_until(lambda: speaking(stack) == rules, 40)
+    told = dict(stack.sql("SELECT rule, sentence FROM alert WHERE ended_at IS NULL"))
+    assert told["workers"] == "1 of 2 workers are heard."
+    assert told["oldest_flag_age"] == "The oldest flag has waited 2 days for a person."
+    assert "% of the last minute's answers were errors" in told["error_rate"]
+    page = person(stack, "viewer").get("/").text
+    assert all(BY_NAME[rule].title in page for rule in rules)
+
+    supervisor.start(worker)
+    stack.redis().delete(*keys)
+    stack.sql("UPDATE submission SET created_at = now() WHERE id = %s", flag)
+    wait_until(lambda: speaking(stack) == [], 40)
+
+
+def speaking(stack: Stack) -> list[str]:
+    """Rules of the alerts that are open."""
+    return [row[0] for row in stack.sql("SELECT rule FROM alert WHERE ended_at IS NULL ORDER BY 1")]
 
 
 def test_an_outage_of_the_database_is_told_while_it_lasts(own) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 
 import requests
 
 from tasks.classifier.weights import find_model
 from tests.api import Api
+from tests.console import person
 from tests.stack import Stack, wait_until
 
 PARTS = ["PostgreSQL", "Redis", "Queue", "Memory", "Disk", "Model", "Workers", "Standby"]
@@ -20,7 +22,7 @@ def part(stack: Stack, name: str) -> tuple[str, str]:
 
 
 def test_each_part_is_named_and_well(stack):
-    wait_until(lambda: part(stack, "Workers")[0] == "ok")
+    wait_until(lambda: {part(stack, name)[0] for name in ("Workers", "Standby")} == {"ok"})
     reply = requests.get(f"{stack.url}/readyz")
     assert (reply.status_code, reply.json()["ready"]) == (200, True)
     assert [each["name"] for each in reply.json()["parts"]] == PARTS
@@ -41,6 +43,19 @@ def test_503_only_where_no_upload_can_be_taken(new_stack):
     assert part(stack, "Memory")[0] == "down"
     assert Api(stack.url, key).submit(title="Chairs").status_code == 503
     assert requests.get(f"{stack.url}/healthz").status_code == 200
+
+
+def test_a_standby_that_hangs_is_noticed_by_the_web(stack):
+    wait_until(lambda: part(stack, "Standby")[0] == "ok")
+    stack.kill("standby", signal.SIGSTOP)
+    stack.sql("DELETE FROM load_sample WHERE at < (SELECT max(at) FROM load_sample)")
+    stack.sql("UPDATE load_sample SET at = at - interval '1 hour'")
+    console = person(stack, "viewer")
+    wait_until(lambda: part(stack, "Standby")[0] == "down")
+    assert "Standby: nothing sweeps" in console.get("/").text
+    assert requests.get(f"{stack.url}/readyz").status_code == 200
+    stack.kill("standby", signal.SIGCONT)
+    wait_until(lambda: part(stack, "Standby")[0] == "ok", 30)
 
 
 def test_a_model_that_is_missing_then_corrupt_then_back(new_stack):
