@@ -254,6 +254,24 @@ def gone(item: Delivery, outcome: str) -> None:
             Audit.append("webhook.disable", item.client.name, outcome=outcome)
 
 
+def give_up_waiting(days: float) -> int:
+    """Give up what waits for a webhook that is off or gone for so long; returns how many.
+
+    It can be sent again once there is a webhook, and holds up the end of its submission's time no
+    longer.
+    """
+    nowhere = Client.select(Client.id).where(
+        Client.webhook_url.is_null() | Client.webhook_disabled_at.is_null(False)
+    )
+    query = Delivery.update(state="dead", outcome="off", lease_until=None).where(
+        Delivery.state == "owed",
+        Delivery.client.in_(nowhere),
+        Delivery.created_at < _in_seconds(-days * 86400),
+        Delivery.lease_until.is_null() | (Delivery.lease_until < peewee.fn.now()),
+    )
+    return int(query.execute())
+
+
 def _put_back(item: Delivery, **values: Any) -> None:
     """End the claim of this attempt; a later one's is left alone."""
     Delivery.update(lease_until=None, **values).where(

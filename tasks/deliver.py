@@ -30,6 +30,7 @@ CALLS_EACH = 4  # of them to one client; one while its receiver fails
 LEASE = 2 * calling.DEADLINE  # after which the call of a killed process is sent again
 ROUND = 5.0  # seconds after which the clock has its turn again
 FIRST_PAUSE, LONGEST_PAUSE, ATTEMPTS = 5.0, 4 * 3600.0, 20  # 25 to 34 hours of tries
+WAIT_DAYS = 3  # for a webhook that is off to be switched on again
 GONE, BUSY = 410, (429, 503)
 log = logging.getLogger("sluice.deliver")
 pool = ThreadPoolExecutor(CALLS, thread_name_prefix="delivery")
@@ -52,6 +53,11 @@ def deliver_due() -> int:
         if not claimed or not _ended.wait(0.5):
             break
     return begun
+
+
+def give_up() -> int:
+    """Give up what waits too long for a webhook that is off; returns how many."""
+    return delivery.give_up_waiting(WAIT_DAYS)
 
 
 def _deliver(item: Delivery) -> None:

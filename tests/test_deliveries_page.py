@@ -101,6 +101,7 @@ def test_older_ones_come_behind_an_id(ada, site):
         ("private address", "not on the public internet: not called"),
         ("too large", "headers without an end"),
         ("garbled", "not HTTP"),
+        ("off", "while the webhook was off"),
         ("SomethingNew", "SomethingNew"),
         (None, "not tried yet"),
     ],

@@ -426,6 +426,23 @@ def test_410_switches_the_webhook_off_until_a_person_switches_it_on(own, ada, ho
     assert (again.status_code, "Somebody did this before" in again.text) == (409, True)
 
 
+def test_what_waits_for_a_webhook_that_is_off_is_given_up_after_three_days(own, ada, hook):
+    site, on = Site(own, hook.url), Site(own, hook.url)
+    own.sql("UPDATE client SET webhook_disabled_at = now() WHERE id = %s", site.number)
+    old, new = site.owe(2)
+    [other] = on.owe()
+    age = "UPDATE delivery SET created_at = now() - interval '73 hours' WHERE id IN (%s, %s)"
+    own.sql(age, str(old), str(other))
+    own.kill("standby", signal.SIGTERM)  # it begins its rounds anew
+    wait_until(lambda: site.row(old) == ("dead", 0, "off"), 30)
+    assert site.row(new)[0] == "owed" and on.row(other)[0] == "delivered"
+    refused = ada.post(f"/deliveries/{old}/resending", form="/")
+    assert (refused.status_code, "is off: switch it on first" in refused.text) == (409, True)
+    ada.post(f"/clients/{site.number}/webhook-enabling", form="/")
+    ada.post("/deliveries/resending", form="/", client=str(site.number))
+    wait_until(lambda: site.row(old)[0] == site.row(new)[0] == "delivered")
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_pauses_all_calls_to_that_client(own, ada, hook, status):
     hook.status, hook.headers = status, {"retry-after": "3600"}

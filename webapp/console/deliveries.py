@@ -27,6 +27,7 @@ FAILURES = {
     "private address": "leads to an address that is not on the public internet: not called",
     "too large": "sent headers without an end",
     "garbled": "answered something that is not HTTP",
+    "off": "waited for three days while the webhook was off",
     "undone": "undone before it was sent",
 }
 STATUSES = {
