@@ -137,7 +137,7 @@ def signed(
 def pause(attempts: int) -> float:
     """Seconds to wait after so many attempts: doubling, bounded, up to a quarter less by chance."""
     longest = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
-    return longest * random.uniform(0.75, 1.0)
+    return longest * random.uniform(0.75, 1.0)  # nosec B311
 
 
 def asked_pause(retry_after: str | None) -> float:
