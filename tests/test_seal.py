@@ -12,6 +12,8 @@ from models.errors import SettingError
 from models.settings import ROOT, Settings
 from tests.test_accounts import Someone
 
+PLAIN = "JBSWY3DP"
+
 
 @pytest.fixture
 def settings(stack):
@@ -76,7 +78,7 @@ def test_without_the_key_only_a_recovery_code_lets_in(stack):
 
 def test_the_migration_seals_older_rows_and_opens_them_on_the_way_back(stack, settings):
     mara, query = Someone(stack), "SELECT totp_secret FROM moderator WHERE name = %s"
-    stack.sql("UPDATE moderator SET totp_secret = 'JBSWY3DP' WHERE name = %s", mara.name)
+    stack.sql("UPDATE moderator SET totp_secret = %s WHERE name = %s", PLAIN, mara.name)
     (path,) = (ROOT / "models" / "migrations").glob("*_sealed_secrets.py")
     spec = spec_from_file_location("sealed_secrets", path)
     migration = module_from_spec(spec)
@@ -86,7 +88,7 @@ def test_the_migration_seals_older_rows_and_opens_them_on_the_way_back(stack, se
     with database.connection_context(), database.atomic() as transaction:
         migration.up(None, database)
         (sealed,) = database.execute_sql(query, (mara.name,)).fetchone()
-        assert sealed.startswith(seal.MARK) and seal.reopen(sealed) == "JBSWY3DP"
+        assert sealed.startswith(seal.MARK) and seal.reopen(sealed) == PLAIN
         migration.down(None, database)
-        assert database.execute_sql(query, (mara.name,)).fetchone() == ("JBSWY3DP",)
+        assert database.execute_sql(query, (mara.name,)).fetchone() == (PLAIN,)
         transaction.rollback()

