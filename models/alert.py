@@ -8,7 +8,7 @@ from typing import Any
 
 import peewee
 
-from models.alert_rules import BY_NAME, RULES, Rule
+from models.alert_rules import BY_NAME, RULES, WARNING, Rule
 from models.db import Model, db
 from models.settings import addresses
 from models.watch import Alarm, Changes
@@ -57,7 +57,7 @@ class Alert(Model):
     @property
     def title(self) -> str:
         """Its rule's title."""
-        return self.known.title if self.known else self.rule
+        return self.known.title if self.known else self.rule.capitalize()
 
 
 class Notice(Model):
@@ -183,6 +183,22 @@ def begun_earlier(alarm: Alarm, seconds: float, told: Collection[str], to: Itera
         Notice.update(state="sent", attempts=1, sent_at=began).where(
             Notice.alert == number, Notice.channel.in_(list(told))
         ).execute()
+
+
+def try_out(by: str, to: Iterable[str]) -> None:
+    """Owe every channel a trial, by which an operator sees that alerts arrive."""
+    with db.atomic():
+        row = Alert.create(
+            rule="trial",
+            level=WARNING,
+            sentence=f"{by} tries whether alerts arrive here.",
+            reading=0.0,
+            bound=0.0,
+            started_at=peewee.fn.now(),
+            seen_at=peewee.fn.now(),
+            ended_at=peewee.fn.now(),
+        )
+        _owe(row.id, START, to)
 
 
 def claim_notices(limit: int) -> list[Notice]:

@@ -22,15 +22,16 @@ NEEDED = ("PostgreSQL", "Memory", "Disk")  # without which no upload is taken
 
 def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
     """Every part, from the load, the workers' heartbeats, and by asking the servers."""
+    database = _timed("PostgreSQL", _ask_database)
     return [
-        _timed("PostgreSQL", _ask_database),
+        database,
         _timed("Redis", _ask_redis),
         _queue(load),
         _share("Memory", load.memory, settings.memory_threshold),
         _share("Disk", load.disk, settings.disk_threshold),
         _model(load, beats),
         _workers(load, beats),
-        _standby(),
+        _standby(database),
     ]
 
 
@@ -100,12 +101,15 @@ def _workers(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
     return _part("Workers", ("near" if alive else "down") if number else "ok", heard.rstrip("."))
 
 
-def _standby() -> Part:
+def _standby(database: Part) -> Part:
+    unasked = _part("Standby", "near", "cannot be asked without PostgreSQL")
+    if database["state"] == "down":
+        return unasked
     try:
         with connection():
             silent = readings.standby_silent()
     except peewee.PeeweeException:
-        return _part("Standby", "near", "cannot be asked without PostgreSQL")
+        return unasked
     if silent is None:
         return _part("Standby", "near", "has not been heard yet")
     if silent > SILENT_AFTER:

@@ -256,6 +256,13 @@ def test_a_channel_that_fails_is_tried_again_shown_and_keeps_its_secret(own) -> 
     assert "nobody-secret" not in logs and "hook-secret" not in logs
 
 
+def test_an_administrator_sends_a_trial_and_nobody_else(own) -> None:
+    tried = person(own.stack, "administrator").post("/alerts/trials")
+    assert tried.status_code == 200 and "tries whether alerts arrive here" in tried.text
+    wait_until(lambda: "Sluice: Trial" in [text["title"] for text in own.hook.told], 30)
+    assert person(own.stack, "moderator").post("/alerts/trials", form="/").status_code == 403
+
+
 def test_what_is_read_from_the_servers_begins_and_ends_alerts(own) -> None:
     stack, worker = own.stack, ["worker:worker_00"]
     rules = ["error_rate", "oldest_flag_age", "workers"]

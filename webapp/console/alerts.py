@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models import alert
@@ -24,6 +24,12 @@ PAGES = {
 }
 
 pages = Blueprint("alerts", __name__, url_prefix="/console/alerts")
+
+
+@pages.before_request
+def protect() -> None:
+    """No form without its token."""
+    auth.csrf.protect()
 
 
 @pages.app_template_filter("way_out")
@@ -72,6 +78,16 @@ def show() -> str:
         after=worded(settings.alert_after, "s"),
         **values,
     )
+
+
+@pages.post("/trials")
+@login_required
+@auth.configures
+def try_out() -> Any:
+    """Send a trial to every address."""
+    settings: Settings = current_app.config["SETTINGS"]
+    alert.try_out(auth.moderator().name, alert.channels(settings.alert_urls))
+    return redirect(url_for("alerts.show", tried=1), 303)
 
 
 def _notices(alerts: list[Alert]) -> dict[int, list[Notice]]:
