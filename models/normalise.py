@@ -78,7 +78,7 @@ def _fold(char: str) -> str:
         return ""
     if category[0] == "C" or char in "™℠":
         return " "
-    if char in "\u3002\uff0e\uff61":
+    if char in "\u3002\ufe12\uff0e\uff61":
         return "."
     if category == "Nd":
         return str(unicodedata.decimal(char))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 APPROVED, REJECTED, REVIEW = "approved", "rejected", "review"
@@ -76,10 +77,13 @@ def judge(findings: Sequence[Finding], policy: Policy, *, sample: float = 1.0) -
     """Weigh all findings: one that rejects wins, then one that wants a person.
 
     ``sample`` is a random number from 0 to 1; below the policy's rate an approval goes to review.
+    A classifier's score that is no number is none, and a person looks.
     """
     for finding in findings:
         if finding.check == "classifier" and finding.score is not None:
-            finding.action = action_of(finding.score, policy)
+            known = isfinite(finding.score)
+            finding.action = action_of(finding.score, policy) if known else "review"
+            finding.score = finding.score if known else None
     actions = {finding.action for finding in findings}
     if "reject" in actions:
         verdict = REJECTED
