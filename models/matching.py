@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from time import thread_time
 from typing import Any
 
 import re2
@@ -20,6 +21,9 @@ from models.terms import Terms
 KINDS = ("word", "phrase", "regex", "domain")
 MAX_MATCHES = 200
 MAX_PATTERN = 500  # characters
+MAX_PROGRAM = 2_500  # RE2's instructions; at worst each is tried at each letter, 2 s for 100,000
+MAX_MEMORY = 1 << 20  # bytes of RE2 a regex, which a hostile text may fill
+MAX_SECONDS = 2.0  # of this thread for all regexes on one text; the rest is left to a person
 _REGEX_GROUP = 50  # regexes asked in one pass whether any of them matches
 
 
@@ -42,6 +46,10 @@ class Match:
     start: int
     end: int
     text: str
+
+
+# What `find` says of a text whose regexes took too long: no rule's match, but no clean text either.
+UNFINISHED = RuleSpec(-1, "regex", "", "review", "error")
 
 
 class PatternError(ValueError):
@@ -75,6 +83,10 @@ def _validate_phrase(pattern: str) -> None:
 
 def _validate_regex(pattern: str) -> None:
     expression = _compile(pattern)
+    if expression.programsize > MAX_PROGRAM:
+        raise PatternError(
+            "The regular expression would take too long; count less with {…}, use \\pL less."
+        )
     hits = [*expression.finditer(""), *expression.finditer("a 1.")]
     if any(hit.start() == hit.end() for hit in hits):
         raise PatternError("The regular expression matches empty text, so it would match always.")
@@ -99,6 +111,7 @@ def _compile(pattern: str) -> Any:
     options.case_sensitive = False
     options.never_capture = True  # only the whole match counts, and names may repeat in a group
     options.log_errors = False
+    options.max_mem = MAX_MEMORY
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeError) as error:
@@ -136,15 +149,18 @@ class Matcher:
         spans = (
             (self._worded, self._terms.find(folded, MAX_MATCHES)),
             (self._named, self._domains.find(folded, MAX_MATCHES)),
-            (self._expressed, self._regexes.find(text, MAX_MATCHES)),
+            ([*self._expressed, UNFINISHED], self._regexes.find(text, MAX_MATCHES)),
         )
         found = {
             Match(rules[key], start, end, text[start:end])
             for rules, hits in spans
             for key, start, end in hits
         }
-        ordered = sorted(found, key=lambda match: (match.start, -match.end, match.rule.id))
-        return ordered[:MAX_MATCHES]
+        return sorted(found, key=_order)[:MAX_MATCHES]
+
+
+def _order(match: Match) -> tuple[bool, int, int, int]:
+    return match.rule is not UNFINISHED, match.start, -match.end, match.rule.id
 
 
 def effective(matches: list[Match]) -> list[Match]:
@@ -153,40 +169,67 @@ def effective(matches: list[Match]) -> list[Match]:
     return [
         match
         for match in matches
-        if match.rule.action != "allow"
-        and not any(start <= match.start and match.end <= end for start, end in allowed)
+        if match.rule is UNFINISHED
+        or (
+            match.rule.action != "allow"
+            and not any(start <= match.start and match.end <= end for start, end in allowed)
+        )
     ]
 
 
 class _Regexes:
     """Regular expressions, asked in groups first: most texts match none.
 
-    A group is one expression that matches where any of its members does; None if it got too large
-    to compile. (RE2's own `Set` answers "no match" when it runs out of memory.)
+    A group is one expression that matches where any of its members does, no larger than one may
+    be, so that no question takes longer than the longest regex. (RE2's own `Set` answers "no
+    match" when it runs out of memory.)
     """
 
     def __init__(self, patterns: list[str]) -> None:
         self._members = [_compile(pattern) for pattern in patterns]
         self._groups = [
             (keys, _compile_any([patterns[key] for key in keys]))
-            for at in range(0, len(patterns), _REGEX_GROUP)
-            for keys in [range(at, min(at + _REGEX_GROUP, len(patterns)))]
+            for keys in _grouped([member.programsize for member in self._members])
         ]
 
     def find(self, text: str, limit: int) -> Iterator[tuple[int, int, int]]:
-        """At most `limit` hits of each: key, start and end."""
+        """At most `limit` hits of each: key, start and end.
+
+        The key behind the last one says that MAX_SECONDS ended it before all were asked.
+        """
         if not self._groups:
             return
         raw = text.encode("utf-8", "replace")  # a lone surrogate becomes one "?"
         sound = raw.decode("utf-8")
+        until = thread_time() + MAX_SECONDS
         for keys, gate in self._groups:
             if gate is None or gate.search(raw):
                 for key in keys:
                     hits = islice(self._members[key].finditer(sound), limit)
                     yield from ((key, *hit.span()) for hit in hits if hit.end() > hit.start())
+                    if thread_time() > until:
+                        break
+            if thread_time() > until:
+                yield len(self._members), 0, 0
+                return
+
+
+def _grouped(sizes: list[int]) -> Iterator[range]:
+    """The keys in groups of at most _REGEX_GROUP, together no larger than MAX_PROGRAM."""
+    first, size = 0, 0
+    for key, more in enumerate(sizes):
+        if key > first and (size + more > MAX_PROGRAM or key - first == _REGEX_GROUP):
+            yield range(first, key)
+            first, size = key, 0
+        size += more
+    if sizes:
+        yield range(first, len(sizes))
 
 
 def _compile_any(patterns: list[str]) -> Any:
+    """One expression for all; None where there is but one, or they are too large together."""
+    if len(patterns) == 1:
+        return None
     try:
         return _compile("|".join(f"(?:{pattern})" for pattern in patterns))
     except PatternError:

@@ -10,7 +10,15 @@ import peewee
 from models.audit import Audit
 from models.db import Model, db
 from models.errors import Conflict, Invalid, NotFound
-from models.matching import Matcher, PatternError, RuleSpec, effective, validate
+from models.matching import (
+    UNFINISHED,
+    Match,
+    Matcher,
+    PatternError,
+    RuleSpec,
+    effective,
+    validate,
+)
 from models.moderator import Moderator
 from models.revision import Revision, Watched
 from models.verdict import LABELS, Finding
@@ -231,21 +239,18 @@ matcher = Watched("rules", _matcher)
 def check_text(title: str, description: str) -> list[Finding]:
     """What the active rules find in the texts; a process learns of changed rules within 1 s."""
     return [
-        Finding(
-            "rules",
-            match.rule.label,
-            match.rule.action,
-            evidence={
-                "rule": match.rule.id,
-                "kind": match.rule.kind,
-                "pattern": match.rule.pattern,
-                "field": name,
-                "start": match.start,
-                "end": match.end,
-                "text": match.text,
-            },
-        )
+        _finding(match, name)
         for name, text in zip(FIELDS, (title, description), strict=True)
         if text
         for match in effective(matcher.get().find(text))
     ]
+
+
+def _finding(match: Match, name: str) -> Finding:
+    rule = match.rule
+    if rule is UNFINISHED:
+        error = f"the regular expressions took too long for the {name}"
+        return Finding("failure", rule.label, rule.action, evidence={"error": error})
+    evidence = {"rule": rule.id, "kind": rule.kind, "pattern": rule.pattern, "field": name}
+    evidence |= {"start": match.start, "end": match.end, "text": match.text}
+    return Finding("rules", rule.label, rule.action, evidence=evidence)

@@ -73,9 +73,7 @@ def test_sync_falls_back_to_202_when_the_verdict_takes_too_long(api: Api, still:
     assert told["estimated_wait"] > 0
 
 
-def test_the_modes_go_up_with_the_depth_and_come_down_by_themselves(
-    api: Api, small: Stack
-) -> None:
+def test_the_modes_go_up_with_the_depth_and_come_down_by_themselves(api: Api, small: Stack) -> None:
     eventually(lambda: settled(api))
     pid = small.pids()["worker_00"]
     os.kill(pid, signal.SIGSTOP)

@@ -16,9 +16,7 @@ FINDINGS = some.lists(
         some.just("other"),
         some.sampled_from(["reject", "review", "allow", "note"]),
     )
-    | some.builds(
-        Finding, some.just("classifier"), some.just("nudity"), score=some.floats(0, 1)
-    ),
+    | some.builds(Finding, some.just("classifier"), some.just("nudity"), score=some.floats(0, 1)),
     max_size=6,
 )
 
