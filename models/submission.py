@@ -86,17 +86,35 @@ class Submission(Model):
 
     @classmethod
     def received_before(cls, seconds: float, limit: int) -> list[tuple[UUID, str, str]]:
-        """(id, priority, mode) of open rows that no worker has taken, the oldest first."""
+        """(id, priority, mode) of rows that are not in the queue, in the order of their work."""
+        order = (cls.priority.desc(), cls.created_at)
+        return cls._open_before(RECEIVED, seconds, limit, order)
+
+    @classmethod
+    def queued_before(cls, seconds: float, limit: int) -> list[tuple[UUID, str, str]]:
+        """(id, priority, mode) of rows whose job may be lost, the longest queued first."""
+        return cls._open_before(QUEUED, seconds, limit, (cls.queued_at,))
+
+    @classmethod
+    def _open_before(
+        cls, status: str, seconds: float, limit: int, order: tuple[Any, ...]
+    ) -> list[tuple[UUID, str, str]]:
         query = (
             cls.select(cls.id, cls.priority, cls.mode)
             .where(
-                cls.status.in_((RECEIVED, QUEUED)),
+                cls.status == status,
                 peewee.fn.coalesce(cls.queued_at, cls.created_at) < _ago(seconds),
             )
-            .order_by(cls.created_at)
+            .order_by(*order)
             .limit(limit)
         )
         return list(query.tuples())
+
+    @classmethod
+    def count_received(cls, most: int) -> int:
+        """How many rows wait in PostgreSQL alone, counted up to ``most``."""
+        waiting = cls.select(peewee.SQL("1")).where(cls.status == RECEIVED).limit(most)
+        return int(waiting.count())
 
     @classmethod
     def owing(cls, limit: int) -> list[UUID]:

@@ -21,6 +21,7 @@ from tasks import heartbeat, machine, parts
 from tasks.queue import client, huey, settings
 
 MODE_KEY = "sluice:mode"
+MOST_COUNTED = 1_000_000  # rows that the estimate of the wait counts
 T = TypeVar("T")
 
 
@@ -111,9 +112,24 @@ def workers() -> list[dict[str, Any]]:
 def estimated_wait(priority: str = "normal") -> float:
     """Seconds that a job enqueued now will wait for its verdict."""
     load = read()
-    ahead = load.priority if priority == "priority" else load.depth
+    ahead = load.priority if priority == "priority" else load.depth + _beyond_the_queue(load)
     rates = [beat["jobs_per_second"] for beat in workers() if beat["state"] != "stale"]
     return round(wait.estimate(ahead, rates), 1)
+
+
+def _beyond_the_queue(load: Load) -> int:
+    """What waits in PostgreSQL because the queue is full or away, at most two seconds old."""
+    if load.redis and load.depth < 0.9 * settings.max_queue_size:
+        return 0
+    return _kept.get_or("beyond", 2.0, _count_received)
+
+
+def _count_received() -> int:
+    try:
+        with connection():
+            return Submission.count_received(MOST_COUNTED)
+    except peewee.PeeweeException:
+        return 0
 
 
 def snapshot() -> dict[str, Any]:

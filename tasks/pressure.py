@@ -65,7 +65,7 @@ def signals() -> Signals:
     rates = [beat["jobs_per_second"] for beat in load.workers() if beat["state"] != "stale"]
     debt = load.snapshot()["queues"]["review_debt"]
     return Signals(
-        wait=wait.estimate(queue.depth, rates) if queue.depth else 0.0,
+        wait=load.estimated_wait() if queue.depth else 0.0,
         debt=wait.estimate(queue.depth + debt, rates) if debt else 0.0,
         errors=max(_failing_answers(), _failing_jobs(time.monotonic(), heartbeat.workers())),
     )

@@ -55,9 +55,12 @@ def quarantine() -> None:
 def requeue() -> int:
     """Add jobs of open submissions that the queue does not hold, as far as there is room."""
     room = settings.max_queue_size - load.read().depth
-    rows = Submission.received_before(STRANDED_AFTER, BATCH)
+    if room <= 0:
+        return 0
+    rows = Submission.received_before(STRANDED_AFTER, min(room, BATCH))
+    rows += Submission.queued_before(STRANDED_AFTER, BATCH)
     jobs = [(row[0], rank_of(row[1], row[2])) for row in rows]
-    return _add(jobs[: max(room, 0)])
+    return _add(jobs[:room])
 
 
 def repay() -> int:
