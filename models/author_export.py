@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from models import dossier
+from models.appeal import Appeal
 from models.audit import Audit
 from models.author import Author, subject
 from models.db import db
@@ -87,6 +88,7 @@ def upload(known: Dossier) -> dict[str, Any]:
         "images": [_image(image) for image in known.images],
         "findings": [_finding(found) for found in known.findings],
         "decisions": [_decision(decision) for decision in known.decisions],
+        "appeal": _appeal(known.appeal) if known.appeal else None,
         "events": _events(row.id),
     }
 
@@ -119,6 +121,10 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "to": decision.to_verdict,
         "reason": decision.reason,
     }
+
+
+def _appeal(found: Appeal) -> dict[str, Any]:
+    return {"at": found.created_at, "message": found.message, "answered_at": found.decided_at}
 
 
 def _events(submission_id: UUID) -> list[dict[str, Any]]:

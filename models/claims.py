@@ -23,7 +23,7 @@ FLAGGED = "submission.verdict = 'review' AND NOT submission.review_owed"
 KINDS = {
     "all": FLAGGED,
     "priority": f"{FLAGGED} AND submission.priority = 'priority'",
-    "appeals": "false",  # nobody can appeal yet
+    "appeals": f"{FLAGGED} AND submission.appealed_at IS NOT NULL",
     "debt": f"submission.review_owed AND {NOT_BY_A_PERSON}",
     "escalated": f"{FLAGGED} AND submission.escalated_at IS NOT NULL",
     "quarantined": f"{FLAGGED} AND submission.status = 'quarantined'",
@@ -177,8 +177,9 @@ def counts() -> dict[str, Any]:
         "SELECT count(*), count(*) FILTER (WHERE priority = 'priority'),"
         " count(*) FILTER (WHERE escalated_at IS NOT NULL),"
         " count(*) FILTER (WHERE status = 'quarantined'),"
+        " count(*) FILTER (WHERE appealed_at IS NOT NULL),"
         " count(*) FILTER (WHERE review_until > now()), min(created_at)"
         " FROM submission WHERE verdict = 'review' AND NOT review_owed"
     ).fetchone()
-    names = ("all", "priority", "escalated", "quarantined", "claimed", "oldest")
+    names = ("all", "priority", "escalated", "quarantined", "appeals", "claimed", "oldest")
     return dict(zip(names, row, strict=True))

@@ -105,10 +105,21 @@ def write(row: Submission, names: tuple[str, ...], before: str | None) -> None:
     Submission.update(**values).where(Submission.id == row.id).execute()
 
 
-def follow(row: Submission, before: str | None, *, wait: float = 0.0, tell: bool = True) -> None:
-    """What follows a changed verdict: strikes, and the event that the client is owed."""
-    if REJECTED in (before, row.verdict) and before != row.verdict:
-        author.strike(row.client_id, row.user_id, 1 if row.verdict == REJECTED else -1)
+def follow(
+    row: Submission,
+    before: str | None,
+    *,
+    after: str | None = None,
+    wait: float = 0.0,
+    tell: bool = True,
+) -> None:
+    """What follows a changed verdict: strikes, and the event that the client is owed.
+
+    ``after``: what stands meanwhile, where that is not the row's verdict: an appealed rejection.
+    """
+    after = after or row.verdict
+    if REJECTED in (before, after) and before != after:
+        author.strike(row.client_id, row.user_id, 1 if after == REJECTED else -1)
     if tell:
         delivery.owe(row, _event(before, row.verdict), wait=wait)
 

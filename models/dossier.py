@@ -10,6 +10,7 @@ from uuid import UUID
 import peewee
 
 from models import author
+from models.appeal import Appeal
 from models.decision import Decision
 from models.finding import FindingRow
 from models.image import Image
@@ -29,6 +30,7 @@ class Dossier:
     findings: list[Finding] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     author: dict[str, Any] = field(default_factory=dict)
+    appeal: Appeal | None = None
 
 
 def read(submissions: Sequence[Submission], *, authors: bool = True) -> list[Dossier]:
@@ -38,6 +40,8 @@ def read(submissions: Sequence[Submission], *, authors: bool = True) -> list[Dos
         positions = _add_images(dossiers)
         _add_findings(dossiers, positions)
         _add_decisions(dossiers)
+        for submission_id, found in Appeal.of(dossiers).items():
+            dossiers[submission_id].appeal = found
     if authors:
         _add_authors(dossiers)
     return list(dossiers.values())

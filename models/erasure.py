@@ -35,7 +35,7 @@ CLOSE = (
 )
 SETS = """,
     user_id = %(alias)s, erased_at = now(), visible = false, review_owed = false,
-    status = 'decided', escalated_at = NULL, escalated_by = NULL,
+    status = 'decided', appealed_at = NULL, escalated_at = NULL, escalated_by = NULL,
     verdict = CASE WHEN chosen.verdict = 'approved' THEN 'approved' ELSE 'rejected' END,
     decided_at = CASE WHEN chosen.verdict IN ('approved', 'rejected') THEN decided_at
         ELSE now() END

@@ -19,6 +19,7 @@ pictures AS (
     DELETE FROM image USING chosen WHERE image.submission_id = chosen.id
     RETURNING storage_key, coalesce(frames, 2) > 1 AS animated),
 owed AS ({OWE} RETURNING storage_key),
+asked AS (UPDATE appeal SET message = '' FROM chosen WHERE appeal.submission_id = chosen.id),
 found AS (DELETE FROM finding USING chosen WHERE finding.submission_id = chosen.id),
 calls AS (
     UPDATE delivery SET

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import peewee
 
-from models import delivery, known_hash
+from models import appeal, delivery, known_hash
 from models.audit import Audit
 from models.db import db
 from models.decision import Decision, change, follow
@@ -102,8 +102,12 @@ def settle(
         group_id=group_id,
         blocked=blocked,
     )
-    if before != verdict:
-        follow(row, before, wait=settings.undo_seconds)
+    answers = row.appealed_at is not None and verdict != REVIEW
+    known = REJECTED if answers else before
+    if known != verdict:
+        follow(row, known, wait=settings.undo_seconds)
+    if answers:
+        appeal.answer(row, decision, settings.undo_seconds)
     more: dict[str, Any] = {"group": str(group_id)} if group_id else {}
     if blocked:
         more["blocked"] = list(blocked)
@@ -153,7 +157,11 @@ def _undo_one(
     if decision.from_verdict == REVIEW and _was_quarantined(row.id):
         Submission.update(status=QUARANTINED).where(Submission.id == row.id).execute()
     Decision.append(row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id)
-    follow(row, before, tell=not silent)
+    appealed = appeal.reopen(decision)
+    if not appealed:
+        follow(row, before, tell=not silent)
+    elif before != REJECTED:
+        follow(row, before, after=REJECTED, tell=not silent)
     Audit.append("undo", str(row.id), moderator_id=moderator.id, silent=silent)
     return UUID(str(row.id))
 

@@ -60,6 +60,7 @@ class Submission(Model):
     decided_at = peewee.DateTimeField(null=True)
     purged_at = peewee.DateTimeField(null=True)
     erased_at = peewee.DateTimeField(null=True)
+    appealed_at = peewee.DateTimeField(null=True)
 
     @classmethod
     def of_client(cls, submission_id: UUID, client_id: int) -> Submission:

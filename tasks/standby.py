@@ -19,7 +19,7 @@ import setproctitle
 
 from models import alert, db, mode
 from models.stats import LoadSample
-from tasks import alerts, certificate, deliver, known, load, pressure, retention, sweep
+from tasks import alerts, certificate, deliver, known, load, logs, pressure, retention, sweep
 from tasks.queue import settings
 
 log = logging.getLogger("sluice.standby")
@@ -94,6 +94,7 @@ DUTIES = (
 
 def main() -> None:
     """Run every duty until SIGTERM or SIGINT."""
+    logs.guard()
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )

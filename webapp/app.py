@@ -7,6 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from models import db
 from models.settings import ROOT, Settings
+from tasks import logs
 from webapp import answered, api, console, errors, health, limits, timing, waiting
 from webapp.request import UploadRequest
 
@@ -20,6 +21,7 @@ class Sluice(Flask):
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole web application; raises SettingError where it cannot be configured."""
     app = Sluice("sluice", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    logs.guard()
     configure(app, settings or Settings.load())
     db.connect(app.config["SETTINGS"])
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]

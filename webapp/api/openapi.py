@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, current_app
 
+from models import appeal
 from models.mode import MODES
 from models.settings import Settings
 from models.submission import PRIORITIES, STATUSES
@@ -59,6 +60,7 @@ def _paths(settings: Settings) -> dict[str, Any]:
         "/api/moderation/submissions/{job_id}": {"delete": _erase("job_id")},
         "/api/moderation/authors/{user_id}": {"delete": _erase("user_id")},
         "/api/moderation/authors/{user_id}/export": {"get": _export()},
+        "/api/moderation/appeals": {"post": _appeal()},
         "/api/moderation/status/{job_id}": {"get": _status()},
         "/api/moderation/stats": {"get": _stats()},
         "/api/moderation/detect": {"post": _detect(settings)},
@@ -172,6 +174,28 @@ def _status() -> dict[str, Any]:
                 },
             },
             **_problems(*NAMED_ERRORS, 422),
+        },
+    }
+
+
+def _appeal() -> dict[str, Any]:
+    message = {"type": "string", "minLength": 1, "maxLength": appeal.LONGEST, "pattern": _NO_NUL}
+    body = {
+        "type": "object",
+        "required": ["job_id", "message"],
+        "properties": {
+            "job_id": {"type": "string", "format": "uuid"},
+            "message": {**message, "allOf": [_SOMETHING]},
+        },
+        "additionalProperties": False,
+    }
+    return {
+        "operationId": "appeal",
+        "summary": "Have a person look at a rejection again",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {
+            "201": _json("Taken: appeal.decided tells what came of it", "Appeal"),
+            **_problems(400, 401, 404, 409, 413, 422, 503),
         },
     }
 

@@ -10,7 +10,7 @@ MEANINGS = {
     401: "The API key is missing or not valid",
     403: "The author is suspended",
     404: "This client has no such submission or author",
-    409: "The Idempotency-Key came with other content before",
+    409: "The Idempotency-Key came with other content before, or this cannot be appealed",
     413: "Too many bytes or pixels",
     414: "The address has more than 8 KB",
     415: "Not an accepted kind of picture",
@@ -48,6 +48,13 @@ def made(
     return {
         "Decided": _object(decided, optional=("external_id",)),
         "Waiting": _object(waiting, optional=("external_id",)),
+        "Appeal": _object(
+            {
+                "job_id": _ID,
+                "message": _STRING,
+                "created_at": {"type": "string", "format": "date-time"},
+            }
+        ),
         "AuthorExport": _author_export(),
         "Stats": _stats(modes),
         "Detection": _detection(),

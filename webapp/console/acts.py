@@ -52,6 +52,7 @@ WORDS = {
     "author.unsuspend": "lets upload again the author",
     "author.premium": "made premium the author",
     "author.end_premium": "ended the premium of the author",
+    "appeal.ask": "handed on the appeal of the author against",
     "author.export": "took a copy of all that is held about the author",
     "author.erase": "erased an author, now called",
     "submission.erase": "erased the submission",

@@ -11,6 +11,7 @@ from flask import url_for
 from markupsafe import Markup, escape
 
 from models import dossier
+from models.appeal import Appeal
 from models.dossier import Dossier
 from models.image import Image
 from models.moderator import Moderator
@@ -82,6 +83,7 @@ class Card:
     author: dict[str, Any]
     held_by: Moderator | None
     shots: list[Shot]
+    appeal: Appeal | None
     related: dict[str, int] = field(default_factory=dict)  # other open flags, by kind of group
 
     @property
@@ -151,6 +153,7 @@ def card(found: Dossier, settings: Settings) -> Card:
         author=found.author,
         held_by=_holder(row),
         shots=_shots(found.images),
+        appeal=found.appeal,
     )
 
 

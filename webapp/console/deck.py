@@ -63,7 +63,7 @@ def frame() -> dict[str, Any]:
     moderator, counts = auth.moderator(), claims.counts()
     preferences = Preferences.of(moderator)
     hard, run = pace.graphic(moderator.id, settings().review_at)
-    counts |= {"debt": Submission.count_owed(), "appeals": 0}
+    counts |= {"debt": Submission.count_owed()}
     wanted = chosen()
     shown = [*SEGMENTS, *(k for k in ("quarantined", "appeals") if counts[k] or k == wanted.kind)]
     return {

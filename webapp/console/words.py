@@ -22,7 +22,7 @@ REASONS = {
     "other": "Other",
 }
 LONG = {"contact_off_site": "Off-site contact", "known": "Known image", "error": "Machine error"}
-LONG |= {"erased": "Erased undecided"}
+LONG |= {"erased": "Erased undecided", "appeal": "Appealed"}
 UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
 
 
