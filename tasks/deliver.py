@@ -104,8 +104,11 @@ def _record(item: Delivery, answer: Answer | str) -> None:
 def send(item: Delivery, secrets: Sequence[str], may: Allowed) -> Answer:
     """Call the client's webhook; raises NotCalled.
 
-    The body is the same at every try: its time is the event's. The header's is the try's.
+    The body is the same at every try: its time is the event's. The header's is the try's. What
+    cannot be signed, because the key that sealed the secret is lost, is not sent.
     """
+    if not secrets:
+        raise NotCalled("unsigned")
     told = {**item.payload, "timestamp": item.created_at.astimezone(UTC).isoformat()}
     body = json.dumps(told, separators=(",", ":")).encode()
     headers = {

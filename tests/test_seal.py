@@ -8,8 +8,11 @@ import peewee
 import pytest
 
 from models import seal
+from models.delivery import Delivery
 from models.errors import SettingError
 from models.settings import ROOT, Settings
+from tasks import deliver
+from tasks.addresses import NotCalled
 from tests.test_accounts import Someone
 
 PLAIN = "JBSWY3DP"
@@ -92,3 +95,8 @@ def test_the_migration_seals_older_rows_and_opens_them_on_the_way_back(stack, se
         migration.down(None, database)
         assert database.execute_sql(query, (mara.name,)).fetchone() == (PLAIN,)
         transaction.rollback()
+
+
+def test_a_webhook_whose_secret_is_lost_is_not_called_unsigned():
+    with pytest.raises(NotCalled, match="unsigned"):
+        deliver.send(Delivery(), [], frozenset())

@@ -24,6 +24,7 @@ FAILURES = {
     "reset": "broke the connection off",
     "no reply": "closed the connection without an answer",
     "tls": "its certificate or its TLS was not accepted",
+    "unsigned": "was not called: its secret cannot be read any more and must be rotated",
     "private address": "leads to an address that is not on the public internet: not called",
     "too large": "sent headers without an end",
     "garbled": "answered something that is not HTTP",
