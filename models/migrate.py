@@ -39,9 +39,9 @@ def migrate(application: str = "") -> list[str]:
 
 def main() -> None:
     """Migrate, and print what was applied; an error is one line."""
-    settings = Settings.load()
-    connect(settings, pool=1, owner=True)
     try:
+        settings = Settings.load()
+        connect(settings, pool=1, owner=True)
         names = migrate(parameters(settings.database).get("user", ""))
     except SettingError as error:
         sys.exit(error.detail)
