@@ -34,7 +34,8 @@ def test_every_problem_a_client_can_cause_stands_in_the_docs() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/api.md", "docs/operating.md", "docs/privacy.md"]
+    "page",
+    ["README.md", "docs/api.md", "docs/operating.md", "docs/privacy.md", "docs/security.md"],
 )
 def test_every_link_leads_somewhere(page: str) -> None:
     path = ROOT / page
@@ -45,3 +46,22 @@ def test_every_link_leads_somewhere(page: str) -> None:
 def test_every_script_that_the_readme_names_is_there() -> None:
     for name in set(re.findall(r"scripts/([a-z]+)", README)):
         assert (ROOT / "scripts" / name).is_file(), name
+
+
+@pytest.mark.parametrize("page", ["security.md", "reliability.md"])
+def test_every_test_that_a_page_names_is_there(page: str) -> None:
+    named = set(re.findall(r"(tests/[\w/]+\.py)::(\w+)", (ROOT / "docs" / page).read_text()))
+    missing = [
+        f"{path}::{name}"
+        for path, name in sorted(named)
+        if not (ROOT / path).is_file()
+        or not re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.M)
+    ]
+    assert not missing
+
+
+def test_every_promise_of_security_names_its_test() -> None:
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", (ROOT / "docs/security.md").read_text(), re.M)
+    promises = [row for row in rows if row[0] not in ("promise", "---")]
+    assert len(promises) >= 36
+    assert all("::test_" in tests for _, tests in promises)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import uuid4
@@ -370,3 +372,33 @@ def test_any_json_value_is_taken_or_refused(
     assert reply.status_code in {200, 202, 422}, reply.text
     if reply.status_code == 422:
         assert reply.json()["field"] == name
+
+
+NAMES = [
+    "../../../../{mark}",
+    "/tmp/{mark}",
+    "..\\..\\{mark}",
+    "%2e%2e%2f{mark}",
+    "{mark}\0.jpg",
+    "a/../../{mark}/b",
+    "....//....//{mark}",
+    "-rf {mark}",
+    "{mark}" + "x" * 5000,
+]
+
+
+def test_what_a_file_is_called_reaches_no_path(open_stack: Stack, open_key: str) -> None:
+    """Whatever a picture is called, its file lies in the store, under a name of ours."""
+    mark = f"m{uuid4().hex}"
+    for name in NAMES:
+        picture = part("images", JPEG, filename=name.format(mark=mark))
+        reply = send(open_stack, post(open_key, multipart(USER, picture), PARTS))
+        tried()
+        assert statuses(reply) in ([200], [202]), reply[:2000]
+    there = {*os.listdir("/tmp"), *os.listdir()}
+    for folder in (open_stack.home, open_stack.folder):
+        there |= {name for _, inside, files in os.walk(folder) for name in (*inside, *files)}
+    assert not [name for name in there if mark in name]
+    keys = open_stack.sql("SELECT storage_key FROM image")
+    assert len(keys) >= len(NAMES)
+    assert all(re.fullmatch(r"[0-9-]{8,10}/[0-9a-f-]{32,36}", key) for (key,) in keys)

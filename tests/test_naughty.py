@@ -14,6 +14,7 @@ import pytest
 from tests.api import Api, drawn, eventually
 from tests.console import FRAGMENT, Console, person
 from tests.naughty import ATTRIBUTES, MARKUP, STRINGS, TEMPLATES
+from tests.tried import tried
 
 ADDRESSES = {"href", "src", "action", "formaction", "xlink:href", "data", "srcdoc", "srcset"}
 NEVER = {"iframe", "object", "embed", "base", "style", "math", "plaintext", "animate"}
@@ -87,6 +88,7 @@ def planted(stack, site) -> dict[str, str]:
         ids[string] = reply.json()["job_id"]
     left = "SELECT count(*) FROM submission WHERE client_id = %s AND verdict IS NULL"
     eventually(lambda: stack.sql(left, site.number) == [(0,)])
+    tried(len(STRINGS))
     return ids
 
 
