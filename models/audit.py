@@ -1,6 +1,6 @@
 """The audit: what people did, append-only, each row linked to the one before.
 
-Triggers of the database refuse changes and make the links (see migrations 0004 and 0009);
+Triggers of the database refuse changes and make the links (see migrations 0004 and 0010);
 ``audit_chain`` follows them.
 """
 
