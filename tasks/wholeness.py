@@ -1,8 +1,8 @@
 """Data that end before the picture does, and that Pillow fills up in silence.
 
-A GIF frame that stops early is refused by Pillow itself. A JPEG that is damaged within its data and
-still fills its rows goes unnoticed (Pillow hides libjpeg's warnings), and is judged by what viewers
-show of it, too.
+A GIF frame that stops early is refused by Pillow itself. A JPEG that is damaged within its data is
+doubted where its markers or a grey end tell. Where they do not (Pillow hides libjpeg's warnings),
+it is judged by what viewers show of it, too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from tasks.opening import PictureError, Source
 def check_whole(source: Source, index: int) -> None:
     """Catch the data that end early and that Pillow fills up in silence."""
     name, image = source.outline.format, source.image
-    if name == "JPEG" and _ends_grey(image):
+    if name == "JPEG" and index == 0 and source.outline.damaged:
+        source.doubts.append("the data are damaged")
+    elif name == "JPEG" and _ends_grey(image):
         source.doubts.append("the data end before the picture does")
     if name != "PNG":
         return

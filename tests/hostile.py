@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import struct
 import sys
 import zlib
@@ -239,6 +240,31 @@ def _gigapixels() -> bytes:
 def _closed_again() -> bytes:
     data = encoded(safe(), "JPEG")
     return data[: len(data) // 2] + b"\xff\xd9"
+
+
+def _restarts(data: bytes) -> list[int]:
+    """Where the JPEG's restart markers are."""
+    found = re.compile(rb"\xff[\xd0-\xd7]").finditer(data, data.index(b"\xff\xda"))
+    return [match.start() for match in found]
+
+
+@hostile("jpeg-that-lacks-three-rows-of-its-middle", UNREADABLE)
+def _lacks_rows() -> bytes:
+    data = encoded(safe(), "JPEG", restart_marker_rows=1)
+    at = _restarts(data)
+    return data[: at[5]] + data[at[8] :]
+
+
+@hostile("jpeg-whose-restart-marker-is-broken", UNREADABLE)
+def _broken_restart() -> bytes:
+    data = encoded(safe(), "JPEG", restart_marker_rows=1)
+    return patched(data, _restarts(data)[4], b"\xff\x03")
+
+
+@hostile("jpeg-damaged-in-its-middle", HARMLESS)  # it is judged by what viewers show of it
+def _damaged() -> bytes:
+    data = encoded(safe(), "JPEG")
+    return patched(data, len(data) // 2, bytes(64))
 
 
 @hostile("jpeg-without-its-huffman-tables", HARMLESS)  # decoders know the usual ones

@@ -163,6 +163,19 @@ def test_a_jpeg_that_claims_more_rows_than_it_has_is_doubted(write: Write) -> No
     assert read(write(bytes(whole)), Limits()).doubts
 
 
+@pytest.mark.parametrize("options", [{"restart_marker_rows": 1}, {"restart_marker_blocks": 7}])
+def test_a_jpeg_whose_restart_markers_do_not_count_on_is_doubted(
+    write: Write, options: dict[str, int]
+) -> None:
+    whole = encoded(photo(), "JPEG", **options)
+    start = whole.index(b"\xff\xda")
+    at = [m.start() for m in re.finditer(rb"\xff[\xd0-\xd7]", whole) if m.start() > start]
+    assert read(write(whole), Limits()).doubts == []
+    lacking, twice = whole[: at[5]] + whole[at[8] :], whole[: at[6]] + whole[at[5] :]
+    for damaged in (lacking, twice):
+        assert read(write(damaged), Limits()).doubts == ["the data are damaged"]
+
+
 def test_a_png_that_claims_more_rows_than_it_has_is_unreadable(write: Write) -> None:
     assert refused(write(png_of(300, 400, rows=100))) == "unreadable"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from models import known_sheet, sheet
@@ -11,9 +12,11 @@ from models.audit import Audit
 from models.db import db
 from models.errors import Invalid
 from models.known_hash import FACTS, MIN_QUALITY, TOO_PLAIN, KnownHash
+from models.settings import Settings
 from tasks.admin import command
+from tasks.decoder import Decoder, DecoderDown
 from tasks.hashing import pdq, sha256_file
-from tasks.pictures import Limits, PictureError, read
+from tasks.opening import Limits, PictureError
 
 
 def imported(arguments: argparse.Namespace) -> None:
@@ -29,10 +32,11 @@ def imported(arguments: argparse.Namespace) -> None:
 def add(arguments: argparse.Namespace) -> None:
     """Make a picture known by its bytes and by its look."""
     try:
-        picture = read(arguments.picture, Limits())
-    except PictureError as error:
+        with closing(Decoder(Settings.load())) as decoder:
+            picture = decoder.look(arguments.picture, Limits())
+    except (PictureError, DecoderDown) as error:
         raise Invalid(f"{arguments.picture}: {error}") from error
-    code, quality = pdq(picture.preview)
+    code, quality = pdq(picture.grey)
     with db.atomic():
         exact = bytes.fromhex(sha256_file(arguments.picture))
         kinds = (
