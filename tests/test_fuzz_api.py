@@ -17,7 +17,7 @@ from tests.stack import Stack
 from tests.tried import tried
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "25")
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "15")
 SEED = os.environ.get("FUZZ_SEED", "")
 
 
@@ -29,6 +29,7 @@ def test_every_reply_is_one_that_the_document_describes(
     run = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
     run += [f"{open_stack.url}/api/openapi.json", "-H", f"Authorization: Bearer {open_key}"]
     run += ["-n", EXAMPLES, *seed, "--continue-on-failure", "--no-color"]
+    run += ["--suppress-health-check", "all"]  # a busy machine is no failure
     run += ["--report", "json", "--report-json-path", str(report)]
     done = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
