@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 import requests
+from hypothesis import HealthCheck, settings
 
 from tests import tried
 from tests.api import Api
@@ -18,6 +19,11 @@ from tests.stack import Stack, running
 def pytest_configure(config: pytest.Config) -> None:
     """Count the hostile inputs."""
     config.pluginmanager.register(tried, "tried")
+
+
+# How fast examples are made, and how long one takes, says something of the machine alone.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
