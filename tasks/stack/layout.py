@@ -82,13 +82,22 @@ def _binary(variable: str, package: str, pattern: str) -> Path:
 
 def stated(environ: Mapping[str, str]) -> dict[str, str]:
     """The part of an environment that states settings."""
-    names = {f.name.upper() for f in fields(Settings)} | {"NGINX_BIN", "REDIS_BIN", "POSTGRES_BIN"}
+    names = _names() | {"NGINX_BIN", "REDIS_BIN", "POSTGRES_BIN"}
     return {k: v for k, v in environ.items() if k in names or k.startswith(("ALERT_", "OTEL_"))}
 
 
+def _names() -> set[str]:
+    return {f.name.upper() for f in fields(Settings)}
+
+
 def process_environment(settings: Settings) -> dict[str, str]:
-    """What every process gets: the settings, where things are, and little else."""
-    told = {**read_env_file(settings.sluice_home / "sluice.env"), **os.environ}
+    """What every process gets: the settings, where things are, and little else.
+
+    Settings of ``sluice.env`` are left to the processes, who read it when they start: so
+    `scripts/restart` brings what was changed there.
+    """
+    file = read_env_file(settings.sluice_home / "sluice.env")
+    told = {**{k: v for k, v in file.items() if k not in _names()}, **os.environ}
     told.pop("DATABASE_OWNER_URL", None)  # for migrations alone
     passed = {k: v for k, v in told.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
     return {

@@ -84,7 +84,9 @@ class Supervisor:
         self._rpc.shutdown()
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a socket of the run folder."""
+
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
         self.path = path
@@ -101,6 +103,6 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path, self._timeout = path, timeout
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        connection = self._connection[1] or _UnixConnection(self._path, self._timeout)
+        connection = self._connection[1] or UnixConnection(self._path, self._timeout)
         self._connection = host, connection
         return connection
