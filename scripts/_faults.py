@@ -11,17 +11,24 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import _faults_checks
 import _faults_kills
+import _faults_operator
+import _faults_uploads
+import _faults_webhooks
 from _faults_trial import Fault, Plan, Result, run
 
 from models.settings import ROOT
 
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in _faults_kills.FAULTS}
+FAMILIES = (_faults_kills, _faults_uploads, _faults_checks, _faults_webhooks, _faults_operator)
+FAULTS: dict[str, Fault] = {fault.name: fault for family in FAMILIES for fault in family.FAULTS}
 HEAD = ("fault", "acknowledged", "lost", "twice", "drain", "clients saw", "")
 
 
@@ -40,14 +47,15 @@ def main() -> None:
     print(f"\n{table(results)}")
     document = [result.document() for result in results]
     (options.into / "faults.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    (options.into / "faults.md").write_text(markdown(results, options), "utf-8")
     missed = [f"{r.fault}: {promise}" for r in results for promise in r.missed]
     sys.exit("\n".join(["", "faults: missed", *missed]) if missed else 0)
 
 
 def _run(options: argparse.Namespace) -> list[Result]:
-    plan = Plan(options.into, options.uploads or 500)
+    plan = Plan(options.into, options.uploads or 500, small=options.small)
     if options.quick:
-        plan = Plan(options.into, options.uploads or 80, rate=16.0, quick=True)
+        plan = replace(plan, uploads=options.uploads or 80, rate=16.0, quick=True)
     faults = [FAULTS[name] for name in _wanted(options.names)]
     with ThreadPoolExecutor(options.at_once) as threads:
         return list(threads.map(lambda fault: run(fault, plan), faults))
@@ -55,6 +63,14 @@ def _run(options: argparse.Namespace) -> list[Result]:
 
 def _wanted(names: list[str]) -> list[str]:
     return list(FAULTS) if not names or "all" in names else names
+
+
+def markdown(results: list[Result], options: argparse.Namespace) -> str:
+    """The page of the last run."""
+    about = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {len(results)} faults"
+    if options.at_once > 1:
+        about += f", {options.at_once} trials beside each other"
+    return f"# `scripts/faults`: what was found\n\n{about}.\n\n{table(results)}\n"
 
 
 def table(results: list[Result]) -> str:
@@ -84,6 +100,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--uploads", type=int, metavar="N")
     parser.add_argument("--at-once", type=int, default=1, metavar="N")
+    parser.add_argument("--small", type=Path)
     parser.add_argument("--into", type=Path, required=True)
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in FAULTS and name != "all"]

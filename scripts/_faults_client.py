@@ -6,6 +6,7 @@ after `Retry-After`. Every fourth upload has no key and is sent once.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -66,7 +67,11 @@ class Sent:
 
 
 class Sender(threading.Thread):
-    """Sends ``count`` uploads, ``rate`` a second, over a few connections."""
+    """Sends ``count`` uploads, ``rate`` a second, over a few connections.
+
+    Past ``count`` it goes on at a quarter of the pace until ``finish``, so that no fault strikes
+    when nobody sends.
+    """
 
     def __init__(self, url: str, key: str, count: int, rate: float) -> None:
         super().__init__(daemon=True)
@@ -74,7 +79,8 @@ class Sender(threading.Thread):
         self.count, self.rate = count, rate
         self._headers = {"Authorization": f"Bearer {key}"}
         self._name = f"{time.time_ns():x}"
-        self._turns = iter(range(count))
+        self._turns = itertools.count()
+        self._over = threading.Event()
         self._lock = threading.Lock()
         self._pool = urllib3.connection_from_url(
             url, maxsize=CONNECTIONS, block=True, retries=False, timeout=urllib3.Timeout(PATIENCE)
@@ -92,9 +98,17 @@ class Sender(threading.Thread):
         for thread in threads:
             thread.join()
 
+    def finish(self) -> None:
+        """Send no more than ``count``, and wait until all of them are answered."""
+        self._over.set()
+        self.join()
+
     def _some(self, started: float) -> None:
-        for number in self._turns:  # `next` on a range is atomic
-            time.sleep(max(0.0, started + number / self.rate - time.monotonic()))
+        for number in self._turns:  # `next` on a counter is atomic
+            due = started + (number + 3 * max(0, number - self.count)) / self.rate
+            if number >= self.count and self._over.wait(max(0.0, due - time.monotonic())):
+                return
+            time.sleep(max(0.0, due - time.monotonic()))
             self._send(Upload(number, SHARES[number % len(SHARES)]))
             self.sent.finished += 1
 
@@ -135,12 +149,12 @@ def fields(upload: Upload, name: str) -> list[tuple[str, Any]]:
     number = upload.number
     made: list[tuple[str, Any]] = [
         ("user_id", f"author-{number % 97}"),
-        ("external_id", str(number)),
+        ("external_id", f"{name}-{number}"),
     ]
     if upload.kind in ("text", "mixed"):
         made += [("title", f"Chair {number}"), ("description", "Oak, hardly used, to be fetched")]
     for position, picture in enumerate(_pictures(upload.kind)):
-        body = unlike(_sample(KINDS[picture][0]), f"{name}-{number}-{position}")
+        body = unlike(sample(KINDS[picture][0]), f"{name}-{number}-{position}")
         made.append(("images", (f"{picture}.jpg", body, "image/jpeg")))
     return made
 
@@ -150,7 +164,8 @@ def _pictures(kind: str) -> tuple[str, ...]:
 
 
 @cache
-def _sample(name: str) -> bytes:
+def sample(name: str) -> bytes:
+    """A sample picture by its file's name."""
     return (ROOT / "tests" / "fixtures" / name).read_bytes()
 
 

@@ -34,6 +34,7 @@ from tasks.queue import settings
 sweep.ORPHANED_AFTER = float(sys.argv[1])
 connect(settings, pool=2)
 with connection():
+    sweep.remove_orphans()
     print(sweep.remove_orphans())
 """
 

@@ -79,11 +79,12 @@ def kill_web(scene: Scene) -> None:
         before = scene.stack.pid(name)
         os.killpg(before, signal.SIGKILL)
         scene.doing = f"{count + 1}/{times} killed"
-        scene.until(lambda n=name, pid=before: _back(scene, n, pid), 30, f"{name} is back")
+        scene.until(lambda n=name, pid=before: back(scene, n, pid), 60, f"{name} is back")
         time.sleep(1.5)  # until nginx tries it again
 
 
-def _back(scene: Scene, name: str, before: int) -> bool:
+def back(scene: Scene, name: str, before: int) -> bool:
+    """Whether a web instance that was killed is another process by now, and answers."""
     if scene.stack.pid(name) == before:
         return False
     with socket.socket(socket.AF_UNIX) as probe:

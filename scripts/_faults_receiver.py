@@ -51,6 +51,9 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     receiver: Receiver
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that was killed is what is tried, and nothing to tell."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import urllib3
 from _faults_client import Sender
 from _faults_compare import compare, owed, undecided
 from _faults_receiver import Receiver
@@ -28,6 +29,7 @@ SETTINGS = {
     "MODERATION_IMAGE_ASYNC": "on",  # texts are waited for, pictures queue up
     "FAST_TRACK_DEPTH": 100_000,
     "UNDO_SECONDS": 0,
+    "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",
 }
 
 
@@ -53,10 +55,11 @@ class Scene:
     missed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     doing: str = ""
+    console: Any = None  # somebody who is signed in, where the fault wants it
 
     def require(self, holds: object, promise: str) -> None:
-        """Note a promise that does not hold."""
-        if not holds:
+        """Note a promise that does not hold, once."""
+        if not holds and promise not in self.missed:
             self.missed.append(promise)
 
     def until(self, holds: Callable[[], object], seconds: float, promise: str) -> float:
@@ -78,7 +81,7 @@ def _true(holds: Callable[[], object]) -> bool:
     """Whether it holds; a server that does not answer now is no yes."""
     try:
         return bool(holds())
-    except (OSError, psycopg2.Error):
+    except (OSError, psycopg2.Error, urllib3.exceptions.HTTPError):
         return False
 
 
@@ -86,7 +89,8 @@ def _true(holds: Callable[[], object]) -> bool:
 class Fault:
     """A fault by its name: what it does to a stack, and what must be seen.
 
-    ``answers``: what the client may see; ``drain``: seconds in which all must be decided.
+    ``answers``: what the client may see; ``drain``: seconds in which all must be decided;
+    ``prepare``: settings that need files of the trial's own.
     """
 
     name: str
@@ -97,6 +101,8 @@ class Fault:
     answers: frozenset[str] = frozenset({"200", "202", "503+Retry-After", "cut"})
     drain: float = 60.0
     debt: bool = False
+    small: bool = False  # the stack lies on the small file system, where there is one
+    prepare: Callable[[Path], Mapping[str, object]] = lambda home: {}
 
 
 @dataclass
@@ -120,8 +126,9 @@ class Result:
 def run(fault: Fault, plan: Plan) -> Result:
     """Try a fault; what goes wrong with the trial itself is a miss as well."""
     result = Result(fault.name)
-    home = plan.folder / fault.name
+    home = ((fault.small and plan.small) or plan.folder) / fault.name
     stated = {**SETTINGS, **fault.settings, **(fault.quick if plan.quick else {})}
+    stated |= fault.prepare(home)
     receiver = Receiver()
     with Step(fault.name) as step:
         try:
@@ -131,8 +138,8 @@ def run(fault: Fault, plan: Plan) -> Result:
                 scene = Scene(plan, stack, sender, receiver)
                 with _shown(step, scene):
                     _try(fault, scene, result)
-        except (RuntimeError, OSError, psycopg2.Error) as error:
-            result.missed.append(f"the trial failed: {error}")
+        except Exception as error:
+            result.missed.append(f"the trial failed: {type(error).__name__} {error}")
         finally:
             receiver.close()
         step.text = "; ".join(result.missed) or f"holds, {result.acknowledged} acknowledged"
@@ -159,7 +166,7 @@ def _try(fault: Fault, scene: Scene, result: Result) -> None:
     scene.doing = "the fault strikes"
     fault.strike(scene)
     scene.doing = "sending"
-    sender.join()
+    sender.finish()
     scene.doing = "draining"
     sent = sender.sent
     result.drain = scene.until(lambda: not undecided(stack, sent), fault.drain, "all is decided")
@@ -184,7 +191,7 @@ def _shown(step: Step, scene: Scene) -> Iterator[None]:
     def tell() -> None:
         while not over.wait(0.1):
             sent = scene.sender.sent
-            full = WIDTH * sent.finished // scene.plan.uploads
+            full = min(WIDTH, WIDTH * sent.finished // scene.plan.uploads)
             bar = "█" * full + "·" * (WIDTH - full)
             count = f"{scene.acknowledged()}/{scene.plan.uploads}"
             step.note(f"[{bar}] {count} {scene.doing}  {sent.saw()}")

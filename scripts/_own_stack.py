@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,12 +77,17 @@ class Stack:
 
     def pid(self, name: str) -> int:
         """The process of that name, which leads a group of its own; it may be gone."""
-        return int((self.settings.run / f"{name}.pid").read_text("ascii"))
+        path = self.settings.run / f"{name}.pid"
+        while not (text := path.read_text("ascii")):
+            time.sleep(0.01)  # it is just being written
+        return int(text)
 
 
 def make(home: Path, **settings: object) -> Stack:
-    """A stack that does not run yet; its settings are the defaults, SETTINGS and these."""
-    stated = {**SETTINGS, **{name: str(value) for name, value in settings.items()}}
+    """A stack that does not run yet; its settings are the defaults, SETTINGS and these (None:
+    the default)."""
+    wanted = {**SETTINGS, **settings}
+    stated = {name: str(value) for name, value in wanted.items() if value is not None}
     stated |= {"SLUICE_HOME": str(home), "PORT": str(free_port())}
     # The caller's settings are those of another stack.
     foreign = layout.stated(os.environ)

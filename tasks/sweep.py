@@ -23,6 +23,7 @@ BATCH = 1000
 STRANDED_AFTER = 3.0  # seconds; a row is committed a moment before its job is in the queue
 ORPHANED_AFTER = 3600.0  # seconds; longer than any upload takes to commit its row
 log = logging.getLogger("sluice.sweep")
+_suspects: list[str] = []  # orphans of the round before
 
 
 def sweep() -> None:
@@ -80,13 +81,19 @@ def _add(jobs: list[tuple[UUID, int]]) -> int:
 
 
 def remove_orphans() -> int:
-    """Remove files that no row owns: of uploads that never came to a commit."""
+    """Remove files that no row owns: of uploads that never came to a commit.
+
+    Only those that the round before has found as well. A file's age is told by two clocks, and one
+    that jumps ahead would make an upload look old that is about to commit.
+    """
     storage = Storage(settings)
-    orphans = [
+    orphans = {
         key
         for key in storage.originals_older_than(ORPHANED_AFTER)
         if not Image.select().where(Image.storage_key == key).exists()
-    ]
+    }
+    suspects, _suspects[:] = set(_suspects), orphans
+    orphans &= suspects
     for key in orphans:
         storage.remove(key)
     if orphans:

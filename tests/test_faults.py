@@ -13,7 +13,18 @@ import pytest
 
 from tests.stack import ROOT, SCRIPTS
 
-SHORT = ("worker-kill", "redis-kill", "redis-flush", "postgres-immediate", "web-kill")
+SHORT = (
+    "worker-kill",
+    "redis-kill",
+    "redis-flush",
+    "postgres-immediate",
+    "web-kill",
+    "upload-kill",
+    "poison",
+    "webhook-kill",
+    "receiver-dead",
+    "deploy",
+)
 
 
 def faults(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
