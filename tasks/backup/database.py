@@ -30,7 +30,7 @@ PICTURES = "SELECT picture FROM known_hash WHERE picture IS NOT NULL"
 
 
 def address(settings: Settings) -> str:
-    """The database as a libpq string: the embedded one as its superuser, who reads all of it."""
+    """The database as a libpq string, as whoever owns it: the embedded one's superuser."""
     if settings.database_url:
         return make_dsn(settings.database_owner)
     return make_dsn(host=str(settings.run), user="postgres", dbname="sluice")
