@@ -60,7 +60,8 @@ def _harmed(scene: Scene, harm: Callable[[Path], None]) -> None:
     scene.require(not _count(scene, UNCHECKED), "nothing is approved for good without its check")
     os.replace(whole, model)
     scene.until(lambda: _model_state(scene) == "ok", 60, "readiness says that it is back")
-    took = scene.until(lambda: not _count(scene, OWED), 120, "the debt is paid")
+    scene.sender.finish()  # debt is paid while there is little else to do
+    took = scene.until(lambda: not _count(scene, OWED), 180, "the debt is paid")
     scene.require(not _count(scene, UNCHECKED), "nothing is approved for good without its check")
     scene.notes.append(f"{owed} owed their check, paid {took:.0f} s after the model was back")
 
@@ -99,7 +100,7 @@ def poison(scene: Scene) -> None:
     decided = _count(scene, "SELECT count(*) FROM submission WHERE verdict IS NOT NULL")
     killer.start()
     lease = scene.stack.settings.lease_seconds
-    scene.until(lambda: _quarantined(scene, jobs) == POISONS, 3 * lease + 60, "it is quarantined")
+    scene.until(lambda: _quarantined(scene, jobs) == POISONS, 3 * lease + 180, "it is quarantined")
     over.set()
     killer.join()
     rows = scene.stack.query(

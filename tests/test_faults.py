@@ -20,16 +20,14 @@ SHORT = (
     "postgres-immediate",
     "web-kill",
     "upload-kill",
-    "poison",
     "webhook-kill",
-    "receiver-dead",
     "deploy",
 )
 
 
 def faults(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [SCRIPTS / "faults", *arguments], cwd=folder, capture_output=True, text=True, timeout=300
+        [SCRIPTS / "faults", *arguments], cwd=folder, capture_output=True, text=True, timeout=580
     )
 
 
