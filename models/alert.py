@@ -98,6 +98,13 @@ def open_rules(host: str) -> list[str]:
     return [row[0] for row in query.tuples()]
 
 
+def speaking() -> dict[str, int]:
+    """How many alerts of each rule are open, on all hosts together."""
+    count = peewee.fn.count(Alert.id)
+    query = Alert.select(Alert.rule, count).where(Alert.ended_at.is_null()).group_by(Alert.rule)
+    return dict(query.tuples())
+
+
 def apply(changes: Changes, host: str, to: Iterable[str]) -> None:
     """Store what changed and owe its notices to the channels ``to``, in one transaction.
 

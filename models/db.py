@@ -78,6 +78,11 @@ def parameters(url: str) -> dict[str, Any]:
     return values
 
 
+def pool_use() -> tuple[int, int]:
+    """Connections of this process that are in use, and those that wait in its pool."""
+    return len(db._in_use), len(db._connections)
+
+
 def release() -> None:
     """Give this greenlet's connection back to the pool, before waiting for something else."""
     if not db.is_closed():

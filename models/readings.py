@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.db import one
+from models.db import db, one
 
 READINGS = """
 SELECT 100.0 * (SELECT sum(numbackends) FROM pg_stat_database)
@@ -14,6 +14,28 @@ SELECT 100.0 * (SELECT sum(numbackends) FROM pg_stat_database)
        (SELECT count(*) FROM delivery WHERE state = 'dead' AND due_at > now() - interval '1 day')
 """
 NAMES = ("database_connections", "review_debt_age", "oldest_flag_age", "dead_deliveries")
+
+
+COUNTS = """
+SELECT (SELECT count(*) FROM delivery WHERE state = 'owed'),
+       (SELECT count(*) FROM delivery WHERE state = 'dead')
+"""
+CONNECTIONS = """
+SELECT coalesce(state, 'other'), count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' GROUP BY 1
+"""
+
+
+def deliveries() -> tuple[int, int]:
+    """Webhook calls that are owed, and those that were given up."""
+    row = one(COUNTS) or (0, 0)
+    return int(row[0]), int(row[1])
+
+
+def connections() -> tuple[dict[str, int], int]:
+    """PostgreSQL's connections by their state, and the most that it takes."""
+    most = one("SELECT current_setting('max_connections')::int") or (0,)
+    return dict(db.execute_sql(CONNECTIONS).fetchall()), int(most[0])
 
 
 def read() -> dict[str, float]:

@@ -44,6 +44,9 @@ class Settings:
     public_url: str = _setting(
         "", "address of this server as browsers see it; default http(s)://HOST:PORT"
     )
+    metrics_allowed: str = _setting(
+        "", "addresses or networks, by comma, that may read /metrics besides this machine"
+    )
     trusted_proxies: str = _setting(
         "", "addresses or networks of a proxy before nginx, by comma; their X-Forwarded-For holds"
     )

@@ -163,7 +163,7 @@ WHERE id = %(id)s
        OR (status = 'processing' AND lease_until < now())
        OR (review_owed AND (lease_until IS NULL OR lease_until < now())))
   AND attempts < %(attempts)s
-RETURNING *
+RETURNING *, extract(epoch FROM now() - created_at) AS waited
 """
 
 

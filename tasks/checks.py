@@ -14,7 +14,7 @@ from models.known_hash import ASKS, KnownHash, check_exact
 from models.revision import Watched
 from models.rule import check_text
 from models.verdict import Finding, action_of
-from tasks import classifier
+from tasks import classifier, metrics
 from tasks.cache import Recent
 from tasks.classifier.base import Classifier, ClassifierDown
 from tasks.decoder import GIVEN_UP
@@ -66,6 +66,7 @@ def same_bytes(job: Job) -> Iterator[Finding]:
         twin = images.scored_twin(
             job.submission.client_id, bytes(item.row.sha256), job.settings.result_ttl
         )
+        metrics.cached("same_bytes", "postgres", hit=twin is not None)
         if twin is None:
             continue
         score, frame, frames, width, height, twin_pdq, quality, twin_id = twin
@@ -136,6 +137,8 @@ def look_alikes(job: Job) -> Iterator[Finding]:
     for position, item in job.open_items:
         code = _pdq(item)
         near = recent.nearest(code, job.settings.pdq_max_distance) if code else None
+        if code:
+            metrics.cached("look_alikes", "process", hit=near is not None)
         if near is None:
             continue
         score, distance = near
@@ -186,7 +189,8 @@ def _scores(views: Sequence[PIL.Image.Image]) -> list[float] | None:
     """The network's scores, None where it is down, which is noted and told."""
     global down
     try:
-        scores = engine().score(views)
+        with metrics.inference(len(views)):
+            scores = engine().score(views)
     except ClassifierDown as error:
         log.error("classifier down: %s", error)
         down = str(error)

@@ -23,7 +23,7 @@ from typing import Any, TypeVar, overload
 from PIL import Image
 
 from models.settings import ROOT, Settings
-from tasks import wire
+from tasks import metrics, wire
 from tasks.frames import GREY_SIDE, VIEW
 from tasks.opening import Limits, PictureError
 
@@ -153,6 +153,8 @@ class Decoder:
                 told, blobs = self._ask({"do": "look"}, path, limits, budget or self.budget(), most)
                 return self._trusted(_decoded, told, blobs)
             except PictureError as error:
+                if error.code in GIVEN_UP:
+                    metrics.GIVEN_UP.labels(error.code).inc()
                 if digest and error.code in GIVEN_UP:
                     self._remember(digest, error)
                 raise
@@ -178,7 +180,9 @@ class Decoder:
             with open(path, "rb") as file:
                 told, blobs = self._answered(request, file.fileno(), seconds * BY_THE_CLOCK, most)
         finally:
-            budget.spend(time.monotonic() - begun)
+            took = time.monotonic() - begun
+            budget.spend(took)
+            metrics.DECODING.observe(took)
         if "code" in told:
             raise PictureError(str(told["code"]), str(told.get("problem", "")))
         return told, blobs

@@ -20,7 +20,7 @@ from models import delivery, webhook
 from models.addresses import Allowed
 from models.db import connection
 from models.delivery import Delivery
-from tasks import calling
+from tasks import calling, metrics
 from tasks.addresses import NotCalled
 from tasks.calling import Answer
 from tasks.queue import settings
@@ -65,7 +65,9 @@ def _deliver(item: Delivery) -> None:
     try:
         with connection():
             secrets = webhook.signing_secrets(item.client)
+        started = time.monotonic()
         answer = _answer(item, secrets)
+        metrics.DELIVERY_SECONDS.observe(time.monotonic() - started)
         with connection():
             _record(item, answer)
     except Exception:
@@ -85,6 +87,7 @@ def _answer(item: Delivery, secrets: Sequence[str]) -> Answer | str:
 
 
 def _record(item: Delivery, answer: Answer | str) -> None:
+    metrics.DELIVERIES.labels(_outcome(answer)).inc()
     if isinstance(answer, str):
         delivery.failed(item, answer, pause(item.attempts), ATTEMPTS)
         return
@@ -99,6 +102,15 @@ def _record(item: Delivery, answer: Answer | str) -> None:
         delivery.failed(item, outcome, max(asked, pause(item.attempts)), ATTEMPTS)
     if asked:
         delivery.pause_client(item.client_id, asked)
+
+
+def _outcome(answer: Answer | str) -> str:
+    """A try in one word, of few."""
+    if isinstance(answer, str):
+        return "blocked" if answer == "private address" else "failed"
+    if 200 <= answer.status < 300:
+        return "delivered"
+    return "gone" if answer.status == GONE else "refused"
 
 
 def send(item: Delivery, secrets: Sequence[str], may: Allowed) -> Answer:

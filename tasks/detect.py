@@ -7,7 +7,7 @@ from typing import Any
 
 from huey.registry import Message
 
-from tasks import checks
+from tasks import checks, metrics
 from tasks.classifier.base import ClassifierDown
 from tasks.decoder import Budget
 from tasks.hashing import pdq, sha256_file
@@ -52,7 +52,8 @@ def look(key: str, budget: Budget) -> dict[str, Any]:
     try:
         limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
         picture = decoder(settings).look(path, limits, budget)
-        scores = checks.engine().score(picture.views)
+        with metrics.inference(len(picture.views)):
+            scores = checks.engine().score(picture.views)
     except PictureError as error:
         return {"error": str(error), "code": error.code}
     except ClassifierDown as error:

@@ -11,7 +11,7 @@ from models import finish, submission
 from models.db import connection, db
 from models.submission import Submission
 from models.verdict import APPROVED, REVIEW, Finding, Judgement, judge
-from tasks import checks, events
+from tasks import checks, events, metrics
 from tasks.hold import Holder
 from tasks.job import Item, Job
 from tasks.opening import PictureError
@@ -38,10 +38,12 @@ def moderate(job_id: str, worker: str) -> bool:
 
 def work(claimed: Submission, lease: str) -> bool:
     """Check, judge and decide a claimed submission; whether the claim held to the end."""
+    metrics.waited(claimed)
     with holder.holding(claimed.id, lease):
         try:
-            job = Job.of(claimed, settings)
-            finished = _conclude(job, lease, checks.run(job))
+            with metrics.processing():
+                job = Job.of(claimed, settings)
+                finished = _conclude(job, lease, checks.run(job))
         except Exception as error:
             if submission.hand_back(claimed.id, lease, f"{type(error).__name__}: {error}"):
                 raise
@@ -49,6 +51,7 @@ def work(claimed: Submission, lease: str) -> bool:
             return False
     if finished is not None:
         events.announce(claimed.id)
+        metrics.verdict(finished.verdict, finished.mode, metrics.MACHINE)
     return finished is not None
 
 

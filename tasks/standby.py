@@ -19,7 +19,18 @@ import setproctitle
 
 from models import alert, db, mode
 from models.stats import LoadSample
-from tasks import alerts, certificate, deliver, known, load, logs, pressure, retention, sweep
+from tasks import (
+    alerts,
+    certificate,
+    deliver,
+    known,
+    load,
+    logs,
+    metrics,
+    pressure,
+    retention,
+    sweep,
+)
 from tasks.queue import settings
 
 log = logging.getLogger("sluice.standby")
@@ -100,6 +111,7 @@ def main() -> None:
     )
     setproctitle.setproctitle("sluice standby")
     db.connect(settings, pool=len(DUTIES) + 4)
+    metrics.start()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     threads = [threading.Thread(target=duty.run, name=duty.name) for duty in DUTIES]

@@ -15,7 +15,8 @@ from models import decision, submission
 from models.client import Client
 from models.image import Image
 from models.submission import Submission
-from tasks import load
+from models.verdict import REVIEW
+from tasks import load, metrics
 from tasks.queue import enqueue_missing, rank_of, settings
 from tasks.storage import Storage
 
@@ -51,6 +52,7 @@ def quarantine() -> None:
         client: Client = row.client
         if decision.quarantine(submission_id, settings.max_attempts, client.policy(settings)):
             log.error("%s quarantined: %s", submission_id, row.error)
+            metrics.verdict(REVIEW, row.mode, metrics.MACHINE)
 
 
 def requeue() -> int:

@@ -14,7 +14,7 @@ import setproctitle
 from models import db
 from models.image import Image
 from models.submission import Submission
-from tasks import checks, direct, heatmaps, logs
+from tasks import checks, direct, heatmaps, logs, metrics
 from tasks import detect as detection
 from tasks import look as looking
 from tasks import moderate as moderation
@@ -37,6 +37,7 @@ def start() -> None:
     logging.getLogger("huey").setLevel(logging.WARNING)
     setproctitle.setproctitle(f"sluice {NAME}")
     db.connect(settings, pool=4)
+    metrics.start()
     decoder(settings)  # made once, before threads ask for it
     heart.start()
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()

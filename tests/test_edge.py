@@ -26,7 +26,8 @@ def own():
 @pytest.fixture(scope="module")
 def trusting():
     """A stack with a proxy before it."""
-    with running(TRUSTED_PROXIES="127.0.0.1", WEB_INSTANCES="1", PRIORITY_WORKERS="0") as stack:
+    settings = {"TRUSTED_PROXIES": "127.0.0.1", "METRICS_ALLOWED": "192.0.2.0/24,198.51.100.9"}
+    with running(**settings, WEB_INSTANCES="1", PRIORITY_WORKERS="0") as stack:
         yield stack
 
 
@@ -64,6 +65,13 @@ def test_metrics_are_for_loopback_alone(own):
     behind = {"X-Forwarded-For": "192.0.2.1"}
     for path in ("/metrics", "/readyz"):
         assert requests.get(own.url + path, headers=behind).status_code == 404
+
+
+def test_metrics_are_for_those_who_may_read_them(trusting):
+    for address, status in (("192.0.2.7", 200), ("198.51.100.9", 200), ("198.51.100.10", 404)):
+        from_there = {"X-Forwarded-For": address}
+        assert requests.get(trusting.url + "/metrics", headers=from_there).status_code == status
+        assert requests.get(trusting.url + "/readyz", headers=from_there).status_code == 404
 
 
 def test_media_cannot_be_asked_for(own):

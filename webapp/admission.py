@@ -25,7 +25,7 @@ from models.rule import check_text
 from models.settings import Settings
 from models.submission import DECIDED, QUEUED, RECEIVED, Submission
 from models.verdict import REJECTED, Judgement, judge
-from tasks import load
+from tasks import load, metrics
 from tasks.queue import PRIORITY, rank_of
 from webapp.commits import committer
 from webapp.intake import Incoming
@@ -118,6 +118,7 @@ def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission
     if not accepted:  # the same request runs twice, and the other one was first
         return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
     request.keep_uploads()  # type: ignore[attr-defined]
+    metrics.verdict(values["verdict"], how, metrics.RULES)
     return submission_of(entry)
 
 

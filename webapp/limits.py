@@ -15,7 +15,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 
 from models.errors import TooMany
 from models.settings import Settings
-from tasks import pressure
+from tasks import metrics, pressure
 from tasks.answers import tally
 
 WHOSE = {
@@ -70,6 +70,7 @@ def hold_back(client_id: int) -> None:
     limit, one = lowered
     wait = pressure.take(client_id, limit)
     if wait:
+        metrics.LIMITED.labels("pressure").inc()
         raise TooMany(
             f"The server is under pressure ({one.why}), and this client sends the most: its limit"
             f" is lowered from {one.before:,} to {limit:,} uploads a minute for now.",
@@ -160,6 +161,7 @@ def too_many(error: RateLimitExceeded) -> TooMany:
     if limit is None:
         return TooMany("Too many requests.", retry_after=wait)
     item, scope = limit.limit, str(getattr(limit, "scope", ""))
+    metrics.LIMITED.labels(scope).inc()
     span = (
         f"{item.multiples} {item.GRANULARITY.name}s"
         if item.multiples > 1

@@ -42,9 +42,10 @@ def write_postgres(settings: Settings) -> None:
 def nginx(settings: Settings) -> str:
     """The checked-in nginx.conf with this stack's paths and figures."""
     web = [settings.run / f"web_{number:02}.sock" for number in range(settings.web_instances)]
-    proxies = [name.strip() for name in settings.trusted_proxies.split(",") if name.strip()]
+    proxies = _listed(settings.trusted_proxies)
+    scrapers = _listed(settings.metrics_allowed)
     paths = (settings.sluice_home, settings.media, ROOT)
-    for word in (settings.host, settings.url, *paths, *proxies):
+    for word in (settings.host, settings.url, *paths, *proxies, *scrapers):
         _refuse_syntax(str(word))
     body = settings.max_files_per_request * settings.max_file_size + MULTIPART_SLACK
     values = {
@@ -62,6 +63,7 @@ def nginx(settings: Settings) -> str:
         "SCHEME": urlsplit(settings.url).scheme,
         "WEB_SERVERS": " ".join(f'server "unix:{path}" fail_timeout=1s;' for path in web),
         "TRUSTED_PROXIES": " ".join(f"set_real_ip_from {name};" for name in proxies),
+        "METRICS_ALLOWED": " ".join(f"{name} 1;" for name in scrapers),
         "MAX_BODY_SIZE": body,
         "NGINX_RATE": settings.nginx_rate,
         "NGINX_CONNECTIONS": settings.nginx_connections,
@@ -69,6 +71,10 @@ def nginx(settings: Settings) -> str:
     }
     text = (ROOT / "nginx.conf").read_text("utf-8")
     return re.sub(r"\$\{([A-Z_]+)\}", lambda token: str(values[token[1]]), text)
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def _listen(settings: Settings, port: int) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from models.errors import SettingError
 from models.settings import ROOT, Settings, read_env_file
+from tasks import slots
 
 FOLDERS = ("acme", "etc", "etc/commands", "log", "media", "run", "secrets", "tmp", "tmp/nginx")
 SECRETS = ("session", "redis", "hash", "seal")
@@ -23,6 +24,11 @@ PASSED |= {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
 PASSED_PREFIXES = tuple(
     "ALERT_ AWS_ CUDA_ JAX_ KERAS_ LC_ MALLOC_ NVIDIA_ OMP_ OTEL_ SLUICE_ XLA_".split(" ")
 )
+
+
+def measures(settings: Settings) -> Path:
+    """Folder of what the processes count and time."""
+    return settings.sluice_home / "tmp" / "metrics"
 
 
 def make_folders(settings: Settings) -> None:
@@ -114,6 +120,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "SLUICE_RUN": str(settings.run),
         "SLUICE_STACK": str(settings.sluice_home),
         "SLUICE_ROOT": str(ROOT),
+        slots.FOLDER: str(measures(settings)),
         "NGINX_BIN": str(nginx_binary()),
         "REDIS_BIN": str(redis_binary()),
         "POSTGRES_BIN": str(postgres_folder()),

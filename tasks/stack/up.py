@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from models.errors import SluiceError, Unavailable
 from models.settings import ROOT, Settings
-from tasks import certificate
+from tasks import certificate, slots
 from tasks.stack import configs, layout, pool, postgres, processes, procfile
 from tasks.stack.console import Step, fail
 from tasks.stack.down import clear, stop
@@ -96,6 +96,7 @@ def sweep_up(settings: Settings) -> None:
     if left:
         print(f"  ended {left} processes that a crash had left")
     clear(settings)
+    slots.clear(layout.measures(settings))
 
 
 def check_port(settings: Settings, port: int) -> None:

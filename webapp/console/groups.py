@@ -10,6 +10,7 @@ from flask_login import login_required
 
 from models import groups
 from models.errors import Invalid
+from tasks import metrics
 from webapp import auth
 from webapp.console import deck
 from webapp.console.cards import cards
@@ -58,6 +59,8 @@ def decide() -> Any:
         label=label,
         settings=deck.settings(),
     )
+    for _ in range(outcome.decided):
+        metrics.verdict(verdict, "", metrics.PERSON)
     left = outcome.left_out or None
     return redirect(url_for("review.show", done=outcome.decision, left=left), 303)
 

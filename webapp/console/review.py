@@ -15,7 +15,7 @@ from models.decision import Decision
 from models.errors import NotFound
 from models.image import Image
 from models.submission import Submission
-from tasks import known, queue
+from tasks import known, metrics, queue
 from webapp import auth, fragments
 from webapp.console import deck
 from webapp.console.cards import cards, icon
@@ -83,6 +83,7 @@ def decide(submission_id: UUID) -> Any:
             label=label,
             settings=deck.settings(),
         )
+    metrics.verdict(verdict, "", metrics.PERSON)
     if not fragments.wanted():
         return redirect(_back(submission_id, done=decision), 303)
     return _next(Decision.get_by_id(decision))
@@ -105,6 +106,8 @@ def undo() -> Any:
     chosen = request.form.get("decision", "")
     number = int(chosen) if chosen.isdecimal() and len(chosen) < 18 else None
     rows = review.undo(auth.moderator(), deck.settings(), number)
+    for row in rows:
+        metrics.verdict(row.verdict, "", metrics.PERSON)
     return _reopened(rows)
 
 
