@@ -37,6 +37,12 @@ def migrate(application: str = "") -> list[str]:
     return applied
 
 
+def pending() -> list[str]:
+    """Names of the migrations that this database still lacks."""
+    with connection():
+        return [row.name for row in Runner(db.obj, str(DIRECTORY)).status() if not row.applied]
+
+
 def main() -> None:
     """Migrate, and print what was applied; an error is one line."""
     try:

@@ -1,7 +1,8 @@
 """Every setting of Sluice, read once from the environment into one frozen object.
 
 Each field is an environment variable of the same name in capitals. Where the environment does
-not name it, ``SLUICE_HOME/sluice.env`` may; where neither does, the default below holds.
+not name it, ``SLUICE_HOME/sluice.env`` may; where neither does, the default below holds. What is
+secret may stand in a file of its own: ``NAME_FILE`` is its path.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ class Settings:
     """What an operator can set; the help beside each default is what the docs print."""
 
     sluice_home: Path = _setting(ROOT / "var", "folder of everything that the server writes")
+    secrets_path: str = _setting(
+        "", "folder of the secrets that several hosts share; default SLUICE_HOME/secrets"
+    )
     host: str = _setting("127.0.0.1", "address that nginx listens on; 0.0.0.0 for all")
     port: int = _setting(8080, "port that nginx listens on, for HTTPS where TLS is on")
     http_port: int = _setting(0, "port that leads plain HTTP to HTTPS and answers certbot; 0: none")
@@ -149,6 +153,13 @@ class Settings:
 
     # Processes
     web_instances: int = _setting(2, "gunicorn instances behind nginx")
+    web_listen: str = _setting(
+        "", "ADDRESS:PORT of the first web instance, the next one's is a port higher; none: sockets"
+    )
+    web_servers: str = _setting(
+        "", "HOST:PORT of the web instances for an nginx of another host, by comma; names are asked"
+        " for again"
+    )
     workers: int = _setting(2, "workers of both queues at start")
     priority_workers: int = _setting(1, "workers of the priority queue alone at start")
     min_workers: int = _setting(1, "fewest workers")
@@ -209,6 +220,7 @@ class Settings:
         env = dict(os.environ if environ is None else environ)
         home = Path(env.get("SLUICE_HOME") or ROOT / "var").resolve()
         env = {**read_env_file(home / "sluice.env"), **env, "SLUICE_HOME": str(home)}
+        env = {**_read_named_files(env, [f.name.upper() for f in fields(cls)]), **env}
         values = {
             f.name: _parse(f.name, env[f.name.upper()], f.default, f.metadata["choices"])
             for f in fields(cls)
@@ -271,9 +283,21 @@ class Settings:
         """What nginx itself speaks on PORT: ``https`` where a certificate is given."""
         return "https" if self.tls_certificate else "http"
 
+    @property
+    def secrets(self) -> Path:
+        """Folder of the secrets."""
+        return Path(self.secrets_path) if self.secrets_path else self.sluice_home / "secrets"
+
+    def web_address(self, number: int) -> str:
+        """Where a web instance listens, as gunicorn and nginx both write it."""
+        if not self.web_listen:
+            return f"unix:{self.run / f'web_{number:02}.sock'}"
+        host, _, port = self.web_listen.rpartition(":")
+        return f"{host}:{int(port) + number}"
+
     def secret(self, name: str) -> str:
-        """A secret of ``SLUICE_HOME/secrets``; raises SettingError where it is missing."""
-        path = self.sluice_home / "secrets" / name
+        """A secret by its name; raises SettingError where it is missing."""
+        path = self.secrets / name
         try:
             value = path.read_text("ascii").strip()
         except OSError as error:
@@ -306,6 +330,7 @@ def _check_ranges(settings: Settings) -> None:
     Allowed.parse(settings.webhook_allowed_hosts)
     if settings.database_owner_url and not settings.database_url:
         raise SettingError("DATABASE_OWNER_URL goes with a DATABASE_URL")
+    _check_web(settings)
     if settings.storage_url and not Path(settings.storage_url).is_absolute():
         raise SettingError("STORAGE_URL must be an absolute folder")
 
@@ -319,6 +344,21 @@ def _check_tls(settings: Settings) -> None:
         raise SettingError("HTTP_PORT leads to HTTPS: give TLS_CERTIFICATE and TLS_KEY too")
     if settings.http_port == settings.port or settings.http_port > 65535:
         raise SettingError(f"HTTP_PORT is {settings.http_port}; it must be another port than PORT")
+
+
+def _check_web(settings: Settings) -> None:
+    if settings.secrets_path and not Path(settings.secrets_path).is_absolute():
+        raise SettingError("SECRETS_PATH must be an absolute folder")
+    listen, servers = settings.web_listen, names(settings.web_servers)
+    for name, places in (("WEB_LISTEN", [listen] if listen else []), ("WEB_SERVERS", servers)):
+        for place in places:
+            if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", place):
+                raise SettingError(f"{name} holds {place!r}, which is not HOST:PORT")
+
+
+def names(text: str) -> list[str]:
+    """The values of a setting that holds several, by comma or space."""
+    return [part for part in re.split(r"[\s,]+", text) if part]
 
 
 def addresses(text: str) -> list[str]:
@@ -350,6 +390,19 @@ def _parse_bool(variable: str, text: str) -> bool:
     if text.lower() not in words:
         raise SettingError(f"{variable} is {text!r}; it must be on or off")
     return words[text.lower()]
+
+
+def _read_named_files(env: Mapping[str, str], names: list[str]) -> dict[str, str]:
+    """The values of those settings that are given as ``NAME_FILE``."""
+    values = {}
+    for name in names:
+        path = env.get(f"{name}_FILE", "")
+        if path and name not in env:
+            try:
+                values[name] = Path(path).read_text("utf-8").strip()
+            except OSError as error:
+                raise SettingError(f"{name}_FILE: {path}: {error.strerror}") from error
+    return values
 
 
 def read_env_file(path: Path) -> dict[str, str]:

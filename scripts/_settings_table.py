@@ -13,9 +13,10 @@ from models.settings import Settings
 HEAD = """# Settings
 
 Each is an environment variable, read once when a process starts; `SLUICE_HOME/sluice.env`
-(`var/sluice.env`) may hold them as `NAME=value` lines, over which the environment wins. A value
-that cannot be used ends the start with a line that names it. Made by
-`python scripts/_settings_table.py > docs/settings.md`.
+(`var/sluice.env`) may hold them as `NAME=value` lines, over which the environment wins. What is
+secret may stand in a file of its own: `DATABASE_URL_FILE` is the path of one that holds
+`DATABASE_URL`, and so for each. A value that cannot be used ends the start with a line that names
+it. Made by `python scripts/_settings_table.py > docs/settings.md`.
 
 | setting | default | unit | what it is |
 | --- | --- | --- | --- |"""

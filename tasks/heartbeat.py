@@ -25,6 +25,7 @@ class Heart:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.key = f"{KEY}{socket.gethostname()}/{name}"  # each host has a worker_00
         self.state = "starting"
         self.processed = self.errors = 0
         self.classifier_down = ""  # why the network cannot be asked, in words
@@ -61,7 +62,7 @@ class Heart:
     def beat(self) -> None:
         """Tell Redis once; where it is away, the next beat will do."""
         try:
-            client.set(KEY + self.name, json.dumps(self.told()), ex=FORGOTTEN_AFTER)
+            client.set(self.key, json.dumps(self.told()), ex=FORGOTTEN_AFTER)
         except redis.RedisError:
             return
 

@@ -35,7 +35,14 @@ def test_every_problem_a_client_can_cause_stands_in_the_docs() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/api.md", "docs/operating.md", "docs/privacy.md", "docs/security.md"],
+    [
+        "README.md",
+        "docs/api.md",
+        "docs/deploy.md",
+        "docs/operating.md",
+        "docs/privacy.md",
+        "docs/security.md",
+    ],
 )
 def test_every_link_leads_somewhere(page: str) -> None:
     path = ROOT / page

@@ -1,14 +1,16 @@
-"""How gunicorn runs one web instance; INSTANCE and SLUICE_RUN come from the supervisor."""
+"""How gunicorn runs one web instance; INSTANCE and SLUICE_RUN come from who starts it."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+from models.settings import Settings
+
 _run = os.environ["SLUICE_RUN"]
 _instance = os.environ.get("INSTANCE", "00")
 
-bind = f"unix:{_run}/web_{_instance}.sock"
+bind = Settings.load().web_address(int(_instance))
 umask = 0o077
 backlog = 2048
 workers = 1
@@ -20,7 +22,7 @@ graceful_timeout = 15
 keepalive = 5  # longer than nginx's, short because a stop waits for idle connections too
 limit_request_line = 8190  # nginx's own bounds are as high, and its refusals are problem documents
 limit_request_field_size = 16_384
-forwarded_allow_ips = "*"  # only nginx reaches the socket
+forwarded_allow_ips = "*"  # only nginx reaches the socket, or WEB_LISTEN's network
 control_socket = f"{_run}/web_{_instance}.ctl"
 SHARED_MEMORY = "/dev/shm"  # nosec B108
 worker_tmp_dir = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None

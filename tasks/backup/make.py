@@ -15,6 +15,7 @@ from models.errors import SluiceError, Unavailable
 from models.settings import Settings
 from tasks.backup import database
 from tasks.backup.archive import DUMP, Writer
+from tasks.stack.layout import SECRETS
 from tasks.storage import ORIGINALS, THUMBNAILS, Storage
 
 PARTS = ("sluice.env", "etc/scale.json")
@@ -76,9 +77,12 @@ def _say(text: str) -> None:
 
 def _of_home(settings: Settings) -> Iterator[tuple[str, Path]]:
     home = settings.sluice_home
-    for path in [*(home / name for name in PARTS), *sorted((home / "secrets").iterdir())]:
-        if path.is_file() and not path.name.endswith(".new"):
-            yield str(path.relative_to(home)), path
+    for name in PARTS:
+        if (home / name).is_file():
+            yield name, home / name
+    for name in SECRETS:
+        if (settings.secrets / name).is_file():
+            yield f"secrets/{name}", settings.secrets / name
 
 
 def _originals(settings: Settings, writer: Writer, owned: dict[str, str]) -> list[str]:

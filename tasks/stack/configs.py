@@ -11,13 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from models.errors import SettingError
-from models.settings import ROOT, Settings
+from models.settings import ROOT, Settings, names
 from tasks.stack.layout import write
 from tasks.stack.postgres import APPLICATION, OWNER
 from tasks.stack.procfile import SINGLE, Program
 
 MULTIPART_SLACK = 1024 * 1024  # field texts and boundaries beside the images
 OPEN_FILES = 16384
+LOOPBACK_OF = re.compile(r"^0\.0\.0\.0(:\d+)$")  # an address that stands for all leads nowhere
 OFF = "# "  # what nginx.conf's ${TLS} and ${REDIRECT} make of their lines where they are not wanted
 
 
@@ -41,11 +42,10 @@ def write_postgres(settings: Settings) -> None:
 
 def nginx(settings: Settings) -> str:
     """The checked-in nginx.conf with this stack's paths and figures."""
-    web = [settings.run / f"web_{number:02}.sock" for number in range(settings.web_instances)]
-    proxies = _listed(settings.trusted_proxies)
-    scrapers = _listed(settings.metrics_allowed)
+    proxies, scrapers = names(settings.trusted_proxies), names(settings.metrics_allowed)
     paths = (settings.sluice_home, settings.media, ROOT)
-    for word in (settings.host, settings.url, *paths, *proxies, *scrapers):
+    words = (settings.host, settings.url, settings.web_servers, *paths, *proxies, *scrapers)
+    for word in words:
         _refuse_syntax(str(word))
     body = settings.max_files_per_request * settings.max_file_size + MULTIPART_SLACK
     values = {
@@ -61,7 +61,7 @@ def nginx(settings: Settings) -> str:
         "HSTS": settings.hsts_seconds,
         "URL": settings.url,
         "SCHEME": urlsplit(settings.url).scheme,
-        "WEB_SERVERS": " ".join(f'server "unix:{path}" fail_timeout=1s;' for path in web),
+        "WEB_SERVERS": web_servers(settings),
         "TRUSTED_PROXIES": " ".join(f"set_real_ip_from {name};" for name in proxies),
         "METRICS_ALLOWED": " ".join(f"{name} 1;" for name in scrapers),
         "MAX_BODY_SIZE": body,
@@ -73,8 +73,33 @@ def nginx(settings: Settings) -> str:
     return re.sub(r"\$\{([A-Z_]+)\}", lambda token: str(values[token[1]]), text)
 
 
-def _listed(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
+def web_servers(settings: Settings) -> str:
+    """The web instances for nginx's ``upstream``.
+
+    A name may lead to several instances, and to others later: nginx asks this machine's name
+    servers for it again. They know whole names alone, such as web.sluice.svc.cluster.local.
+    """
+    local = [settings.web_address(number) for number in range(settings.web_instances)]
+    told = [LOOPBACK_OF.sub(r"127.0.0.1\1", place) for place in local]
+    lines, named = [], False
+    for place in names(settings.web_servers) or told:
+        again = bool(re.search(r"^[^\[:]*[a-zA-Z]", place)) and not place.startswith("unix:")
+        named |= again
+        lines.append(f'server "{place}" fail_timeout=1s{" resolve" * again};')
+    if named:
+        lines.insert(0, f"resolver {' '.join(name_servers())} valid=5s;")
+    return " ".join(lines)
+
+
+def name_servers(path: Path = Path("/etc/resolv.conf")) -> list[str]:
+    """This machine's name servers, as nginx writes them."""
+    try:
+        found = re.findall(r"^nameserver\s+([^\s%]+)", path.read_text("utf-8"), re.MULTILINE)
+    except OSError:
+        found = []
+    if not found:
+        raise SettingError(f"WEB_SERVERS holds a name, and {path} has no nameserver to ask for it")
+    return [f"[{address}]" if ":" in address else address for address in found]
 
 
 def _listen(settings: Settings, port: int) -> str:

@@ -42,8 +42,12 @@ def make_folders(settings: Settings) -> None:
 
 
 def make_secrets(settings: Settings) -> None:
-    """Each secret once: 64 hexadecimal characters that only this user reads."""
-    for name in SECRETS:
+    """Each secret once: 64 hexadecimal characters that only this user reads.
+
+    Those of SECRETS_PATH are given, not made: hosts that each made their own could not read what
+    the others wrote.
+    """
+    for name in SECRETS if not settings.secrets_path else ():
         path = settings.sluice_home / "secrets" / name
         if not path.exists():
             write(path, secrets.token_hex(32) + "\n")
@@ -93,7 +97,8 @@ def stated(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _names() -> set[str]:
-    return {f.name.upper() for f in fields(Settings)}
+    names = {f.name.upper() for f in fields(Settings)}
+    return names | {f"{name}_FILE" for name in names}
 
 
 def process_environment(settings: Settings) -> dict[str, str]:
@@ -104,7 +109,8 @@ def process_environment(settings: Settings) -> dict[str, str]:
     """
     file = read_env_file(settings.sluice_home / "sluice.env")
     told = {**{k: v for k, v in file.items() if k not in _names()}, **os.environ}
-    told.pop("DATABASE_OWNER_URL", None)  # for migrations alone
+    for name in ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE"):
+        told.pop(name, None)  # for migrations alone
     passed = {k: v for k, v in told.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
     return {
         "LANG": "C.UTF-8",

@@ -1,0 +1,90 @@
+"""Becomes one process of the Procfile without our supervisor: ``python -m tasks.stack.run NAME``.
+
+For systemd, containers and hosts that do one thing each, against a PostgreSQL and a Redis of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import stat
+import subprocess
+from typing import NoReturn
+
+from models.errors import Invalid, SettingError, SluiceError
+from models.settings import ROOT, Settings
+from tasks import certificate
+from tasks.stack import configs, layout, procfile
+from tasks.stack.console import fail
+from tasks.stack.up import check_nginx
+
+# The others are the embedded servers, and what tells our own supervisor how many workers to run.
+ALONE = ("web", "worker", "worker-priority", "standby", "nginx")
+SHARED_SECRETS = ("session", "hash", "seal")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/run")
+    parser.add_argument("name")
+    parser.add_argument("number", type=int, nargs="?", default=0)
+    options = parser.parse_args()
+    os.umask(0o077)
+    try:
+        become(Settings.load(), options.name, options.number)
+    except SluiceError as error:
+        raise fail(f"run: {error.detail}") from error
+
+
+def become(settings: Settings, name: str, number: int) -> NoReturn:
+    """Make what this process needs, then be it."""
+    check(settings, name)
+    layout.make_folders(settings)
+    if name == "nginx":
+        prepare_nginx(settings)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    os.chdir(ROOT)
+    command = dict(procfile.read())[name]
+    os.execve("/bin/sh", ["sh", "-c", command], environment(settings, name, number))  # nosec B606
+
+
+def check(settings: Settings, name: str) -> None:
+    """Raises what is missing, in words."""
+    if name not in ALONE:
+        raise Invalid(f"{name!r} is none of {', '.join(ALONE)}")
+    if name == "nginx":
+        return
+    if not (settings.database_url and settings.redis_url):
+        raise SettingError("DATABASE_URL and REDIS_URL must be given: scripts/up has its own")
+    for secret in SHARED_SECRETS:
+        settings.secret(secret)
+
+
+def prepare_nginx(settings: Settings) -> None:
+    if settings.tls_certificate:
+        certificate.install(settings)
+    layout.write(settings.sluice_home / "etc" / "nginx.conf", configs.nginx(settings))
+    check_nginx(settings)
+    put_pipe_between()
+
+
+def put_pipe_between() -> None:
+    """Lead the output through a pipe where it is a socket, as systemd's is: nginx opens its log by
+    a name, /dev/stdout, and a socket cannot be opened."""
+    if stat.S_ISSOCK(os.fstat(1).st_mode):
+        reader, writer = os.pipe()
+        subprocess.Popen(["/bin/cat"], stdin=reader)  # ends when nginx has closed the other end
+        os.dup2(writer, 1)
+
+
+def environment(settings: Settings, name: str, number: int) -> dict[str, str]:
+    """What our supervisor would give the process, under the name it would have there."""
+    stem = name.removeprefix("worker-")
+    member = stem if name in procfile.SINGLE else f"{stem}_{number:02}"
+    own = {"PROCESS_NAME": member, "INSTANCE": f"{number:02}"}
+    return {**layout.process_environment(settings), **own}
+
+
+if __name__ == "__main__":
+    main()
