@@ -210,6 +210,11 @@ class Settings:
     retention_days: int = _setting(
         30, "how long originals, texts and addresses stay; 0 is for ever", unit="days"
     )
+    stats_raw_days: int = _setting(
+        30,
+        "how long samples of the load and counts by minute stay; hours and days stay for ever",
+        unit="days",
+    )
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -320,6 +325,8 @@ def _check_ranges(settings: Settings) -> None:
         raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
     if settings.adaptive_min_uploads_per_minute < 1:
         raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
+    if not 2 <= settings.stats_raw_days <= 400:
+        raise SettingError(f"STATS_RAW_DAYS is {settings.stats_raw_days}; it must be 2 to 400")
     _check_tls(settings)
     if settings.decode_timeout < 0.1 or settings.decode_memory < 64:
         raise SettingError("DECODE_TIMEOUT >= 0.1 and DECODE_MEMORY >= 64 do not hold")

@@ -29,42 +29,32 @@ class LoadSample(Model):
         """Store the load of this moment."""
         cls.insert(at=peewee.fn.now(), **load).execute()
 
-    @classmethod
-    def purge(cls, days: int) -> int:
-        """Remove samples older than some days; returns how many."""
-        old = peewee.fn.now() - peewee.SQL("make_interval(days => %s)", (days,))
-        return int(cls.delete().where(cls.at < old).execute())
+
+MODE = """(array_agg(mode ORDER BY array_position(
+    ARRAY['sync','async','fast_track','direct'], mode) DESC))[1]"""
+STEP = "extract(epoch FROM date_bin(%(step)s * interval '1 second', at, 'epoch'))::bigint"
+SINCE = "now() - %(minutes)s * interval '1 minute'"
+FROM_SAMPLES = f"""
+SELECT {STEP}, round(avg(priority + normal)), max(priority + normal), avg(wait), avg(throughput),
+    round(avg(to_review)), round(avg(review_debt)), {MODE}
+FROM load_sample WHERE at > {SINCE} GROUP BY 1 ORDER BY 1
+"""
+FROM_HOURS = f"""
+SELECT {STEP}, round(avg(depth)), max(depth_max), avg(wait), avg(throughput),
+    round(avg(to_review)), round(avg(review_debt)), {MODE}
+FROM load_hour WHERE at > {SINCE} GROUP BY 1 ORDER BY 1
+"""
+RAW_MINUTES = 24 * 60  # what is longer is read from the hours
 
 
 def samples(minutes: int, points: int = 180) -> list[dict[str, Any]]:
     """The last minutes in at most ``points`` steps: means of numbers, the worst mode."""
-    rows = db.execute_sql(
-        "SELECT extract(epoch FROM date_bin(%(step)s * interval '1 second', at, 'epoch'))::bigint,"
-        " round(avg(priority + normal)), max(priority + normal), avg(wait), avg(throughput),"
-        " round(avg(to_review)), round(avg(review_debt)),"
-        " (array_agg(mode ORDER BY array_position(ARRAY['sync','async','fast_track','direct'],"
-        " mode) DESC))[1]"
-        " FROM load_sample WHERE at > now() - %(minutes)s * interval '1 minute'"
-        " GROUP BY 1 ORDER BY 1",
-        {"step": max(10, minutes * 60 // points), "minutes": minutes},
-    ).fetchall()
+    raw = minutes <= RAW_MINUTES
+    step = max(10 if raw else 3600, minutes * 60 // points)
+    sql = FROM_SAMPLES if raw else FROM_HOURS
+    rows = db.execute_sql(sql, {"step": step, "minutes": minutes}).fetchall()
     names = ("at", "depth", "depth_max", "wait", "throughput", "to_review", "debt", "mode")
     return [dict(zip(names, (_plain(v) for v in row), strict=True)) for row in rows]
-
-
-def verdicts(minutes: int, bars: int = 24) -> list[dict[str, Any]]:
-    """How many submissions were decided, by present verdict, in ``bars`` equal steps."""
-    rows = db.execute_sql(
-        "SELECT width_bucket(extract(epoch FROM now() - decided_at), 0, %(span)s, %(bars)s) AS b,"
-        " count(*) FILTER (WHERE verdict = 'approved'),"
-        " count(*) FILTER (WHERE verdict = 'review'),"
-        " count(*) FILTER (WHERE verdict = 'rejected')"
-        " FROM submission WHERE decided_at > now() - %(span)s * interval '1 second' GROUP BY b",
-        {"span": minutes * 60, "bars": bars},
-    ).fetchall()
-    found = {row[0]: row[1:] for row in rows}
-    counts = [found.get(bar, (0, 0, 0)) for bar in range(bars, 0, -1)]
-    return [{"approved": c[0], "review": c[1], "rejected": c[2]} for c in counts]
 
 
 def decided_since(seconds: int) -> int:

@@ -24,7 +24,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psycopg2
 
-from models import author, author_list, claims, conditions, migrate, search, stats
+from models import (
+    author,
+    author_list,
+    claims,
+    conditions,
+    history,
+    migrate,
+    rollup,
+    search,
+    stats,
+)
 from models.conditions import Search
 from models.db import connect, connection, db
 from models.moderator import Moderator
@@ -114,6 +124,9 @@ REST = (
     "INSERT INTO image (id, submission_id, position, storage_key, media_type, bytes, sha256)"
     " SELECT gen_random_uuid(), id, 0, 'x', 'image/jpeg', 1000, sha256(id::text::bytea)"
     " FROM submission WHERE score IS NOT NULL",
+    "INSERT INTO decision (submission_id, to_verdict, reason, created_at)"
+    " SELECT id, verdict, CASE WHEN verdict <> 'approved' THEN 'nudity' ELSE '' END, decided_at"
+    " FROM submission WHERE verdict IS NOT NULL",
     'INSERT INTO finding (submission_id, "check", label, action, score)'
     " SELECT id, CASE WHEN score IS NULL THEN 'rules' WHEN client_id = 17 THEN 'known_hashes'"
     " ELSE 'classifier' END, CASE WHEN score IS NULL THEN 'scam' ELSE 'nudity' END,"
@@ -132,6 +145,7 @@ def run(sizes: tuple[int, ...] = SIZES, rounds: int = ROUNDS) -> list[dict[str, 
     for size in sizes:
         with database():
             rows.append(_row("fill", f"{size:,} rows", [fill(size)], "s"))
+            rows.append(_row("statistics: all counted", f"{size:,} rows", [count()], "s"))
             with connection():
                 rows += _pages(size, rounds)
                 rows += _elsewhere(size, rounds)
@@ -184,6 +198,27 @@ def fill(size: int) -> float:
     return time.perf_counter() - began
 
 
+YEAR = """
+INSERT INTO tally_day SELECT client_id, at - ago * interval '31 days', kind, name, detail, n
+FROM tally_day, generate_series(1, 11) ago
+"""
+
+
+def count() -> float:
+    """Count the submissions for the statistics, a year of them; the seconds of the counting."""
+    with connection():
+        rollup.keep_raw(DAYS)
+        db.execute_sql(f"UPDATE tally_mark SET counted_to = now() - interval '{DAYS} days'")
+        began = time.perf_counter()
+        while rollup.count(DAYS):
+            pass
+        seconds = time.perf_counter() - began
+        db.execute_sql(YEAR)
+        for table in ("tally", "tally_hour", "tally_day", "decision"):
+            db.execute_sql(f"VACUUM (ANALYZE) {table}")
+    return seconds
+
+
 def _pages(size: int, rounds: int) -> Iterator[Row]:
     for name, wanted in SEARCHES.items():
         first = search.page(wanted)
@@ -222,7 +257,11 @@ def _elsewhere(size: int, rounds: int) -> Iterator[Row]:
         "authors: by name": lambda: author_list.named("user-01", None),
         "author: record": lambda: author.record(1, "user-000000"),
         "status of one": lambda: Submission.get_by_id(_some()),
-        "dashboard: verdicts of a day": lambda: stats.verdicts(24 * 60),
+        "statistics: a day": lambda: history.read(history.SPANS["day"]),
+        "statistics: a year": lambda: history.read(history.SPANS["year"]),
+        "statistics: a year of one client": lambda: history.read(history.SPANS["year"], 1),
+        "dashboard: load of a month": lambda: stats.samples(30 * 24 * 60),
+        "dashboard: to review": claims.counts,
         "dashboard: decided lately": lambda: stats.decided_since(60),
         "dashboard: debt": Submission.count_owed,
     }

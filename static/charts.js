@@ -8,7 +8,7 @@
   };
   const reading = document.getElementById("depth-reading");
   const MODES = { async: "Async", fast_track: "Fast-track", direct: "Direct", sync: "Sync" };
-  const SPANS = { hour: 3600, day: 86400, month: 30 * 86400 };
+  const SPANS = { hour: 3600, day: 86400, week: 7 * 86400, month: 30 * 86400, year: 364 * 86400 };
   const LOW = 1; // a log scale knows no zero
   let range = board.dataset.range;
   let series = null;
@@ -73,7 +73,7 @@
 
   // A hole where no sample was taken for a while, so that the line does not lie.
   function columns() {
-    const step = Math.max(SPANS[range] / 180, 10);
+    const step = Math.max(SPANS[range] / 180, SPANS[range] > SPANS.day ? 3600 : 10);
     const at = [];
     const depth = [];
     series.at.forEach((time, i) => {
@@ -122,10 +122,8 @@
 
   function stacked() {
     const { approved, review, rejected } = series.verdicts;
-    const width = SPANS[range] / approved.length;
-    const at = approved.map((_, i) => series.until - width * (approved.length - i - 0.5));
     const low = approved.map((n, i) => n + review[i]);
-    return [at, low.map((n, i) => n + rejected[i]), low, approved];
+    return [series.bars_at, low.map((n, i) => n + rejected[i]), low, approved];
   }
 
   function verdictsPlot(box) {

@@ -29,6 +29,7 @@ from tasks import (
     metrics,
     pressure,
     retention,
+    rollup,
     sweep,
 )
 from tasks.queue import settings
@@ -76,8 +77,7 @@ def sample() -> None:
 
 
 def purge() -> None:
-    """Remove samples that no chart shows any more, and alerts of long ago."""
-    LoadSample.purge(32)
+    """Remove alerts of long ago."""
     alert.purge(90)
 
 
@@ -91,6 +91,8 @@ DUTIES = (
     Duty("deliveries", 0.5, deliver.deliver_due),
     Duty("waiting", 600.0, deliver.give_up),
     Duty("sample", 10.0, sample),
+    Duty("counts", rollup.EVERY, lambda: rollup.count(stop)),
+    Duty("raw rows", 60.0, rollup.keep),
     Duty("pressure", pressure.EVERY, pressure.judge),
     Duty("alerts", alerts.EVERY, alerts.look, alone=True),
     Duty("notices", 1.0, alerts.tell),

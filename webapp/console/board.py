@@ -11,14 +11,24 @@ from typing import Any
 import peewee
 from flask import Flask
 
-from models import stats
+from models import history, stats
 from models.alert import Alert
+from models.counts import total
 from models.db import connection
 from models.delivery import Delivery
+from models.history import History
+from models.verdict import VERDICTS
 from tasks import load
 from webapp.console import pressure, words
 
-RANGES = {"hour": 60, "day": 24 * 60, "month": 30 * 24 * 60}
+RANGES = {
+    "hour": 60,
+    "day": 24 * 60,
+    "week": 7 * 24 * 60,
+    "month": 30 * 24 * 60,
+    "year": 364 * 24 * 60,
+}
+STEPS_A_BAR = 2
 MODES = {"sync": "Sync", "async": "Async", "fast_track": "Fast-track", "direct": "Direct"}
 IN_STRIP, IN_LIST = 3, 99  # alerts on the dashboard, and on their own page
 SPARK_MINUTES, SPARK_POINTS = 60, 40
@@ -138,7 +148,7 @@ def charts(name: str) -> dict[str, Any]:
 def _read_charts(name: str) -> dict[str, Any]:
     minutes = RANGES[name]
     rows = stats.samples(minutes)
-    bars = stats.verdicts(minutes)
+    at, verdicts = _bars(history.read(history.SPANS[name]))
     until = time.time()
     return {
         "range": name,
@@ -147,8 +157,18 @@ def _read_charts(name: str) -> dict[str, Any]:
         "at": [row["at"] for row in rows],
         "depth": [row["depth_max"] for row in rows],
         "mode": [row["mode"] for row in rows],
-        "verdicts": {kind: [bar[kind] for bar in bars] for kind in bars[0]} if bars else {},
+        "bars_at": at,
+        "verdicts": verdicts,
     }
+
+
+def _bars(known: History) -> tuple[list[float], dict[str, list[int]]]:
+    """The middles of the bars, and the machine's first verdicts in each."""
+    times, counts = list(known.points), list(known.points.values())
+    middle = STEPS_A_BAR * known.span.seconds / 2
+    groups = [total(counts[i : i + STEPS_A_BAR]) for i in range(0, len(counts), STEPS_A_BAR)]
+    verdicts = {name: [group.of("verdict", name) for group in groups] for name in VERDICTS}
+    return [at + middle for at in times[::STEPS_A_BAR]], verdicts
 
 
 def open_alerts() -> list[Alert]:
