@@ -16,8 +16,11 @@ from _faults_client import sample, unlike
 from _faults_trial import Fault, Scene
 
 from tasks.classifier.weights import find_model
+from tests.hostile import progressive
 
 POISONS = 2
+ENDLESS = 6
+WINDOW = 20.0  # seconds over which the throughput of the others is counted
 UNCHECKED = """
 SELECT count(*) FROM submission s WHERE verdict = 'approved' AND NOT review_owed
 AND EXISTS (SELECT FROM image i WHERE i.submission_id = s.id AND i.score IS NULL)
@@ -119,9 +122,29 @@ def poison(scene: Scene) -> None:
     )
 
 
-def _poisoned(scene: Scene, number: int) -> str:
+def poison_decoder(scene: Scene) -> None:
+    """Pictures that no decoder gets through in time: they cost the decoder, not its worker."""
+    workers = scene.stack.pids("worker")
+    before = scene.acknowledged()
+    decided = _count(scene, "SELECT count(*) FROM submission WHERE verdict IS NOT NULL")
+    slow = progressive(6300, 6200, 80)
+    jobs = [_poisoned(scene, number, slow) for number in range(ENDLESS)]
+    outcome = f"SELECT count(*) FROM submission WHERE {_among(jobs)}"
+    ended = f"{outcome} AND status = 'decided' AND verdict = 'review' AND attempts <= 1"
+    took = scene.until(lambda: _count(scene, ended) == ENDLESS, 60, "all of them go to a person")
+    time.sleep(0 if scene.plan.quick else max(0.0, WINDOW - took))
+    sent = scene.acknowledged() - before
+    done = _count(scene, "SELECT count(*) FROM submission WHERE verdict IS NOT NULL") - decided
+    share = (done - ENDLESS) / max(sent, 1)
+    scene.require(scene.plan.quick or share >= 0.9, f"others' throughput is {share:.0%}")
+    scene.require(scene.stack.pids("worker") == workers, "no worker died")
+    scene.notes.append(f"{ENDLESS} endless pictures: others {min(share, 1):.0%}, {took:.0f} s")
+
+
+def _poisoned(scene: Scene, number: int, picture: bytes = b"") -> str:
     url = f"{scene.stack.settings.url}/api/moderation/submissions"
-    body = unlike(sample("safe_coffee_11mp.jpg"), f"poison-{number}-{time.time_ns()}")
+    picture = picture or sample("safe_coffee_11mp.jpg")
+    body = unlike(picture, f"poison-{number}-{time.time_ns()}")
     reply = urllib3.request(
         "POST",
         url,
@@ -184,6 +207,13 @@ FAULTS = (
         "a picture that kills its worker: at most 3 attempts, to a person, others at 90 %",
         poison,
         {"WORKERS": 3, "LEASE_SECONDS": 4},
+        answers=frozenset({"200", "202"}),
+    ),
+    Fault(
+        "poison-decoder",
+        "a picture without end costs its decoder alone: to a person at once, others at 90 %",
+        poison_decoder,
+        {"WORKERS": 3, "DECODE_TIMEOUT": 1},
         answers=frozenset({"200", "202"}),
     ),
 )
