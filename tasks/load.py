@@ -26,15 +26,30 @@ T = TypeVar("T")
 
 
 class Kept(dict[str, tuple[float, Any]]):
-    """Values that are good for a short time, by name."""
+    """Values that are good for a short time, by name.
+
+    When one has aged, the first who asks makes it anew; the others go on with the old one
+    meanwhile, no longer than ``patience`` seconds. Else all requests of a moment make it at once.
+    """
+
+    def __init__(self, patience: float = 1.0) -> None:
+        super().__init__()
+        self._patience = patience
+        self._making: set[str] = set()
 
     def get_or(self, name: str, seconds: float, make: Callable[[], T]) -> T:
         """The kept value, or a new one where it is older than ``seconds``."""
         at, value = self.get(name, (float("-inf"), None))
-        if time.monotonic() - at >= seconds:
-            value = make()
-            self[name] = (time.monotonic(), value)
-        result: T = value
+        age = time.monotonic() - at
+        if age < seconds or (name in self._making and age < seconds + self._patience):
+            result: T = value
+            return result
+        self._making.add(name)
+        try:
+            result = make()
+        finally:
+            self._making.discard(name)
+        self[name] = (time.monotonic(), result)
         return result
 
 

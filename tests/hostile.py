@@ -306,10 +306,9 @@ each(
         "jpeg-100000-comments": lambda: (
             b"\xff\xd8" + b"\xff\xfe\0\2" * 100_000 + encoded(safe(), "JPEG")[2:]
         ),
-        "gif-2-megabytes-of-single-bytes": lambda: gif(64, 64, 1)[:-1]
-        + b"!\xfe"
-        + b"\1a" * (1 << 20)
-        + b"\0;",
+        "gif-2-megabytes-of-single-bytes": lambda: (
+            gif(64, 64, 1)[:-1] + b"!\xfe" + b"\1a" * (1 << 20) + b"\0;"
+        ),
         "webp-canvas-of-39-megapixels-300-frames": lambda: _huge_canvas(300),
     },
 )

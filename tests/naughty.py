@@ -34,17 +34,17 @@ MARKUP = (
     "&amp;amp; &quot;twice&quot;",
 )
 ATTRIBUTES = (
-    "\" onmouseover=\"alert(20)",
+    '" onmouseover="alert(20)',
     "' onfocus='alert(21)' autofocus='",
     "` onmouseover=`alert(22)",
-    "\"><script>alert(23)</script>",
+    '"><script>alert(23)</script>',
     "'><svg/onload=alert(24)>",
-    "x\" style=\"position:fixed;inset:0\" y=\"",
+    'x" style="position:fixed;inset:0" y="',
     "javascript:alert(25)//",
     "JaVaScRiPt:alert(26)",
     "data:text/html,<script>alert(27)</script>",
     "//evil.example/%2e%2e",
-    "\\\"); alert(28); //",
+    '\\"); alert(28); //',
     "'); DROP TABLE submission; --",
     "1' OR '1'='1",
     "%s %(name)s %n {0} {name!r}",
@@ -59,7 +59,7 @@ TEMPLATES = (
     "..\\..\\secrets\\session",
     "%00 %0d%0aSet-Cookie: a=b %2e%2e%2f",
 )
-FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1+1)", "=HYPERLINK(\"//evil.example\")")
+FORMULAS = ("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(1+1)", '=HYPERLINK("//evil.example")')
 UNICODE = (
     "e\u0301 \u00e9 \ufb01 \u212b",
     "\u202ekcab ot tnorf\u202c",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
+from limits import parse
+from limits.storage import storage_from_string
+from limits.strategies import SlidingWindowCounterRateLimiter
+
 from tests.api import Api
+from tests.stack import Stack
 
 
 def statuses(api: Api, count: int, **fields: str) -> list[int]:
@@ -52,3 +58,29 @@ def test_another_clients_author_of_that_name_is_not_touched(api: Api, new_client
     statuses(api, 11, user_id=author)
     other = Api(stack.url, new_client())
     assert other.submit(user_id=author, title="x").status_code == 200
+
+
+def left(stack: Stack, limit: str, author: str) -> int:
+    """What the library ``limits`` reads of an author's windows."""
+    storage = storage_from_string(f"redis+unix://{stack.home}/run/redis.sock")
+    known = SlidingWindowCounterRateLimiter(storage)
+    [(client,)] = stack.sql("SELECT client_id FROM submission WHERE user_id = %s LIMIT 1", author)
+    return known.get_window_stats(
+        parse(limit), "sluice_v1", f"{client}:{author}", "author"
+    ).remaining
+
+
+def test_uploads_at_once_do_not_pass_their_limit_together(api: Api) -> None:
+    author = f"busy-{uuid4().hex}"
+    with ThreadPoolExecutor(16) as pool:
+        replies = pool.map(lambda n: api.submit(user_id=author, title=f"n {n}"), range(32))
+    found = sorted(reply.status_code for reply in replies)
+    assert found[10:] == [429] * 22
+    assert max(found[:10]) < 300
+
+
+def test_a_refused_upload_is_counted_by_none_of_its_limits(api: Api, stack: Stack) -> None:
+    author = f"busy-{uuid4().hex}"
+    statuses(api, 13, user_id=author)
+    assert left(stack, "10/minute", author) == 0
+    assert left(stack, "50/hour", author) == 40

@@ -168,8 +168,10 @@ def test_names_of_clients_people_and_rules_are_text(stack, ada):
         for path in ("/submissions", "/authors", "/deliveries/", "/review", "/audit/", "/"):
             seen(ada, path)
     finally:
-        stack.sql("DELETE FROM client WHERE name ~ ' [0-9a-f]{6}$' AND webhook_url IS NULL"
-                  " AND NOT EXISTS (SELECT FROM api_key k WHERE k.client_id = client.id)")
+        stack.sql(
+            "DELETE FROM client WHERE name ~ ' [0-9a-f]{6}$' AND webhook_url IS NULL"
+            " AND NOT EXISTS (SELECT FROM api_key k WHERE k.client_id = client.id)"
+        )
         stack.sql("DELETE FROM moderator WHERE password_hash = '' AND disabled_at IS NOT NULL")
 
 

@@ -27,7 +27,7 @@ from models.submission import DECIDED, QUEUED, RECEIVED, Submission
 from models.verdict import REJECTED, Judgement, judge
 from tasks import load, metrics
 from tasks.queue import PRIORITY, rank_of
-from webapp.commits import committer
+from webapp.commits import commit
 from webapp.intake import Incoming
 from webapp.limits import Uploader, charge
 from webapp.timing import measured
@@ -112,7 +112,7 @@ def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission
     values["priority"] = PRIORITY if premium else incoming.priority
     entry = Entry(client, values, _images(incoming), judgement)
     rank = rank_of(values["priority"], how) if values["status"] == QUEUED else None
-    release()  # the committer has a connection of its own
+    release()  # who commits takes one, for all that wait
     with measured("commit"):
         accepted = _committed(entry, rank)
     if not accepted:  # the same request runs twice, and the other one was first
@@ -128,7 +128,7 @@ def _committed(entry: Entry, rank: int | None) -> bool:
     The retry of the client finds the row and its files; the sweep removes files without a row.
     """
     try:
-        return committer.commit(entry, rank)
+        return commit(entry, rank)
     except peewee.PeeweeException as error:
         if may_be_committed(error):
             request.keep_uploads()  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""Limits of uploads, by Flask-Limiter in Redis: author, address of the author, client, all.
+"""Limits of uploads, counted in Redis: author, address of the author, client, all.
 
-Where Redis is away each process keeps limiting on its own.
+Where Redis is away each process keeps limiting on its own, by Flask-Limiter in its memory.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import redis
 from flask import Flask, current_app, g
 from flask_limiter import Limiter, RateLimitExceeded
+from limits import RateLimitItem, parse_many
 
 from models.errors import TooMany
 from models.settings import Settings
 from tasks import metrics, pressure
 from tasks.answers import tally
+from webapp import counting
 
 WHOSE = {
     "author": "This author",
@@ -29,12 +33,15 @@ WHOSE = {
 }
 
 BYTES = "client_bytes"  # the scope whose limit counts bytes, not uploads
-CHARGE = "sluice_charge"  # the extension that counts an upload
+LIMITS = "sluice_limits"  # the extension that is the limits that are switched on
+CHARGE = "sluice_charge"  # the extension that counts an upload in this process
+PREFIX = "sluice_v1"  # change it with the strategy: keys of another one are of another type
+NAME = "\0"  # stands for the name that an upload has in a limit
 
 limiter = Limiter(
     key_func=lambda: "nobody",
     strategy="sliding-window-counter",
-    key_prefix="sluice_v1",  # change it with the strategy: keys of another one are of another type
+    key_prefix=PREFIX,
     in_memory_fallback_enabled=True,
     headers_enabled=False,
 )
@@ -50,13 +57,35 @@ class Uploader:
     bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Uploads that share limits: those of one ``name``; None is not limited."""
+
+    name: str
+    text: str
+    key: Callable[[Uploader], str | None]
+    cost: Callable[[Uploader], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit of a scope, and its key before and after the upload's name."""
+
+    scope: Scope
+    item: RateLimitItem
+    head: str
+    tail: str
+
+
 def init_app(app: Flask) -> None:
-    """Point the limiter at the settings' Redis and make the limits that are switched on."""
+    """Make the limits that are switched on, and those of this process for when Redis is away."""
     settings: Settings = app.config["SETTINGS"]
     app.config["RATELIMIT_STORAGE_URI"] = settings.redis.replace("unix://", "redis+unix://", 1)
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_connect_timeout": 1}
     limiter.init_app(app)
-    app.extensions[CHARGE] = _limited(settings)
+    scopes = _scopes(settings)
+    app.extensions[LIMITS] = _limits(scopes)
+    app.extensions[CHARGE] = _limited(scopes)
 
 
 def hold_back(client_id: int) -> None:
@@ -81,40 +110,76 @@ def hold_back(client_id: int) -> None:
 
 
 def charge(uploader: Uploader) -> None:
-    """Count an upload; raises RateLimitExceeded where one of its limits is used up."""
-    g.uploader = uploader
-    current_app.extensions[CHARGE]()
+    """Count an upload; raises TooMany where one of its limits is used up."""
+    try:
+        _count(uploader, current_app.extensions[LIMITS])
+    except redis.RedisError:
+        g.uploader = uploader
+        current_app.extensions[CHARGE]()
     tally.arrived(uploader.client_id)
 
 
-def _limited(settings: Settings) -> Callable[[], None]:
-    """A call that raises RateLimitExceeded; what is off in the settings costs nothing."""
+def _count(uploader: Uploader, limits: tuple[Limit, ...]) -> None:
+    upload, counted = counting.Count(), []
+    for limit in limits:
+        name = limit.scope.key(uploader)
+        if name is not None:
+            most, seconds = limit.item.amount, limit.item.get_expiry()
+            upload.add(limit.head + name + limit.tail, most, seconds, limit.scope.cost(uploader))
+            counted.append(limit)
+    if not counted:
+        return
+    counting.count(upload)
+    if upload.refused:
+        limit = counted[upload.refused - 1]
+        raise _refusal(limit.scope.name, limit.item, max(1, math.ceil(upload.wait)))
+
+
+def _scopes(settings: Settings) -> list[Scope]:
+    """The scopes that the settings switch on; what is off costs nothing."""
     pause = math.ceil(settings.min_seconds_between_uploads)
     per_author = (
         (settings.max_uploads_per_minute, "minute"),
         (settings.max_uploads_per_hour, "hour"),
     )
-    limits = (
-        ("all", _per(settings.global_rate_limit), lambda: "all"),
-        (BYTES, _per(settings.max_bytes_per_day_per_client, "day"), _client),
-        ("client_day", _per(settings.max_uploads_per_day_per_client, "day"), _client),
-        ("client", _per(settings.max_uploads_per_minute_per_client), _client),
-        ("author_ip", _per(settings.max_uploads_per_minute_per_ip), _address),
-        ("pause", f"1/{pause} second" if pause else "", _author),
-        ("author", ";".join(f"{count}/{unit}" for count, unit in per_author if count), _author),
+    scopes = (
+        Scope("author", ";".join(f"{n}/{unit}" for n, unit in per_author if n), _author, _one),
+        Scope("pause", f"1/{pause} second" if pause else "", _author, _one),
+        Scope("author_ip", _per(settings.max_uploads_per_minute_per_ip), _address, _one),
+        Scope("client", _per(settings.max_uploads_per_minute_per_client), _client, _one),
+        Scope("client_day", _per(settings.max_uploads_per_day_per_client, "day"), _client, _one),
+        Scope(BYTES, _per(settings.max_bytes_per_day_per_client, "day"), _with_images, _bytes),
+        Scope("all", _per(settings.global_rate_limit), lambda _: "all", _one),
     )
+    return [scope for scope in scopes if scope.text]
+
+
+def _limits(scopes: list[Scope]) -> tuple[Limit, ...]:
+    """Each limit, that of the shortest span first: it is the one that has room again soonest."""
+    limits = []
+    for scope in scopes:
+        for item in parse_many(scope.text):
+            head, tail = item.key_for(PREFIX, NAME, scope.name).split(NAME)
+            limits.append(Limit(scope, item, head, tail))
+    return tuple(sorted(limits, key=lambda limit: limit.item.get_expiry()))
+
+
+def _limited(scopes: list[Scope]) -> Callable[[], None]:
+    """A call that counts ``g.uploader`` by Flask-Limiter; raises RateLimitExceeded."""
     call: Callable[[], None] = _nothing
-    for scope, text, key in limits:
-        if text:
-            limit = limiter.shared_limit(
-                text,
-                scope=scope,
-                key_func=key,
-                exempt_when=EXEMPT.get(scope),
-                cost=_bytes if scope == BYTES else 1,
-            )
-            call = limit(call)
+    for scope in scopes:
+        call = _shared_limit(scope)(call)
     return call
+
+
+def _shared_limit(scope: Scope) -> Any:
+    return limiter.shared_limit(
+        scope.text,
+        scope=scope.name,
+        key_func=lambda: scope.key(g.uploader) or "",
+        exempt_when=lambda: scope.key(g.uploader) is None,
+        cost=lambda: scope.cost(g.uploader),
+    )
 
 
 def _nothing() -> None:
@@ -125,32 +190,28 @@ def _per(count: int, span: str = "minute") -> str:
     return f"{count}/{span}" if count else ""
 
 
-def _client() -> str:
-    return str(g.uploader.client_id)
+def _client(uploader: Uploader) -> str:
+    return str(uploader.client_id)
 
 
-def _author() -> str:
-    return f"{g.uploader.client_id}:{g.uploader.user_id}"
+def _with_images(uploader: Uploader) -> str | None:
+    return _client(uploader) if uploader.bytes else None
 
 
-def _address() -> str:
-    return f"{g.uploader.client_id}:{g.uploader.address}"
+def _author(uploader: Uploader) -> str:
+    return f"{uploader.client_id}:{uploader.user_id}"
 
 
-def _bytes() -> int:
-    size: int = g.uploader.bytes
-    return size
+def _address(uploader: Uploader) -> str | None:
+    return f"{uploader.client_id}:{uploader.address}" if uploader.address is not None else None
 
 
-def _has_no_address() -> bool:
-    return g.uploader.address is None
+def _one(_: Uploader) -> int:
+    return 1
 
 
-def _has_no_images() -> bool:
-    return not g.uploader.bytes
-
-
-EXEMPT = {"author_ip": _has_no_address, BYTES: _has_no_images}
+def _bytes(uploader: Uploader) -> int:
+    return uploader.bytes
 
 
 def too_many(error: RateLimitExceeded) -> TooMany:
@@ -160,7 +221,11 @@ def too_many(error: RateLimitExceeded) -> TooMany:
     limit = error.limit
     if limit is None:
         return TooMany("Too many requests.", retry_after=wait)
-    item, scope = limit.limit, str(getattr(limit, "scope", ""))
+    return _refusal(str(getattr(limit, "scope", "")), limit.limit, wait)
+
+
+def _refusal(scope: str, item: RateLimitItem, wait: int) -> TooMany:
+    """What is told of a limit that is used up; ``wait`` in seconds."""
     metrics.LIMITED.labels(scope).inc()
     span = (
         f"{item.multiples} {item.GRANULARITY.name}s"
