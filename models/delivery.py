@@ -214,6 +214,14 @@ def claim_due(limit: int, each: int, lease: float) -> list[Delivery]:
     return list(Delivery.select(Delivery, Client).join(Client).where(Delivery.id.in_(ids)))
 
 
+def traceparent_of(item: Delivery) -> str | None:
+    """The trace of the request that brought what this call tells of."""
+    if item.submission_id is None:
+        return None
+    found = Submission.get_or_none(Submission.id == item.submission_id)
+    return found.traceparent if found is not None else None
+
+
 def delivered(item: Delivery, outcome: str) -> None:
     """The client took it."""
     with db.atomic():

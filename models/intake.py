@@ -32,6 +32,8 @@ SUBMISSION = {
     "reasons": "jsonb",
     "idempotency_key": "text",
     "fingerprint": "bytea",
+    "request_id": "text",
+    "traceparent": "text",
 }
 IMAGE = {
     "submission_id": "uuid",

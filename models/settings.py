@@ -48,6 +48,7 @@ class Settings:
     public_url: str = _setting(
         "", "address of this server as browsers see it; default http(s)://HOST:PORT"
     )
+    log_format: str = _setting("json", "how log lines are written", choices=("json", "text"))
     metrics_allowed: str = _setting(
         "", "addresses or networks, by comma, that may read /metrics besides this machine"
     )
@@ -144,6 +145,9 @@ class Settings:
         "", "the same as the role that owns the tables, for migrations; empty: DATABASE_URL's"
     )
     redis_url: str = _setting("", "Redis or Valkey; empty starts the embedded one")
+    otel_exporter_otlp_endpoint: str = _setting(
+        "", "OpenTelemetry collector (OTLP over HTTP) that traces go to; empty: none"
+    )
     storage_url: str = _setting("", "folder of the media; default SLUICE_HOME/media")
     db_pool_max: int = _setting(20, "database connections a process")
     db_connection_timeout: float = _setting(30.0, "wait for a database connection", unit="s")
@@ -332,6 +336,9 @@ def _check_ranges(settings: Settings) -> None:
         raise SettingError("DECODE_TIMEOUT >= 0.1 and DECODE_MEMORY >= 64 do not hold")
     if settings.workers > settings.max_workers:
         raise SettingError("WORKERS <= MAX_WORKERS does not hold")
+    collector = settings.otel_exporter_otlp_endpoint
+    if collector and not collector.startswith(("http://", "https://")):
+        raise SettingError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://")
     if not all("://" in address for address in addresses(settings.alert_urls)):
         raise SettingError("ALERT_URLS holds what is no address, such as mailto://…")
     Allowed.parse(settings.webhook_allowed_hosts)

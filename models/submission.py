@@ -44,6 +44,8 @@ class Submission(Model):
     reasons = BinaryJSONField(default=list)
     idempotency_key = peewee.TextField()
     fingerprint = peewee.BlobField()
+    request_id = peewee.TextField(null=True)
+    traceparent = peewee.TextField(null=True)
     attempts = peewee.SmallIntegerField(default=0)
     lease_by = peewee.TextField(null=True)
     lease_until = peewee.DateTimeField(null=True)

@@ -11,7 +11,6 @@ import argparse
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from statistics import fmean
@@ -25,7 +24,7 @@ from models.db import connect, connection
 from models.errors import SluiceError
 from models.scaling import Bounds, Choice, Memory, Reading, choose
 from models.settings import Settings
-from tasks import load
+from tasks import load, logs
 from tasks.stack import scale
 from tasks.stack.console import fail
 from tasks.stack.supervisor import AWAY
@@ -43,12 +42,13 @@ def main() -> None:
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--dry-run", action="store_true")
     options = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     setproctitle.setproctitle("sluice autoscale")
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     try:
         settings = Settings.load()
+        # In a person's terminal it is read as it comes.
+        logs.start(settings.log_format if "PROCESS_NAME" in os.environ else logs.TEXT)
         connect(settings, pool=2)
         follow(settings, once=options.once, dry_run=options.dry_run)
     except AWAY:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar, overload
 from PIL import Image
 
 from models.settings import ROOT, Settings
-from tasks import metrics, wire
+from tasks import metrics, tracing, wire
 from tasks.frames import GREY_SIDE, VIEW
 from tasks.opening import Limits, PictureError
 
@@ -177,7 +177,7 @@ class Decoder:
         seconds, begun = budget.seconds(), time.monotonic()
         request |= {"seconds": seconds, "limits": asdict(limits) | {"seconds": 0.6 * seconds}}
         try:
-            with open(path, "rb") as file:
+            with tracing.span("decode"), open(path, "rb") as file:
                 told, blobs = self._answered(request, file.fileno(), seconds * BY_THE_CLOCK, most)
         finally:
             took = time.monotonic() - begun

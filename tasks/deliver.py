@@ -20,7 +20,7 @@ from models import delivery, webhook
 from models.addresses import Allowed
 from models.db import connection
 from models.delivery import Delivery
-from tasks import calling, metrics
+from tasks import calling, logs, metrics, tracing
 from tasks.addresses import NotCalled
 from tasks.calling import Answer
 from tasks.queue import settings
@@ -62,11 +62,17 @@ def give_up() -> int:
 
 def _deliver(item: Delivery) -> None:
     """Send one call and store what came of it."""
+    logs.begin(delivery_id=str(item.id), client=item.client_id)
+    if item.submission_id is not None:
+        logs.add(job_id=str(item.submission_id))
     try:
         with connection():
             secrets = webhook.signing_secrets(item.client)
+            parent = delivery.traceparent_of(item) if tracing.active() else None
         started = time.monotonic()
-        answer = _answer(item, secrets)
+        with tracing.span("deliver", parent, kind="CLIENT", event=item.event):
+            answer = _answer(item, secrets)
+            tracing.note(outcome=_outcome(answer))
         metrics.DELIVERY_SECONDS.observe(time.monotonic() - started)
         with connection():
             _record(item, answer)
@@ -127,6 +133,7 @@ def send(item: Delivery, secrets: Sequence[str], may: Allowed) -> Answer:
         "content-type": "application/json",
         "user-agent": "Sluice",
         **signed(str(item.id), body, secrets),
+        **tracing.headers(),
     }
     return calling.post(item.client.webhook_url, body, headers, may)
 

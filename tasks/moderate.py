@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from models import finish, submission
 from models.db import connection, db
 from models.submission import Submission
 from models.verdict import APPROVED, REVIEW, Finding, Judgement, judge
-from tasks import checks, events, metrics
+from tasks import checks, events, logs, metrics, tracing
 from tasks.hold import Holder
 from tasks.job import Item, Job
 from tasks.opening import PictureError
@@ -39,6 +40,16 @@ def moderate(job_id: str, worker: str) -> bool:
 def work(claimed: Submission, lease: str) -> bool:
     """Check, judge and decide a claimed submission; whether the claim held to the end."""
     metrics.waited(claimed)
+    # Until the next job: what huey says of one that failed is about it, too.
+    logs.begin(job_id=str(claimed.id), request_id=claimed.request_id, client=claimed.client_id)
+    at_work = tracing.span("moderate", claimed.traceparent, kind="CONSUMER", job_id=str(claimed.id))
+    with at_work:
+        logs.add(trace_id=tracing.trace_id())
+        return _work(claimed, lease)
+
+
+def _work(claimed: Submission, lease: str) -> bool:
+    started = time.perf_counter()
     with holder.holding(claimed.id, lease):
         try:
             with metrics.processing():
@@ -52,6 +63,9 @@ def work(claimed: Submission, lease: str) -> bool:
     if finished is not None:
         events.announce(claimed.id)
         metrics.verdict(finished.verdict, finished.mode, metrics.MACHINE)
+        took = 1000 * (time.perf_counter() - started)
+        log.info("%s after %.0f ms of work", finished.verdict, took)
+        tracing.note(verdict=finished.verdict)
     return finished is not None
 
 
@@ -59,7 +73,7 @@ def _conclude(job: Job, lease: str, findings: Sequence[Finding]) -> Submission |
     chance = random.random()  # nosec B311
     judgement = _with_debt(job, judge(findings, job.policy, sample=chance))
     _keep_thumbnails(job, judgement.verdict)
-    with db.atomic():
+    with tracing.span("commit"), db.atomic():
         finished = finish.finish(
             job.submission,
             lease,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from tasks import (
     retention,
     rollup,
     sweep,
+    tracing,
 )
 from tasks.queue import settings
 
@@ -107,10 +107,8 @@ DUTIES = (
 
 def main() -> None:
     """Run every duty until SIGTERM or SIGINT."""
-    logs.guard()
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logs.start(settings.log_format)
+    tracing.start(settings, "standby")
     setproctitle.setproctitle("sluice standby")
     db.connect(settings, pool=len(DUTIES) + 4)
     metrics.start()

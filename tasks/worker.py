@@ -14,7 +14,7 @@ import setproctitle
 from models import db
 from models.image import Image
 from models.submission import Submission
-from tasks import checks, direct, heatmaps, logs, metrics
+from tasks import checks, direct, heatmaps, logs, metrics, tracing
 from tasks import detect as detection
 from tasks import look as looking
 from tasks import moderate as moderation
@@ -33,8 +33,8 @@ lock = threading.Lock()  # one job at a time, whichever road it came by
 @huey.on_startup()
 def start() -> None:
     """Connect, begin to beat, and watch for Redis going away."""
-    logs.guard()
-    logging.getLogger("huey").setLevel(logging.WARNING)
+    logs.start(settings.log_format)
+    tracing.start(settings, NAME)
     setproctitle.setproctitle(f"sluice {NAME}")
     db.connect(settings, pool=4)
     metrics.start()

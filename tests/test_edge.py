@@ -165,7 +165,7 @@ def test_the_access_log_is_json_with_times_and_ids(own):
     wait_until(lambda: any(line["agent"] == 'a"b' for line in lines()))
     line = next(line for line in lines() if line["agent"] == 'a"b')
     assert line["path"] == "/api/openapi.json"
-    assert len(line["id"]) == 32
+    assert len(line["request_id"]) == 32
     assert line["seconds"] >= 0
     assert "secret" not in json.dumps(line)
 

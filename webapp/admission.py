@@ -25,7 +25,7 @@ from models.rule import check_text
 from models.settings import Settings
 from models.submission import DECIDED, QUEUED, RECEIVED, Submission
 from models.verdict import REJECTED, Judgement, judge
-from tasks import load, metrics
+from tasks import load, metrics, tracing
 from tasks.queue import PRIORITY, rank_of
 from webapp.commits import commit
 from webapp.intake import Incoming
@@ -165,6 +165,8 @@ def _values(
         "reasons": json.dumps(judgement.reasons if judgement else []),
         "idempotency_key": key,
         "fingerprint": incoming.fingerprint,
+        "request_id": request.headers.get("X-Request-ID"),
+        "traceparent": tracing.traceparent(),
     }
 
 

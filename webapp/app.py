@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from models import db
 from models.settings import ROOT, Settings
 from tasks import logs
-from webapp import answered, api, console, errors, health, limits, metrics, timing, waiting
+from webapp import answered, api, console, errors, health, limits, metrics, timing, tracing, waiting
 from webapp.request import UploadRequest
 
 
@@ -26,7 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.connect(app.config["SETTINGS"])
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     app.teardown_request(lambda _: db.release())
-    for part in (timing, metrics, answered, errors, limits, health, waiting, api, console):
+    for part in (timing, tracing, metrics, answered, errors, limits, health, waiting, api, console):
         part.init_app(app)
     return app
 

@@ -7,6 +7,7 @@ nobody.
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 
 import peewee
@@ -15,6 +16,7 @@ import redis
 from models import intake
 from models.db import connection
 from models.intake import Entry
+from tasks import tracing
 from tasks.queue import enqueue_missing
 from webapp.together import Together
 
@@ -70,10 +72,15 @@ def _enqueue(tickets: list[Ticket]) -> None:
     """Wake the workers; where Redis is away, they or the sweep find the rows."""
     if not tickets:
         return
+    started = time.time_ns()
     try:
         enqueue_missing([(ticket.entry.id, ticket.rank or 0) for ticket in tickets])
     except redis.RedisError as error:
         log.warning("%d submissions are left to the sweep: %s", len(tickets), error)
+        return
+    if tracing.active():
+        for ticket in tickets:
+            tracing.record("enqueue", ticket.entry.values["traceparent"], started)
 
 
 _commits = Together(_commit)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from gunicorn import glogging
+
 from models.settings import Settings
+from tasks import logs
 
 _run = os.environ["SLUICE_RUN"]
 _instance = os.environ.get("INSTANCE", "00")
@@ -30,6 +33,17 @@ accesslog = None  # nginx keeps it
 errorlog = "-"
 loglevel = "info"
 proc_name = f"sluice web_{_instance}"
+
+
+class Logger(glogging.Logger):
+    """gunicorn's own lines in the shape of all others."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        logs.start(Settings.load().log_format)
+
+
+logger_class = Logger
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -6,6 +6,7 @@ from flask import request
 
 from models.client import Client
 from models.errors import Unauthorised
+from tasks import logs
 from tasks.load import Kept
 
 KNOWN_FOR = 3.0  # seconds
@@ -22,7 +23,9 @@ def client_of_request() -> Client:
     key = key.strip()
     if len(_known) >= MOST and key not in _known:
         _known.clear()
-    return _known.get_or(key, KNOWN_FOR, lambda: _client(key))
+    client = _known.get_or(key, KNOWN_FOR, lambda: _client(key))
+    logs.add(client=client.id)
+    return client
 
 
 def _client(key: str) -> Client:

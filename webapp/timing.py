@@ -1,4 +1,4 @@
-"""``Server-Timing``: where the time of a request went, in milliseconds."""
+"""``Server-Timing``: where the time of a request went, in milliseconds; and its id."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
+
+from tasks import logs, tracing
 
 
 def init_app(app: Flask) -> None:
@@ -20,13 +22,15 @@ def measured(name: str) -> Iterator[None]:
     """Add the block's time to the request's ``name``."""
     started = time.perf_counter()
     try:
-        yield
+        with tracing.span(name):
+            yield
     finally:
         spans = g.setdefault("spans", {})
         spans[name] = spans.get(name, 0.0) + time.perf_counter() - started
 
 
 def _begin() -> None:
+    logs.begin(request_id=request.headers.get("X-Request-ID"))
     g.started = time.perf_counter()
 
 
@@ -36,4 +40,6 @@ def _tell(response: Response) -> Response:
         spans["total"] = time.perf_counter() - g.started
     told = ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in spans.items())
     response.headers["Server-Timing"] = told
+    if "X-Request-ID" in request.headers:
+        response.headers["X-Request-ID"] = request.headers["X-Request-ID"]
     return response

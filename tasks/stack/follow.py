@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from models.settings import Settings
+from tasks import logs
 from tasks.stack.console import Step
 from tasks.stack.down import stop
 from tasks.stack.lock import stack_lock
@@ -34,7 +35,7 @@ def follow(settings: Settings) -> int:
 
 def _show(settings: Settings) -> None:
     supervisor = Supervisor(settings)
-    logs = _Logs(settings.sluice_home / "log")
+    lines = _Logs(settings.sluice_home / "log")
     states = {m.name: m.state for m in supervisor.members()}
     while True:
         time.sleep(PAUSE)
@@ -42,7 +43,7 @@ def _show(settings: Settings) -> None:
             if states.get(member.name) != member.state:
                 print(f"{member.name:<12} | {states.get(member.name)} → {member.state}")
                 states[member.name] = member.state
-        logs.show()
+        lines.show()
 
 
 class _Logs:
@@ -56,8 +57,9 @@ class _Logs:
         for path in sorted(self.folder.glob("*.log")):
             if path.stem != "supervisord":
                 for line in self._added(path):
-                    if not line.startswith('{"time"'):
-                        print(f"{path.stem:<12} | {line}", flush=True)
+                    if path.stem != "nginx" or not line.startswith('{"time"'):
+                        for each in logs.readable(line).split("\n"):
+                            print(f"{path.stem:<12} | {each}", flush=True)
 
     def _added(self, path: Path) -> list[str]:
         size = path.stat().st_size
