@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from models.addresses import Allowed
 from models.errors import SettingError
+from models.places import Bucket, check_redis, is_bucket
 
 ROOT = Path(__file__).resolve().parent.parent
 # Of an address that stands for all
@@ -144,11 +145,15 @@ class Settings:
     database_owner_url: str = _setting(
         "", "the same as the role that owns the tables, for migrations; empty: DATABASE_URL's"
     )
-    redis_url: str = _setting("", "Redis or Valkey; empty starts the embedded one")
+    redis_url: str = _setting(
+        "", "Redis or Valkey, or its sentinels; rediss for TLS; empty starts the embedded one"
+    )
+    storage_url: str = _setting(
+        "", "folder of the media, or s3://BUCKET/PREFIX?endpoint=URL; default SLUICE_HOME/media"
+    )
     otel_exporter_otlp_endpoint: str = _setting(
         "", "OpenTelemetry collector (OTLP over HTTP) that traces go to; empty: none"
     )
-    storage_url: str = _setting("", "folder of the media; default SLUICE_HOME/media")
     db_pool_max: int = _setting(20, "database connections a process")
     db_connection_timeout: float = _setting(30.0, "wait for a database connection", unit="s")
     db_query_timeout: float = _setting(60.0, "longest query", unit="s")
@@ -271,8 +276,10 @@ class Settings:
 
     @property
     def media(self) -> Path:
-        """Folder of the originals and thumbnails."""
-        return Path(self.storage_url) if self.storage_url else self.sluice_home / "media"
+        """Folder of the originals and thumbnails; with a bucket, of what is on its way there."""
+        if self.storage_url and not is_bucket(self.storage_url):
+            return Path(self.storage_url)
+        return self.sluice_home / "media"
 
     @property
     def url(self) -> str:
@@ -345,8 +352,12 @@ def _check_ranges(settings: Settings) -> None:
     if settings.database_owner_url and not settings.database_url:
         raise SettingError("DATABASE_OWNER_URL goes with a DATABASE_URL")
     _check_web(settings)
-    if settings.storage_url and not Path(settings.storage_url).is_absolute():
-        raise SettingError("STORAGE_URL must be an absolute folder")
+    if settings.redis_url:
+        check_redis(settings.redis_url)
+    if is_bucket(settings.storage_url):
+        Bucket.parse(settings.storage_url)
+    elif settings.storage_url and not Path(settings.storage_url).is_absolute():
+        raise SettingError("STORAGE_URL must be an absolute folder, or s3://BUCKET")
 
 
 def _check_tls(settings: Settings) -> None:

@@ -213,16 +213,18 @@ def renew(submission_id: UUID, lease: str, seconds: int) -> bool:
     return bool(renewed)
 
 
-def hand_back(submission_id: UUID, lease: str, error: str) -> bool:
+def hand_back(submission_id: UUID, lease: str, error: str, *, counted: bool = True) -> bool:
     """Give up a claim after a failure; the sweep lets another worker try.
 
-    False where the claim was lost before: another has it, or it was erased.
+    One that is not ``counted`` is no attempt: whatever failed is not to be blamed on the
+    submission. False where the claim was lost before: another has it, or it was erased.
     """
     cursor = db.execute_sql(
         "UPDATE submission SET lease_by = NULL, lease_until = NULL, error = %(error)s,"
+        " attempts = greatest(0, attempts - %(back)s),"
         " status = CASE WHEN verdict IS NULL THEN 'received' ELSE status END"
         " WHERE id = %(id)s AND lease_by = %(lease)s",
-        {"id": submission_id, "lease": lease, "error": error[:500]},
+        {"id": submission_id, "lease": lease, "error": error[:500], "back": int(not counted)},
     )
     return bool(cursor.rowcount)
 

@@ -25,6 +25,7 @@ from models.errors import SluiceError
 from models.scaling import Bounds, Choice, Memory, Reading, choose
 from models.settings import Settings
 from tasks import load, logs
+from tasks.heartbeat import is_ours
 from tasks.stack import scale
 from tasks.stack.console import fail
 from tasks.stack.supervisor import AWAY
@@ -118,7 +119,8 @@ def bounds(settings: Settings, workers: int) -> Bounds:
 
 def _spare_the_busy(choice: Choice, reading: Reading) -> Choice:
     going = {f"worker_{number:02}" for number in range(choice.workers, reading.workers)}
-    busy = [beat["name"] for beat in load.workers() if beat["state"] == "busy"]
+    ours = [beat for beat in load.workers() if is_ours(beat)]
+    busy = [beat["name"] for beat in ours if beat["state"] == "busy"]
     at_work = sorted(going.intersection(busy))
     if not at_work:
         return choice

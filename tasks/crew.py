@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from typing import Any
 
+from tasks.heartbeat import is_ours
 from tasks.queue import settings
 from tasks.stack import pool
 
-HOST = socket.gethostname()
-
 
 def expected() -> int | None:
-    """How many workers this host's supervisor shall run; None where there is no supervisor."""
+    """How many workers this stack's supervisor shall run; None where there is no supervisor."""
     if not (settings.run / "supervisord.pid").exists():
         return None
     return sum(pool.wanted(settings).values())
@@ -30,6 +28,6 @@ def missing(beats: Sequence[dict[str, Any]]) -> tuple[int, str]:
     if wanted is None:
         wanted = settings.min_workers
     else:
-        heard = [beat for beat in heard if beat["host"] == HOST]
+        heard = [beat for beat in heard if is_ours(beat)]
     number = max(0, wanted - len(heard))
     return number, f"{len(heard)} of {wanted} workers are heard."

@@ -8,13 +8,14 @@ from typing import Any
 from huey.registry import Message
 
 from tasks import checks, metrics
+from tasks import storage as stores
 from tasks.classifier.base import ClassifierDown
 from tasks.decoder import Budget
 from tasks.hashing import pdq, sha256_file
 from tasks.job import decoder
 from tasks.opening import Limits, PictureError
 from tasks.queue import DETECT, client, huey, settings
-from tasks.storage import Storage
+from tasks.storage import StorageDown, original
 
 ANSWER = "sluice:detect:"
 KEPT = 60  # seconds that an answer waits for its asker
@@ -48,10 +49,11 @@ def answer(ticket: str, keys: list[str]) -> None:
 
 def look(key: str, budget: Budget) -> dict[str, Any]:
     """One picture's ``{score, width, height, frames, sha256, pdq}``, or its ``error``."""
-    path = Storage(settings).original(key)
+    limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
     try:
-        limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
-        picture = decoder(settings).look(path, limits, budget)
+        with stores.of(settings).file(original(key)) as path:
+            picture = decoder(settings).look(path, limits, budget)
+            digest = sha256_file(path)
         with metrics.inference(len(picture.views)):
             scores = checks.engine().score(picture.views)
     except PictureError as error:
@@ -60,11 +62,13 @@ def look(key: str, budget: Budget) -> dict[str, Any]:
         return {"error": str(error), "code": "classifier_down"}
     except FileNotFoundError:
         return {"error": "The asker has gone.", "code": "gone"}
+    except StorageDown as error:
+        return {"error": error.detail, "code": "gone"}
     return {
         "score": round(max(scores), 6),
         "width": picture.width,
         "height": picture.height,
         "frames": picture.frames,
-        "sha256": sha256_file(path),
+        "sha256": digest,
         "pdq": pdq(picture.grey)[0].hex(),
     }

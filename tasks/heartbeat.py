@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -12,9 +13,11 @@ from typing import Any
 import psutil
 import redis
 
-from tasks.queue import client
+from tasks.queue import client, settings
 
 KEY = "sluice:worker:"
+HOST = socket.gethostname()
+HOME = hashlib.sha256(os.fsencode(settings.sluice_home)).hexdigest()[:8]  # two may share a host
 EVERY = 2.0
 FORGOTTEN_AFTER = 15
 _DECAY = 0.1  # weight of the newest job in the mean time of a job
@@ -25,7 +28,7 @@ class Heart:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.key = f"{KEY}{socket.gethostname()}/{name}"  # each host has a worker_00
+        self.key = f"{KEY}{HOST}:{HOME}:{name}"  # each home has a worker_00
         self.state = "starting"
         self.processed = self.errors = 0
         self.classifier_down = ""  # why the network cannot be asked, in words
@@ -74,7 +77,8 @@ class Heart:
         self._busy_told, self._told = busy, now
         return {
             "name": self.name,
-            "host": socket.gethostname(),
+            "host": HOST,
+            "home": HOME,
             "pid": os.getpid(),
             "state": self.state,
             "processed": self.processed,
@@ -85,6 +89,11 @@ class Heart:
             "memory": self._process.memory_info().rss,
             "at": time.time(),
         }
+
+
+def is_ours(beat: dict[str, Any]) -> bool:
+    """Whether this stack's supervisor runs that worker; others may share its Redis."""
+    return (beat["host"], beat["home"]) == (HOST, HOME)
 
 
 def workers() -> list[dict[str, Any]]:

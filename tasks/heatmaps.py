@@ -6,6 +6,7 @@ what, so it can lie over a picture that is still blurred.
 
 from __future__ import annotations
 
+import io
 import threading
 
 import numpy as np
@@ -18,6 +19,7 @@ from tasks.decoder import Decoded
 from tasks.job import Item, Job
 from tasks.opening import PictureError
 from tasks.queue import settings
+from tasks.storage import StorageDown, heat
 
 IDLE = 20.0  # seconds without a heatmap after which the network's memory is given back
 LONGEST = 320  # pixels; the map itself has 7 x 7 cells
@@ -33,7 +35,7 @@ def draw(submission: Submission) -> None:
             continue
         try:
             _draw(item)
-        except (PictureError, FileNotFoundError):
+        except (PictureError, FileNotFoundError, StorageDown):
             continue
         Image.update(heat=True).where(Image.id == item.row.id).execute()
     rest.later()
@@ -68,7 +70,9 @@ def _draw(item: Item) -> None:
     scale = LONGEST / max(picture.width, picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     layer = explain.layer(hottest, size)
-    layer.save(item.storage.heat(item.row.storage_key), "WEBP", quality=80, method=2)
+    file = io.BytesIO()
+    layer.save(file, "WEBP", quality=80, method=2)
+    item.storage.write(heat(item.row.storage_key), file.getvalue())
 
 
 def _views(picture: Decoded, frame: int) -> list[PIL.Image.Image]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from models.image import Image
 from models.settings import Settings
 from models.submission import Submission
 from models.verdict import Policy
+from tasks import storage as stores
 from tasks.decoder import Budget, Decoded, Decoder
 from tasks.opening import Limits, PictureError
-from tasks.storage import Storage
+from tasks.storage import Storage, original
 
 
 @cache
@@ -49,17 +49,18 @@ class Item:
 
     def draw(self, frames: Collection[int]) -> dict[int, bytes]:
         """Thumbnails (WebP) of those of the frames that can be read; raises PictureError."""
-        return self.decoder.draw(self.path, frames, self.limits)
+        with self.storage.file(self._name) as path:
+            return self.decoder.draw(path, frames, self.limits)
 
     @property
-    def path(self) -> Path:
-        """The original's file."""
-        return self.storage.original(self.row.storage_key)
+    def _name(self) -> str:
+        return original(self.row.storage_key)
 
     def _look(self) -> Decoded | PictureError:
         digest = bytes(self.row.sha256)
         try:
-            picture = self.decoder.look(self.path, self.limits, self.budget, digest=digest)
+            with self.storage.file(self._name) as path:
+                picture = self.decoder.look(path, self.limits, self.budget, digest=digest)
         except PictureError as error:
             return error
         self.seen |= {"width": picture.width, "height": picture.height, "frames": picture.frames}
@@ -79,7 +80,7 @@ class Job:
     @classmethod
     def of(cls, submission: Submission, settings: Settings) -> Job:
         """The job of a claimed submission."""
-        storage, its = Storage(settings), decoder(settings)
+        storage, its = stores.of(settings), decoder(settings)
         limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
         budget = its.budget()
         items = [Item(row, storage, limits, its, budget) for row in Image.of(submission.id)]

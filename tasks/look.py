@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from models import known_hash
 from models.known_hash import MIN_QUALITY, TOO_PLAIN, KnownHash
+from tasks import storage as stores
 from tasks.hashing import pdq
 from tasks.job import decoder
 from tasks.opening import Limits, PictureError
 from tasks.queue import settings
-from tasks.storage import Storage
+from tasks.storage import original
 
 
 def learn(number: int) -> None:
@@ -16,13 +17,14 @@ def learn(number: int) -> None:
     row: KnownHash | None = KnownHash.get_or_none(KnownHash.id == number, KnownHash.look_owed)
     if row is None:
         return
-    storage = Storage(settings)
+    storage = stores.of(settings)
     key = row.picture or (row.image.storage_key if row.image_id else "")
     try:
         if not key:
             raise FileNotFoundError
         limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
-        code, quality = pdq(decoder(settings).look(storage.original(key), limits).grey)
+        with storage.file(original(key)) as path:
+            code, quality = pdq(decoder(settings).look(path, limits).grey)
     except PictureError as error:
         known_hash.add_look(number, None, f"the picture cannot be read: {error}")
     except FileNotFoundError:
@@ -31,4 +33,4 @@ def learn(number: int) -> None:
         plain = quality < MIN_QUALITY
         known_hash.add_look(number, None if plain else code, TOO_PLAIN if plain else "")
     if row.picture:
-        storage.original(row.picture).unlink(missing_ok=True)
+        storage.remove_original(row.picture)

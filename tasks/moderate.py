@@ -17,6 +17,7 @@ from tasks.hold import Holder
 from tasks.job import Item, Job
 from tasks.opening import PictureError
 from tasks.queue import settings
+from tasks.storage import StorageDown, still, thumbnail
 
 PAUSE_AFTER_DOWN = 30.0  # seconds before debt is tried again when the classifier was down
 log = logging.getLogger("sluice.moderate")
@@ -56,7 +57,9 @@ def _work(claimed: Submission, lease: str) -> bool:
                 job = Job.of(claimed, settings)
                 finished = _conclude(job, lease, checks.run(job))
         except Exception as error:
-            if submission.hand_back(claimed.id, lease, f"{type(error).__name__}: {error}"):
+            counted = not isinstance(error, StorageDown)  # which is not this picture's fault
+            told = f"{type(error).__name__}: {error}"
+            if submission.hand_back(claimed.id, lease, told, counted=counted):
                 raise
             log.info("%s was taken away at work: %s", claimed.id, type(error).__name__)
             return False
@@ -112,24 +115,23 @@ def _keep_thumbnails(job: Job, verdict: str) -> None:
 
 def draw(item: Item) -> None:
     """Make an image's thumbnail, unless it stands or the picture cannot be read."""
-    path = item.storage.thumbnail(item.row.storage_key)
     if item.row.thumbnail:
         return
     try:
         picture = item.picture
     except PictureError:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The worst frames of an animation are drawn as well, as far as they can be read.
     worst = [int(index) for index, _ in item.worst] if picture.frames > 1 else []
     try:
         drawn = item.draw({0, *worst})
     except PictureError:
         return
-    path.write_bytes(drawn[0])
+    key = item.row.storage_key
+    item.storage.write(thumbnail(key), drawn[0])
     item.seen["thumbnail"] = True
     for index in worst:
         if index in drawn:
-            item.storage.still(item.row.storage_key, index).write_bytes(drawn[index])
+            item.storage.write(still(key, index), drawn[index])
     if worst:
         item.seen["stills"] = [pair for pair in item.worst if pair[0] in drawn]

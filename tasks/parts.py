@@ -11,8 +11,10 @@ import redis
 
 from models import readings
 from models.db import connection, db
+from models.errors import SluiceError
 from models.mode import Load
-from tasks import crew
+from models.places import is_bucket
+from tasks import crew, storage
 from tasks.queue import client, settings
 
 Part = dict[str, str]
@@ -23,6 +25,7 @@ NEEDED = ("PostgreSQL", "Memory", "Disk")  # without which no upload is taken
 def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
     """Every part, from the load, the workers' heartbeats, and by asking the servers."""
     database = _timed("PostgreSQL", _ask_database)
+    bucket = [_timed("Storage", _ask_storage)] if is_bucket(settings.storage_url) else []
     return [
         database,
         _timed("Redis", _ask_redis),
@@ -32,6 +35,7 @@ def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
         _model(load, beats),
         _workers(load, beats),
         _standby(database),
+        *bucket,
     ]
 
 
@@ -49,7 +53,7 @@ def _timed(name: str, ask: Callable[[], str]) -> Part:
     started = time.perf_counter()
     try:
         detail = ask()
-    except (peewee.PeeweeException, redis.RedisError):
+    except (peewee.PeeweeException, redis.RedisError, SluiceError):
         return _part(name, "down", "does not answer")
     took = (time.perf_counter() - started) * 1000
     return _part(name, "ok", f"{detail} · {took:.1f} ms")
@@ -67,6 +71,10 @@ def _ask_database() -> str:
 def _ask_redis() -> str:
     used: Any = client.info("memory")
     return f"{used['used_memory'] / 1024 / 1024:.0f} MB"
+
+
+def _ask_storage() -> str:
+    return storage.of(settings).check()
 
 
 def _queue(load: Load) -> Part:

@@ -20,10 +20,9 @@ from huey import Huey
 from huey.registry import Message
 from huey.serializer import Serializer
 from huey.storage import RedisStorage
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from models.settings import Settings
+from tasks.redis_pool import connect
 
 PRIORITY, NORMAL = "priority", "normal"
 DEBT_RANK, NORMAL_RANK, SYNC_RANK, PAID_RANK = 0, 1, 2, 10
@@ -103,24 +102,13 @@ def _score(rank: int) -> float:
     return (100 - rank) * _RANK_SPAN + time.time_ns() // 1_000_000
 
 
-def connect(settings: Settings) -> redis.ConnectionPool:
-    """A pool of Redis connections that fail at once where Redis is away."""
-    return redis.ConnectionPool.from_url(
-        settings.redis,
-        max_connections=settings.redis_pool_max,
-        socket_timeout=settings.redis_command_timeout,
-        socket_connect_timeout=1,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
 settings = Settings.load()
 huey = Huey(
     "sluice",
     results=False,
     storage_class=LaneStorage,
     serializer=JsonSerializer(),
-    connection_pool=connect(settings),
+    connection_pool=connect(settings, settings.redis_pool_max),
 )
 client: redis.Redis = huey.storage.conn
 

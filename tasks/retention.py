@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from models import erasure, removal, retention
 from models.db import db
 from models.erasure import Erasure
+from tasks import storage as stores
 from tasks.queue import settings
-from tasks.storage import Storage
+from tasks.storage import StorageDown
 
 BATCH = 200  # submissions in one transaction: some 50 ms
 SHARE = 0.25  # of the time that it works at all, so that the live work is not held up
@@ -65,15 +66,15 @@ def remove_files(keys: Sequence[str] | None = None) -> int:
     A worker that still held a picture may draw it after that. No worker holds one longer than
     ``PROCESSING_TIMEOUT``, so they are looked for once more after it.
     """
-    storage, gone, kept = Storage(settings), [], []
+    storage, gone, kept = stores.of(settings), [], []
     with db.atomic():
         due = removal.due(FILES if keys is None else len(keys), keys)
         for item in due:
             try:
                 storage.remove(item.key, animated=item.animated)
                 gone.append(item.key)
-            except OSError as error:
-                log.error("%s is not removed: %s", item.key, error.strerror)
+            except (OSError, StorageDown) as error:
+                log.error("%s is not removed: %s", item.key, error)
                 kept.append(item.key)
         removal.done(gone, settings.processing_timeout + 60)
         if kept:

@@ -17,8 +17,8 @@ from models.image import Image
 from models.submission import Submission
 from models.verdict import REVIEW
 from tasks import load, metrics
+from tasks import storage as stores
 from tasks.queue import enqueue_missing, rank_of, settings
-from tasks.storage import Storage
 
 BATCH = 1000
 STRANDED_AFTER = 3.0  # seconds; a row is committed a moment before its job is in the queue
@@ -88,7 +88,8 @@ def remove_orphans() -> int:
     Only those that the round before has found as well. A file's age is told by two clocks, and one
     that jumps ahead would make an upload look old that is about to commit.
     """
-    storage = Storage(settings)
+    storage = stores.of(settings)
+    storage.tidy(ORPHANED_AFTER)
     orphans = {
         key
         for key in storage.originals_older_than(ORPHANED_AFTER)

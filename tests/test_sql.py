@@ -23,6 +23,7 @@ PIECES = {
     "models/finish.py": {"names", "found"},
     "models/groups.py": {"QUERIES[kind]", "query"},
     "models/intake.py": {"', '.join(SUBMISSION)", "table", "names", "more"},
+    "models/migrations/0008_sealed_secrets.py": {"table", "column"},  # of COLUMNS
     "models/removal.py": {"named"},
     "models/search.py": {"merged", "driver.by or driver.sql", "sql", "condition", "bucket"}
     | {"driver.by", "BETWEEN.format('f.submission_id')", "BETWEEN.format('id')"},

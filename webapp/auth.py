@@ -17,7 +17,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFProtect
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from models import second_step
@@ -25,6 +25,7 @@ from models.errors import Forbidden, TooMany, Unauthorised
 from models.moderator import Moderator, ModeratorSession
 from models.settings import Settings
 from models.tokens import digest
+from tasks.redis_pool import connect
 from webapp import fragments, passwords
 
 WRONG = "This name and password do not belong together."
@@ -206,8 +207,7 @@ class Throttle:
     """Counts attempts to sign in, in Redis, or in this process while Redis is away."""
 
     def __init__(self, settings: Settings) -> None:
-        url = settings.redis.replace("unix://", "redis+unix://")
-        redis = storage_from_string(url, wrap_exceptions=True, socket_connect_timeout=1)
+        redis = RedisStorage("redis://", connection_pool=connect(settings), wrap_exceptions=True)
         self._stores = [cast("Storage", redis), MemoryStorage()]
 
     def count(self, name: str, address: str | None) -> None:

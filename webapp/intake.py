@@ -13,7 +13,8 @@ from flask import current_app, request
 from models.errors import Invalid, Malformed
 from models.settings import Settings
 from models.submission import PRIORITIES
-from tasks.storage import Upload, sync_folder
+from tasks import storage
+from tasks.storage import Upload
 from webapp import fields, sniff
 from webapp.offload import offload
 from webapp.timing import measured
@@ -40,7 +41,10 @@ class Incoming:
 
 
 def receive_images() -> tuple[Upload, ...]:
-    """The pictures of a request that has nothing else; raises the domain's errors."""
+    """The pictures of a request that has nothing else, where a worker finds them.
+
+    Raises the domain's errors.
+    """
     if request.mimetype != "multipart/form-data":
         raise Malformed("Send multipart/form-data with images.")
     if set(request.files) != {"images"}:
@@ -48,6 +52,9 @@ def receive_images() -> tuple[Upload, ...]:
     uploads = tuple(request.__dict__["uploads"])
     for upload in uploads:
         sniff.inspect(upload, _settings())
+    store = storage.of(_settings())
+    if not store.blocks:  # a worker of another host looks
+        store.keep(uploads)
     return uploads
 
 
@@ -59,7 +66,7 @@ def receive() -> Incoming:
     incoming = _validated(given, uploads)
     with measured("fsync"):
         if uploads:
-            offload(_onto_disk, uploads)
+            keep(uploads)
     return incoming
 
 
@@ -128,11 +135,13 @@ def _address(value: Any) -> str | None:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
-def _onto_disk(uploads: tuple[Upload, ...]) -> None:
-    for upload in uploads:
-        upload.finish()
-    for folder in {upload.path.parent for upload in uploads}:
-        sync_folder(folder)
+def keep(uploads: tuple[Upload, ...]) -> None:
+    """Return once their bytes would outlive a power cut; raises OSError, StorageDown."""
+    store = storage.of(_settings())
+    if store.blocks:
+        offload(store.keep, uploads)
+    else:
+        store.keep(uploads)
 
 
 def _settings() -> Settings:

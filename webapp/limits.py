@@ -20,6 +20,7 @@ from models.errors import TooMany
 from models.settings import Settings
 from tasks import metrics, pressure
 from tasks.answers import tally
+from tasks.redis_pool import connect
 from webapp import counting
 
 WHOSE = {
@@ -80,8 +81,8 @@ class Limit:
 def init_app(app: Flask) -> None:
     """Make the limits that are switched on, and those of this process for when Redis is away."""
     settings: Settings = app.config["SETTINGS"]
-    app.config["RATELIMIT_STORAGE_URI"] = settings.redis.replace("unix://", "redis+unix://", 1)
-    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_connect_timeout": 1}
+    app.config["RATELIMIT_STORAGE_URI"] = "redis://"  # the pool knows the address
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"connection_pool": connect(settings)}
     limiter.init_app(app)
     scopes = _scopes(settings)
     app.extensions[LIMITS] = _limits(scopes)

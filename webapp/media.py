@@ -1,21 +1,25 @@
 """Pictures for those who are signed in: thumbnails to look at, originals to download.
 
-nginx sends the bytes (``X-Accel-Redirect``); Flask only says which.
+nginx sends the bytes of a folder (``X-Accel-Redirect``); Flask only says which. Those of a bucket,
+for which nginx has no key, go through Flask.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from typing import cast
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, send_file
+from flask import Blueprint, Response, current_app, request, send_file
 from flask_login import login_required
 from werkzeug.utils import secure_filename
 
 from models.errors import NotFound
 from models.image import Image
+from models.places import is_bucket
 from models.settings import Settings
+from tasks import storage
 from tasks.storage import ORIGINALS, THUMBNAILS, Storage
 from webapp import auth
 
@@ -97,10 +101,26 @@ def _kept(key: str) -> Response:
 
 
 def _send(folder: str, key: str, media_type: str) -> Response:
+    settings: Settings = current_app.config["SETTINGS"]
+    if is_bucket(settings.storage_url):
+        return _through(storage.of(settings), f"{folder}/{key}", media_type)
     if current_app.config.get("WITHOUT_NGINX"):
-        settings: Settings = current_app.config["SETTINGS"]
-        return send_file(Storage(settings).root / folder / key, mimetype=media_type)
+        return send_file(storage.of(settings).root / folder / key, mimetype=media_type)
     reply = Response(mimetype=media_type)
     reply.headers["X-Accel-Redirect"] = f"/_media/{folder}/{key}"
     del reply.headers["Content-Length"]
     return reply
+
+
+def _through(store: Storage, name: str, media_type: str) -> Response:
+    """The file as it comes from the store, or the range of it that the browser asks for."""
+    try:
+        stored = store.open(name)
+    except FileNotFoundError:
+        raise NotFound("This picture is gone.") from None
+    reply = Response(stored.chunks, mimetype=media_type)
+    reply.headers["X-Accel-Buffering"] = "no"
+    reply.content_length = stored.size
+    return cast(
+        "Response", reply.make_conditional(request.environ, True, complete_length=stored.size)
+    )

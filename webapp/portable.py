@@ -13,9 +13,9 @@ from models.author_export import Person, file_name, now, upload
 from models.client import Client
 from models.db import connection
 from models.settings import Settings
-from tasks.storage import Storage
+from tasks import storage as stores
+from tasks.storage import original
 
-CHUNK = 256 * 1024
 FORMATS = ("json", "zip")
 
 
@@ -52,7 +52,7 @@ def document(client: str, person: Person) -> Iterator[str]:
 
 def archive(settings: Settings, person: Person, text: Iterator[str]) -> Iterator[bytes]:
     """A ZIP of ``author.json`` and the originals as they were sent, stored as they are."""
-    sink, storage = _Sink(), Storage(settings)
+    sink, storage = _Sink(), stores.of(settings)
     with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as made:
         with made.open("author.json", "w", force_zip64=True) as entry:
             for part in text:
@@ -61,11 +61,12 @@ def archive(settings: Settings, person: Person, text: Iterator[str]) -> Iterator
         with connection():
             for known in person.uploads():
                 for image in known.images:
-                    path = storage.original(image.storage_key)
-                    if not path.exists():
+                    try:
+                        stored = storage.open(original(image.storage_key))
+                    except FileNotFoundError:
                         continue
-                    with made.open(file_name(image), "w") as entry, path.open("rb") as original:
-                        while data := original.read(CHUNK):
+                    with made.open(file_name(image), "w") as entry:
+                        for data in stored.chunks:
                             entry.write(data)
                             yield sink.take()
     yield sink.take()

@@ -8,7 +8,8 @@ from flask import Request, current_app
 from uuid_utils.compat import uuid7
 
 from models.errors import Invalid
-from tasks.storage import Storage, Upload
+from tasks import storage
+from tasks.storage import Upload
 
 
 class UploadRequest(Request):
@@ -35,8 +36,8 @@ class UploadRequest(Request):
                 f"A submission has at most {settings.max_files_per_request} images.",
                 field="images",
             )
-        storage = Storage(settings)
-        upload = Upload(storage, uuid7(), settings.max_file_size, given_name=(filename or "")[:200])
+        store = storage.of(settings)
+        upload = Upload(store, uuid7(), settings.max_file_size, given_name=(filename or "")[:200])
         uploads.append(upload)
         return cast("IO[bytes]", upload)
 

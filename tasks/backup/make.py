@@ -12,11 +12,13 @@ from typing import BinaryIO
 import psycopg2
 
 from models.errors import SluiceError, Unavailable
+from models.places import is_bucket
 from models.settings import Settings
+from tasks import storage as stores
 from tasks.backup import database
 from tasks.backup.archive import DUMP, Writer
 from tasks.stack.layout import SECRETS
-from tasks.storage import ORIGINALS, THUMBNAILS, Storage
+from tasks.storage import ORIGINALS, THUMBNAILS, original
 
 PARTS = ("sluice.env", "etc/scale.json")
 INCOMPLETE = 4  # exit code: the backup is whole in itself, but the stack had lost a picture before
@@ -62,9 +64,13 @@ def backup(settings: Settings, target: BinaryIO) -> tuple[str, list[str]]:
         writer.add_file(DUMP, dumped)
     for name, path in _of_home(settings):
         writer.add(name, path.read_bytes())
-    _say(f"{len(owned)} originals and what was drawn of them")
-    wrong = _originals(settings, writer, owned)
-    _drawn(settings, writer, owned)
+    wrong: list[str] = []
+    if is_bucket(settings.storage_url):
+        _say("not the media: they are in a bucket, which is to be kept safe by itself")
+    else:
+        _say(f"{len(owned)} originals and what was drawn of them")
+        wrong = _originals(settings, writer, owned)
+        _drawn(settings, writer, owned)
     manifest = {"at": held.at, "tables": tables, "audit_head": head, "wrong": wrong}
     writer.finish(manifest)
     rows = sum(table["rows"] for table in tables.values())
@@ -90,10 +96,10 @@ def _originals(settings: Settings, writer: Writer, owned: dict[str, str]) -> lis
 
     One that is gone because its row was deleted meanwhile is no fault.
     """
-    storage, wrong, gone = Storage(settings), [], []
+    storage, wrong, gone = stores.of(settings), [], []
     for key, expected in owned.items():
         try:
-            data = storage.original(key).read_bytes()
+            data = b"".join(storage.open(original(key)).chunks)
         except FileNotFoundError:
             gone.append(key)
             continue

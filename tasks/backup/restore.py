@@ -28,6 +28,7 @@ Not in a backup, and not brought back:
   - what was deleted or revoked after that is back: erase authors and revoke keys again
   - Redis: jobs are made anew from the rows, counters of limits begin at zero
   - webhooks sent after that are sent again, under the same webhook-id
+  - media in a bucket, of which no backup holds any
   - logs, and whatever a setting names outside SLUICE_HOME, such as certificates
 """
 

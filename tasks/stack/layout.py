@@ -93,7 +93,9 @@ def _binary(variable: str, package: str, pattern: str) -> Path:
 def stated(environ: Mapping[str, str]) -> dict[str, str]:
     """The part of an environment that states settings."""
     names = _names() | {"NGINX_BIN", "REDIS_BIN", "POSTGRES_BIN"}
-    return {k: v for k, v in environ.items() if k in names or k.startswith(("ALERT_", "OTEL_"))}
+    return {
+        k: v for k, v in environ.items() if k in names or k.startswith(("ALERT_", "AWS_", "OTEL_"))
+    }
 
 
 def _names() -> set[str]:

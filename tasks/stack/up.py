@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import os
 import resource
@@ -17,7 +18,7 @@ from typing import NoReturn
 
 from models.errors import SluiceError, Unavailable
 from models.settings import ROOT, Settings
-from tasks import certificate, slots
+from tasks import certificate, slots, storage
 from tasks.stack import configs, layout, pool, postgres, processes, procfile
 from tasks.stack.console import Step, fail
 from tasks.stack.down import clear, stop
@@ -25,6 +26,7 @@ from tasks.stack.follow import follow
 from tasks.stack.lock import stack_lock
 from tasks.stack.procfile import REST, SERVERS, WEB, Program
 from tasks.stack.supervisor import AWAY, Supervisor
+from tasks.storage import StorageDown
 
 PATIENCE = 60.0  # seconds until a server or the application must answer
 
@@ -118,6 +120,8 @@ def check_port(settings: Settings, port: int) -> None:
 
 def prepare(settings: Settings, programs: list[Program]) -> None:
     layout.make_secrets(settings)
+    with contextlib.suppress(StorageDown):  # it may come later
+        storage.of(settings).check()
     if settings.tls_certificate:
         certificate.install(settings)
     configs.write_all(settings, programs)

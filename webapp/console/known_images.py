@@ -26,11 +26,10 @@ from models.known_list import Filter
 from models.settings import Settings
 from models.verdict import LABELS
 from tasks import known
-from tasks.storage import Upload, sync_folder
-from webapp import auth, fragments, sniff
+from tasks.storage import Upload
+from webapp import auth, fragments, intake, sniff
 from webapp.console import uploading
 from webapp.console.review import find
-from webapp.offload import offload
 
 ROWS = 60
 CHOICES = {
@@ -183,7 +182,7 @@ def _learn(uploads: tuple[Upload, ...]) -> list[int]:
         raise Invalid("Choose a picture.", field="images")
     for sent in uploads:
         sniff.inspect(sent, _settings())
-    offload(_onto_disk, uploads)
+    intake.keep(uploads)
     rows = []
     with db.atomic():
         for sent in uploads:
@@ -202,13 +201,6 @@ def _sent() -> tuple[Upload, ...]:
     names = [file.filename for file in request.files.getlist("images")]
     uploads: list[Upload] = request.__dict__.get("uploads", []) if any(names) else []
     return tuple(uploads)
-
-
-def _onto_disk(uploads: tuple[Upload, ...]) -> None:
-    for sent in uploads:
-        sent.finish()
-    for folder in {sent.path.parent for sent in uploads}:
-        sync_folder(folder)
 
 
 def _ask(rows: list[KnownHash]) -> None:

@@ -1,0 +1,125 @@
+"""Where a setting's URL leads: a bucket of an S3-compatible store, or the sentinels of a Redis."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from models.errors import SettingError
+
+REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+SENTINEL_PORT = 26379
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+PREFIX = re.compile(r"(?:[\w.=-]+/)*[\w.=-]+|")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """``s3://NAME/PREFIX?endpoint=URL&region=NAME``; its keys are no part of it."""
+
+    name: str
+    prefix: str  # empty, or with a slash at its end
+    endpoint: str  # host and port
+    secure: bool
+    region: str
+
+    @classmethod
+    def parse(cls, url: str) -> Bucket:
+        """Raises SettingError."""
+        parts = _split("STORAGE_URL", url)
+        asked = _query("STORAGE_URL", parts.query, {"endpoint", "region"})
+        region = asked.get("region", "")
+        prefix = parts.path.strip("/")
+        if parts.username or parts.password:
+            raise SettingError("STORAGE_URL holds a key: give AWS_ACCESS_KEY_ID and its secret")
+        if not NAME.fullmatch(parts.netloc) or not PREFIX.fullmatch(prefix):
+            raise SettingError("STORAGE_URL is not s3://BUCKET/PREFIX?endpoint=https://HOST")
+        amazon = f"https://s3.{region + '.' if region else ''}amazonaws.com"
+        at = _split("STORAGE_URL", asked.get("endpoint", amazon))
+        if at.scheme not in ("http", "https") or not at.hostname or at.path.strip("/"):
+            raise SettingError("STORAGE_URL's endpoint is not http(s)://HOST:PORT")
+        folder = f"{prefix}/" if prefix else ""
+        return cls(parts.netloc, folder, at.netloc, at.scheme == "https", region)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinels:
+    """``redis+sentinel://LOGIN@HOST:PORT,HOST:PORT/MASTER``, ``rediss+sentinel`` with TLS.
+
+    The login, ``USER:PASSWORD``, is the Redis servers'; the query may hold ``db``,
+    ``ssl_ca_certs`` and the sentinels' own ``sentinel_username`` and ``sentinel_password``.
+    """
+
+    hosts: tuple[tuple[str, int], ...]
+    master: str
+    username: str | None
+    password: str | None
+    secure: bool
+    query: dict[str, str]
+
+    @classmethod
+    def parse(cls, url: str) -> Sentinels:
+        """Raises SettingError."""
+        known = {"db", "ssl_ca_certs", "sentinel_username", "sentinel_password"}
+        scheme, _, rest = url.partition("://")
+        rest, _, asked = rest.partition("?")
+        query = _query("REDIS_URL", asked, known)
+        login, _, place = rest.rpartition("@")
+        name, _, password = login.partition(":")
+        hosts, _, master = place.rstrip("/").partition("/")
+        if not master or not hosts:
+            raise SettingError("REDIS_URL is not redis+sentinel://HOST:PORT,HOST:PORT/MASTER")
+        if not query.get("db", "0").isdigit():
+            raise SettingError("REDIS_URL's db is not a number")
+        return cls(
+            tuple(_address(host) for host in hosts.split(",")),
+            master,
+            unquote(name) or None,
+            unquote(password) or None,
+            scheme == "rediss+sentinel",
+            query,
+        )
+
+
+def is_bucket(storage_url: str) -> bool:
+    """Whether STORAGE_URL names a bucket, and not a folder."""
+    return storage_url.startswith("s3://")
+
+
+def is_sentinel(redis_url: str) -> bool:
+    """Whether REDIS_URL names sentinels, who know where Redis is."""
+    return "+sentinel://" in redis_url
+
+
+def check_redis(url: str) -> None:
+    """Raises SettingError where this cannot be a REDIS_URL."""
+    scheme = url.partition("://")[0]
+    if scheme not in REDIS:
+        raise SettingError(f"REDIS_URL begins with none of {', '.join(f'{s}://' for s in REDIS)}")
+    if is_sentinel(url):
+        Sentinels.parse(url)
+
+
+def _split(setting: str, url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise SettingError(f"{setting} is no URL") from error
+
+
+def _query(setting: str, query: str, known: set[str]) -> dict[str, str]:
+    given = dict(parse_qsl(query))
+    for name in given:
+        if name not in known:
+            raise SettingError(f"{setting} has {name!r}; it may have {', '.join(sorted(known))}")
+    return given
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, str(SENTINEL_PORT)
+    if not host or not port.isdigit():
+        raise SettingError("REDIS_URL's sentinels are HOST:PORT, by comma")
+    return host.strip("[]"), int(port)

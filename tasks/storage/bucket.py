@@ -1,0 +1,214 @@
+"""A bucket of an S3-compatible store, by the ``minio`` client, which signs and nothing else.
+
+It rides on urllib3, so that gevent turns while it waits, and takes 6 MB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from models.errors import SettingError
+from models.places import Bucket
+from models.settings import Settings, read_env_file
+from tasks.storage.base import (
+    CHUNK,
+    ORIGINALS,
+    THUMBNAILS,
+    Storage,
+    StorageDown,
+    Stored,
+    heat,
+    original,
+    thumbnail,
+)
+from tasks.storage.folder import older
+from tasks.storage.upload import Upload
+
+try:
+    import minio
+    from minio.credentials.providers import (
+        AWSConfigProvider,
+        ChainedProvider,
+        IamAwsProvider,
+        Provider,
+        StaticProvider,
+    )
+    from minio.error import MinioException, S3Error
+except ImportError as error:  # pragma: no cover
+    raise SettingError(
+        "STORAGE_URL names a bucket: scripts/up installs what that needs (the extra s3)"
+    ) from error
+
+T = TypeVar("T")
+PART = 64 * 1024 * 1024  # larger than any image may be: one PUT each
+SPOOL = "spool"
+# What tells the client of credentials that are not given: a profile, a pod's role, a task's.
+ROLES = [
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+]
+
+
+class S3(Storage):
+    """An upload is spooled while it is hashed, then one PUT; it is kept when the store says so."""
+
+    blocks = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.root = settings.media
+        self._bucket = bucket = Bucket.parse(settings.storage_url)
+        self._spool = settings.media / SPOOL
+        keys = _credentials(settings)
+        self._client = _client(bucket, keys, connect=3, read=30, retries=1)
+        self._asking = _client(bucket, keys, connect=1, read=1, retries=0)
+
+    def place(self, key: str) -> Path:
+        return self._spool / key.rpartition("/")[2]
+
+    def keep(self, uploads: Sequence[Upload]) -> None:
+        for upload in uploads:
+            upload.flush()
+            with upload.path.open("rb") as file:
+                self._put(original(upload.key), file, upload.size, upload.media_type)
+            upload.kept = True
+            upload.close()
+            upload.path.unlink(missing_ok=True)
+
+    def discard(self, upload: Upload) -> None:
+        upload.close()
+        upload.path.unlink(missing_ok=True)
+        if upload.kept:
+            with contextlib.suppress(StorageDown):  # the sweep removes what nobody owns
+                self.remove_original(upload.key)
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        self._spool.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._spool) as file:
+            for data in self.open(name).chunks:
+                file.write(data)
+            file.flush()
+            yield Path(file.name)
+
+    def open(self, name: str) -> Stored:
+        reply = self._ask(self._client.get_object, name)
+        return Stored(int(reply.headers["Content-Length"]), _chunks(reply))
+
+    def write(self, name: str, data: bytes) -> None:
+        self._put(name, io.BytesIO(data), len(data), "image/webp")
+
+    def remove_original(self, key: str) -> None:
+        self._ask(self._client.remove_object, original(key))
+
+    def remove(self, key: str, *, animated: bool = True) -> None:
+        names = [original(key), thumbnail(key), heat(key)]
+        if animated:
+            names += [name for name, _ in self._list(f"{THUMBNAILS}/{key}.frame")]
+        for name in names:
+            self._ask(self._client.remove_object, name)
+
+    def originals_older_than(self, seconds: float) -> Iterator[str]:
+        until = datetime.now(UTC) - timedelta(seconds=seconds)
+        for name, changed in self._list(f"{ORIGINALS}/"):
+            if changed < until:
+                yield name.removeprefix(f"{ORIGINALS}/")
+
+    def tidy(self, seconds: float) -> None:
+        for path in older(self._spool, "*", seconds):
+            path.unlink(missing_ok=True)
+
+    def check(self) -> str:
+        name = self._bucket.name
+        try:
+            there = self._called(self._asking.bucket_exists, name)
+        except StorageDown as error:
+            if isinstance(error.__cause__, S3Error):
+                raise SettingError(f"STORAGE_URL, bucket {name}: {error.detail}") from error
+            raise
+        if not there:
+            raise SettingError(f"STORAGE_URL: there is no bucket {name}; make it")
+        return f"bucket {name}"
+
+    def _put(self, name: str, file: BinaryIO, size: int, kind: str) -> None:
+        more = {"content_type": kind or "application/octet-stream", "part_size": PART}
+        self._ask(self._client.put_object, name, file, size, **more)
+
+    def _list(self, prefix: str) -> Iterator[tuple[str, datetime]]:
+        skip = len(self._bucket.prefix)
+        found = self._client.list_objects(
+            self._bucket.name, prefix=self._bucket.prefix + prefix, recursive=True
+        )
+        while (item := self._called(next, found, None)) is not None:
+            yield item.object_name[skip:], item.last_modified
+
+    def _ask(self, call: Callable[..., T], name: str, *args: Any, **more: Any) -> T:
+        """Call for a name of ours; raises FileNotFoundError, StorageDown."""
+        return self._called(call, self._bucket.name, self._bucket.prefix + name, *args, **more)
+
+    def _called(self, call: Callable[..., T], *args: Any, **more: Any) -> T:
+        try:
+            return call(*args, **more)
+        except S3Error as error:
+            if error.code == "NoSuchKey":
+                raise FileNotFoundError(str(args[1])) from error
+            raise StorageDown(f"The storage refuses: {error.code}.", retry_after=30) from error
+        except (MinioException, HTTPError, OSError, ValueError) as error:
+            raise StorageDown("The storage does not answer; nothing was stored.") from error
+
+
+def _client(
+    bucket: Bucket, keys: Provider, *, connect: float, read: float, retries: int
+) -> minio.Minio:
+    http = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=connect, read=read),
+        maxsize=32,
+        retries=urllib3.Retry(retries, backoff_factor=0.2),
+    )
+    return minio.Minio(
+        bucket.endpoint,
+        credentials=keys,
+        secure=bucket.secure,
+        region=bucket.region or "us-east-1",
+        http_client=http,
+    )
+
+
+def _chunks(reply: Any) -> Iterator[bytes]:
+    try:
+        yield from reply.stream(CHUNK)
+    except HTTPError as error:
+        raise StorageDown("The storage stopped in the middle of a file.") from error
+    finally:
+        reply.close()
+        reply.release_conn()
+
+
+def _credentials(settings: Settings) -> Provider:
+    """Those of the environment or of ``sluice.env``; else a profile's, or this machine's role."""
+    given: Mapping[str, str] = {
+        **read_env_file(settings.sluice_home / "sluice.env"),
+        **os.environ,
+    }
+    access, secret = given.get("AWS_ACCESS_KEY_ID"), given.get("AWS_SECRET_ACCESS_KEY")
+    if access and secret:
+        return StaticProvider(access, secret, given.get("AWS_SESSION_TOKEN"))
+    if any(given.get(name) for name in ROLES) or "amazonaws.com" in settings.storage_url:
+        providers = [AWSConfigProvider(), IamAwsProvider()]
+        return ChainedProvider(providers)
+    raise SettingError(
+        "STORAGE_URL names a bucket: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,"
+        " in the environment or in sluice.env"
+    )

@@ -1,0 +1,96 @@
+"""A folder with a sub-folder a day."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from models.settings import Settings
+from tasks.storage.base import CHUNK, ORIGINALS, Storage, Stored, heat, original, thumbnail
+from tasks.storage.upload import Upload
+
+
+class Folder(Storage):
+    """Originals are written to their final place; they are kept by fsync, their folder's too."""
+
+    blocks = True
+
+    def __init__(self, settings: Settings) -> None:
+        self.root = settings.media
+
+    def place(self, key: str) -> Path:
+        return self.root / ORIGINALS / key
+
+    def keep(self, uploads: Sequence[Upload]) -> None:
+        for upload in uploads:
+            upload.sync()
+        for folder in {upload.path.parent for upload in uploads}:
+            _sync_folder(folder)
+
+    def discard(self, upload: Upload) -> None:
+        upload.close()
+        upload.path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def file(self, name: str) -> Iterator[Path]:
+        yield self.root / name
+
+    def open(self, name: str) -> Stored:
+        file = (self.root / name).open("rb")
+        return Stored(os.fstat(file.fileno()).st_size, _chunks(file))
+
+    def write(self, name: str, data: bytes) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+    def remove_original(self, key: str) -> None:
+        (self.root / original(key)).unlink(missing_ok=True)
+
+    def remove(self, key: str, *, animated: bool = True) -> None:
+        self.remove_original(key)
+        drawn = self.root / thumbnail(key)
+        drawn.unlink(missing_ok=True)
+        (self.root / heat(key)).unlink(missing_ok=True)
+        if not animated:
+            return
+        for path in drawn.parent.glob(f"{drawn.stem}.frame*.webp"):
+            path.unlink(missing_ok=True)
+
+    def originals_older_than(self, seconds: float) -> Iterator[str]:
+        for path in older(self.root / ORIGINALS, "*/*", seconds):
+            yield f"{path.parent.name}/{path.name}"
+
+    def tidy(self, seconds: float) -> None:
+        """Nothing is on its way: what is there is in its place."""
+
+    def check(self) -> str:
+        return str(self.root)
+
+
+def older(folder: Path, pattern: str, seconds: float) -> Iterator[Path]:
+    """Files that have not changed for some time."""
+    now = time.time()
+    for path in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            if now - path.stat().st_mtime > seconds:
+                yield path
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while data := file.read(CHUNK):
+            yield data
+
+
+def _sync_folder(path: Path) -> None:
+    """Put a folder's entries onto the disk, so that a new file's name outlives a power cut."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
