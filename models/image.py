@@ -47,20 +47,34 @@ class Image(Model):
         Image.update(**seen).where(Image.id == self.id).execute()
 
 
-def scored_twin(client_id: int, sha256: bytes, seconds: int) -> tuple[Any, ...] | None:
+def scored_twin(sha256: bytes, seconds: int) -> tuple[Any, ...] | None:
     """A picture of the same bytes that the network scored within the last seconds.
 
     Returns (score, worst_frame, frames, width, height, pdq, pdq_quality, image id), or None.
-    The score belongs to the bytes, so another client's will do; nothing else of it is told.
+    The score belongs to the bytes, so another client's will do; nothing else of it is told. One
+    that was doubted for what it is (``pictures``) is looked at anew, so that the doubt stands.
     """
     row: tuple[Any, ...] | None = db.execute_sql(
         "SELECT score, worst_frame, frames, width, height, pdq, pdq_quality, id FROM image"
         " WHERE sha256 = %s AND score IS NOT NULL"
         " AND scored_at > now() - make_interval(secs => %s)"
+        " AND NOT EXISTS (SELECT FROM finding"
+        " WHERE finding.image_id = image.id AND finding.\"check\" = 'pictures')"
         " ORDER BY scored_at DESC LIMIT 1",
         (sha256, seconds),
     ).fetchone()
     return row
+
+
+def flagged_lately(seconds: float, least: float, most: int) -> list[tuple[bytes, float, float]]:
+    """(pdq, score, age in seconds) of the last pictures that scored ``least``, the oldest first."""
+    rows = db.execute_sql(
+        "SELECT pdq, score, extract(epoch FROM now() - scored_at)::float FROM image"
+        " WHERE scored_at > now() - make_interval(secs => %s) AND pdq IS NOT NULL AND score >= %s"
+        " ORDER BY scored_at DESC LIMIT %s",
+        (seconds, least, most),
+    ).fetchall()
+    return [(bytes(code), score, age) for code, score, age in reversed(rows)]
 
 
 def stills_of(image_id: UUID) -> list[list[float]]:

@@ -9,13 +9,14 @@ from typing import Any
 
 import PIL.Image
 
-from models import image as images
+from models.image import stills_of
 from models.known_hash import ASKS, KnownHash, check_exact
 from models.revision import Watched
 from models.rule import check_text
 from models.verdict import Finding, action_of
 from tasks import classifier, metrics
-from tasks.cache import Recent
+from tasks.alikes import Alikes
+from tasks.cache import Scores
 from tasks.classifier.base import Classifier, ClassifierDown
 from tasks.decoder import GIVEN_UP
 from tasks.hashing import HashBank, pdq
@@ -26,8 +27,10 @@ from tasks.queue import settings
 Check = Callable[[Job], Iterator[Finding]]
 MIN_PDQ_QUALITY = 50  # below it the picture has too little structure to compare (PDQ's authors)
 STILLS = 5  # frames of an animation whose scores are told
+TWIN = ("score", "worst_frame", "frames", "width", "height", "pdq", "pdq_quality")
 log = logging.getLogger("sluice.checks")
-recent = Recent(settings.dedupe_shared_ttl)
+scores_before = Scores(settings)
+flagged = Alikes(settings.dedupe_shared_ttl)
 down = ""  # why the network cannot be asked, in words; the heartbeat tells it
 
 
@@ -61,21 +64,25 @@ def known_exactly(job: Job) -> Iterator[Finding]:
 
 
 def same_bytes(job: Job) -> Iterator[Finding]:
-    """Images whose bytes the network has scored lately: that score holds."""
+    """Images whose bytes the network has scored lately: that score holds.
+
+    The hash banks may have changed since, so their look is compared again; nothing is decoded.
+    """
     for position, item in job.open_items:
-        twin = images.scored_twin(
-            job.submission.client_id, bytes(item.row.sha256), job.settings.result_ttl
-        )
-        metrics.cached("same_bytes", "postgres", hit=twin is not None)
+        twin = scores_before.get(bytes(item.row.sha256))
         if twin is None:
             continue
         score, frame, frames, width, height, twin_pdq, quality, twin_id = twin
+        if twin_pdq and (quality or 0) >= MIN_PDQ_QUALITY:
+            yield from _near(job, position, item, bytes(twin_pdq))
+            if item.settled:
+                continue
         item.settled = True
         item.seen |= {"score": score, "worst_frame": frame, "frames": frames}
         item.seen |= {"width": width, "height": height, "pdq": twin_pdq, "pdq_quality": quality}
         more = {}
         if (frames or 1) > 1:
-            item.worst = images.stills_of(twin_id)
+            item.worst = stills_of(twin_id)
             more["frames_worst"] = item.worst
         yield _scored(position, score, frame or 0, frames or 1, reused="bytes", **more)
 
@@ -105,28 +112,25 @@ def readable(job: Job) -> Iterator[Finding]:
 
 def known_nearly(job: Job) -> Iterator[Finding]:
     """Images that look like known ones (PDQ)."""
-    entries, bank = known_bank.get()
     for position, item in job.open_items:
         code = _pdq(item)
-        near = bank.nearest(code) if code else None
-        if near is None or near[1] > 2 * job.settings.pdq_max_distance:
-            continue
-        action, label = entries[near[0]]
-        close = near[1] <= job.settings.pdq_max_distance
-        if close and action == "allow":
-            item.settled = True
-        yield Finding(
-            "known_hashes",
-            label,
-            ASKS[action] if close else "note",
-            image=position,
-            evidence={
-                "known": near[0],
-                "kind": "pdq",
-                "distance": near[1],
-                "limit": job.settings.pdq_max_distance,
-            },
-        )
+        if code:
+            yield from _near(job, position, item, code)
+
+
+def _near(job: Job, position: int, item: Item, code: bytes) -> Iterator[Finding]:
+    """The known image that this look is near to; an allowed one settles the picture."""
+    entries, bank = known_bank.get()
+    near, limit = bank.nearest(code), job.settings.pdq_max_distance
+    if near is None or near[1] > 2 * limit:
+        return
+    action, label = entries[near[0]]
+    close = near[1] <= limit
+    if close and action == "allow":
+        item.settled = True
+    asks = ASKS[action] if close else "note"
+    evidence = {"known": near[0], "kind": "pdq", "distance": near[1], "limit": limit}
+    yield Finding("known_hashes", label, asks, image=position, evidence=evidence)
 
 
 def look_alikes(job: Job) -> Iterator[Finding]:
@@ -136,9 +140,7 @@ def look_alikes(job: Job) -> Iterator[Finding]:
     """
     for position, item in job.open_items:
         code = _pdq(item)
-        near = recent.nearest(code, job.settings.pdq_max_distance) if code else None
-        if code:
-            metrics.cached("look_alikes", "process", hit=near is not None)
+        near = flagged.nearest(code, job.settings.pdq_max_distance) if code else None
         if near is None:
             continue
         score, distance = near
@@ -171,7 +173,22 @@ def network(job: Job) -> Iterator[Finding]:
         if item.picture.frames > 1:
             item.worst = _worst_frames(views.frames, scores)
             more["frames_worst"] = item.worst
+        _remember(item)
         yield _scored(position, score, frame, item.picture.frames, **more)
+
+
+def _remember(item: Item) -> None:
+    """Keep what the network said, for the same bytes and for what looks alike.
+
+    Not of what is doubted: the next one is to be doubted too. Animations are left to PostgreSQL,
+    which knows their frames.
+    """
+    code = _pdq(item)
+    if code:
+        flagged.add(code, item.seen["score"])
+    if not item.picture.doubts and item.picture.frames == 1:
+        twin = (*map(item.seen.get, TWIN), item.row.id)
+        scores_before.put(bytes(item.row.sha256), twin)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
@@ -97,7 +98,7 @@ for _scope in ("author", "author_ip", "client", "client_day", "client_bytes", "a
     LIMITED.labels(_scope)
 for _lane in PRIORITIES:
     QUEUE_WAIT.labels(_lane)
-for _cache, _layer in (("same_bytes", "postgres"), ("look_alikes", "process")):
+for _cache, _layer in product(("same_bytes", "look_alikes"), ("process", "redis", "postgres")):
     HITS.labels(_cache, _layer)
     MISSES.labels(_cache, _layer)
 for _state in ("in_use", "idle"):
