@@ -169,6 +169,9 @@ class Settings:
         "", "HOST:PORT of the web instances for an nginx of another host, by comma; names are asked"
         " for again"
     )
+    web_resolver: str = _setting(
+        "", "name servers for the names in WEB_SERVERS, by comma; default /etc/resolv.conf's"
+    )
     workers: int = _setting(2, "workers of both queues at start")
     priority_workers: int = _setting(1, "workers of the priority queue alone at start")
     min_workers: int = _setting(1, "fewest workers")

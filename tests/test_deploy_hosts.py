@@ -8,136 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
+import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import psycopg2
 import pytest
 import requests
 
-from tasks.stack import layout
+from tasks.stack.procfile import TRAITS
 from tests.api import Api, eventually, unique
-from tests.stack import ROOT, SCRIPTS, free_port, wait_until
-
-
-class Cluster:
-    """``run`` starts a process of a host; ``alive`` holds those that live, by (host, name)."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.secrets = folder / "secrets"
-        self.database, self.redis, self.port = free_port(), free_port(), free_port()
-        self.migrated: subprocess.CompletedProcess[str]
-        self.waited: list[subprocess.CompletedProcess[str]] = []
-        self.alive: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
-
-    def secret(self, name: str) -> str:
-        return (self.secrets / name).read_text().strip()
-
-    def env(self, host: str, **more: str) -> dict[str, str]:
-        """As compose.yaml and the Kubernetes manifests give it."""
-        return {
-            "PATH": os.environ["PATH"],
-            "SLUICE_HOME": str(self.folder / host),
-            "SECRETS_PATH": str(self.secrets),
-            "DATABASE_URL_FILE": str(self.secrets / "database_url"),
-            "REDIS_URL_FILE": str(self.secrets / "redis_url"),
-            "STORAGE_URL": str(self.folder / "media"),
-            "LEASE_SECONDS": "5",
-            "MODERATION_IMAGE_ASYNC": "on",  # bursts queue up
-            **more,
-        }
-
-    def script(self, name: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [SCRIPTS / name, *arguments],
-            env=self.env("a", **more),
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
-
-    def start(self, host: str, name: str, command: list[str], **env: str) -> None:
-        log = (self.folder / f"{host}-{name}.log").open("ab")
-        self.alive[host, name] = subprocess.Popen(
-            command,
-            env=env,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
-
-    def run(self, host: str, name: str, number: int = 0, **more: str) -> None:
-        command = [str(SCRIPTS / "run"), name, str(number)]
-        self.start(host, name, command, **self.env(host, **more))
-
-    def kill(self, host: str) -> None:
-        """The host loses its power."""
-        gone = [self.alive.pop(key) for key in list(self.alive) if key[0] == host]
-        for process in gone:
-            os.killpg(process.pid, signal.SIGKILL)
-        for process in gone:
-            process.wait()
-
-    def end(self) -> None:
-        for name, process in reversed(self.alive.items()):
-            process.send_signal(signal.SIGINT if name[1] == "postgres" else signal.SIGTERM)
-        for process in reversed(self.alive.values()):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-            process.kill()
-            process.wait()
-
-    def logs(self) -> str:
-        return "\n".join(
-            f"--- {path.name}\n{path.read_text('utf-8', 'replace')[-1500:]}"
-            for path in sorted(self.folder.glob("*.log"))
-        )
-
-
-def start_postgres(it: Cluster) -> None:
-    """A new server with a superuser's password, then the roles by compose's own script."""
-    programs, data = layout.postgres_folder(), it.folder / "postgres"
-    made = ["--username=postgres", "--auth=scram-sha-256", "--no-sync", "--locale=C"]
-    made.append(f"--pwfile={it.secrets / 'postgres_password'}")
-    subprocess.run(
-        [programs / "initdb", "-D", data, "--encoding=UTF8", *made], check=True, capture_output=True
-    )
-    options = ["-p", str(it.database), "-h", "127.0.0.1", "-k", "", "-c", "fsync=off"]
-    it.start("servers", "postgres", [str(programs / "postgres"), "-D", str(data), *options])
-    wait_until(lambda: answers(it), 60)
-    server = {"PGHOST": "127.0.0.1", "PGPORT": str(it.database), "SECRETS": str(it.secrets)}
-    server |= {
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "PGPASSWORD": it.secret("postgres_password"),
-    }
-    subprocess.run([ROOT / "deploy" / "postgres-roles.sh"], env=server, check=True)
-
-
-def answers(it: Cluster) -> bool:
-    with contextlib.suppress(psycopg2.OperationalError):
-        where = {"host": "127.0.0.1", "port": it.database, "dbname": "postgres"}
-        password = it.secret("postgres_password")
-        psycopg2.connect(user="postgres", password=password, **where).close()
-        return True
-    return False
-
-
-def start_redis(it: Cluster) -> None:
-    """With the password by standard input, as compose.yaml has it."""
-    line = 'printf \'requirepass %s\\n\' "$(cat "$SECRETS/redis_password")" | exec "$SERVER" -'
-    options = f"--bind 127.0.0.1 --port {it.redis} --dir {it.folder} --appendonly yes"
-    env = {"PATH": os.environ["PATH"], "SECRETS": str(it.secrets)}
-    env["SERVER"] = str(layout.redis_binary())
-    it.start("servers", "redis", ["sh", "-c", f"{line} {options}"], **env)
+from tests.cluster import Cluster, name_server, start_postgres, start_redis
+from tests.deploy import documents
+from tests.stack import SCRIPTS, free_port
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +56,7 @@ def hosts(cluster: Cluster) -> Cluster:
     waiting.start()
     cluster.migrated = cluster.script("migrate", DATABASE_OWNER_URL_FILE=owner)
     waiting.join()
-    first, second = free_port(), free_port()
+    first, second = cluster.web_ports = (free_port(), free_port())
     cluster.run("a", "web", WEB_LISTEN=f"127.0.0.1:{first}")
     cluster.run("b", "web", 1, WEB_LISTEN=f"0.0.0.0:{second - 1}")
     for number, host in enumerate(("a", "b")):
@@ -207,6 +95,41 @@ def test_an_upload_gets_its_verdict_and_every_host_is_heard(hosts: Cluster, api:
     assert "/static/" in api.http.get(f"http://127.0.0.1:{hosts.port}/console/sign-in").text
 
 
+def test_keda_gets_the_depth_where_it_asks_for_it(hosts: Cluster, api: Api) -> None:
+    trigger = next(d for d in documents() if d["kind"] == "ScaledObject")["spec"]["triggers"][0]
+    path = urlsplit(trigger["metadata"]["url"]).path
+    told = api.http.get(f"http://127.0.0.1:{hosts.port}{path}").json()
+    assert isinstance(told[trigger["metadata"]["valueLocation"]], int)
+
+
+def test_a_backup_holds_the_shared_secrets_and_the_shared_media(hosts: Cluster, api: Api) -> None:
+    api.decided(unique("safe_coffee.jpg"))
+    owner = str(hosts.secrets / "database_owner_url")
+    done = hosts.script("backup", str(hosts.folder), DATABASE_OWNER_URL_FILE=owner)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next(hosts.folder.glob("sluice-*.tar"))) as tar:
+        names = tar.getnames()
+        session = tar.extractfile("secrets/session").read().decode().strip()
+    assert session == hosts.secret("session")
+    assert "secrets/application_password" not in names
+    assert [name for name in names if name.startswith("media/")]
+
+
+def test_nginx_follows_a_name_to_the_instances_it_leads_to(hosts: Cluster, api: Api) -> None:
+    """As Docker's and Kubernetes' name servers tell them, though none is there at first."""
+    with name_server({}) as (place, addresses):
+        it, port = "named", free_port()
+        servers = f"web.sluice.internal:{hosts.web_ports[1]}"
+        hosts.run(it, "nginx", PORT=str(port), WEB_SERVERS=servers, WEB_RESOLVER=place)
+        address = f"http://127.0.0.1:{port}/healthz"
+        eventually(lambda: requested(address) == 503)
+        addresses["web.sluice.internal"] = ["127.0.0.1"]
+        eventually(lambda: requested(address) == 200)
+        addresses["web.sluice.internal"] = ["127.0.0.9", "127.0.0.1"]  # the first is nobody's
+        for _ in range(20):
+            assert requested(address) == 200
+
+
 def test_a_host_that_dies_loses_nothing(hosts: Cluster, api: Api) -> None:
     """``a`` goes in the middle of a burst: what was acknowledged before and after is decided."""
     ids = []
@@ -218,6 +141,15 @@ def test_a_host_that_dies_loses_nothing(hosts: Cluster, api: Api) -> None:
         ids.append(reply.json()["job_id"])
     eventually(lambda: all(api.status(i)["status"] == "decided" for i in ids), 60)
     assert not hosts.alive.keys() & {("a", "web"), ("a", "worker")}
+
+
+def test_each_ends_well_at_its_signal(hosts: Cluster) -> None:
+    left = {key: it for key, it in hosts.alive.items() if key[0] in ("b", "edge")}
+    assert {name for _, name in left} == {"web", "worker", "standby", "nginx"}
+    for (_, name), process in left.items():
+        process.send_signal(getattr(signal, f"SIG{TRAITS[name][0]}"))
+    for (_, name), process in left.items():
+        assert process.wait(TRAITS[name][1]) == 0, name
 
 
 @pytest.mark.parametrize(

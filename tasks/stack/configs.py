@@ -44,8 +44,8 @@ def nginx(settings: Settings) -> str:
     """The checked-in nginx.conf with this stack's paths and figures."""
     proxies, scrapers = names(settings.trusted_proxies), names(settings.metrics_allowed)
     paths = (settings.sluice_home, settings.media, ROOT)
-    words = (settings.host, settings.url, settings.web_servers, *paths, *proxies, *scrapers)
-    for word in words:
+    web = (settings.web_listen, settings.web_servers, settings.web_resolver)
+    for word in (settings.host, settings.url, *web, *paths, *proxies, *scrapers):
         _refuse_syntax(str(word))
     body = settings.max_files_per_request * settings.max_file_size + MULTIPART_SLACK
     values = {
@@ -87,7 +87,8 @@ def web_servers(settings: Settings) -> str:
         named |= again
         lines.append(f'server "{place}" fail_timeout=1s{" resolve" * again};')
     if named:
-        lines.insert(0, f"resolver {' '.join(name_servers())} valid=5s;")
+        servers = names(settings.web_resolver) or name_servers()
+        lines.insert(0, f"resolver {' '.join(servers)} valid=5s;")
     return " ".join(lines)
 
 

@@ -16,6 +16,7 @@ from tasks import slots
 
 FOLDERS = ("acme", "etc", "etc/commands", "log", "media", "run", "secrets", "tmp", "tmp/nginx")
 SECRETS = ("session", "redis", "hash", "seal")
+SHARED = ("session", "hash", "seal")  # those that SECRETS_PATH must hold
 
 # What a process may inherit besides the settings. The rest of the shell that ran `up`, with
 # whatever tokens it holds, is none of the servers' business.
@@ -51,6 +52,12 @@ def make_secrets(settings: Settings) -> None:
         path = settings.sluice_home / "secrets" / name
         if not path.exists():
             write(path, secrets.token_hex(32) + "\n")
+
+
+def check_secrets(settings: Settings) -> None:
+    """Raises SettingError where one that was not made here is missing or too short."""
+    for name in SHARED:
+        settings.secret(name)
 
 
 def write(path: Path, text: str) -> None:

@@ -14,14 +14,13 @@ from typing import NoReturn
 
 from models.errors import Invalid, SettingError, SluiceError
 from models.settings import ROOT, Settings
-from tasks import certificate
+from tasks import certificate, slots
 from tasks.stack import configs, layout, procfile
 from tasks.stack.console import fail
 from tasks.stack.up import check_nginx
 
 # The others are the embedded servers, and what tells our own supervisor how many workers to run.
 ALONE = ("web", "worker", "worker-priority", "standby", "nginx")
-SHARED_SECRETS = ("session", "hash", "seal")
 
 
 def main() -> None:
@@ -57,8 +56,7 @@ def check(settings: Settings, name: str) -> None:
         return
     if not (settings.database_url and settings.redis_url):
         raise SettingError("DATABASE_URL and REDIS_URL must be given: scripts/up has its own")
-    for secret in SHARED_SECRETS:
-        settings.secret(secret)
+    layout.check_secrets(settings)
 
 
 def prepare_nginx(settings: Settings) -> None:
@@ -83,6 +81,8 @@ def environment(settings: Settings, name: str, number: int) -> dict[str, str]:
     stem = name.removeprefix("worker-")
     member = stem if name in procfile.SINGLE else f"{stem}_{number:02}"
     own = {"PROCESS_NAME": member, "INSTANCE": f"{number:02}"}
+    if slots.FOLDER in os.environ:  # where containers of one host count together
+        own[slots.FOLDER] = os.environ[slots.FOLDER]
     return {**layout.process_environment(settings), **own}
 
 

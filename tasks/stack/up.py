@@ -120,6 +120,7 @@ def check_port(settings: Settings, port: int) -> None:
 
 def prepare(settings: Settings, programs: list[Program]) -> None:
     layout.make_secrets(settings)
+    layout.check_secrets(settings)
     with contextlib.suppress(StorageDown):  # it may come later
         storage.of(settings).check()
     if settings.tls_certificate:
