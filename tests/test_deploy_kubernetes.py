@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,7 +14,7 @@ import pytest
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject, TriggerAuthentication
 
-from models.settings import Settings
+from models.settings import ROOT, Settings
 from tests.deploy import DEPLOY, MANIFESTS, documents, named, pods
 
 KUBERNETES = "1.33"
@@ -78,6 +82,21 @@ def test_keda_scales_as_our_own_autoscaler_does() -> None:
     )
     target = next(d for d in documents() if named(d) == "Deployment/worker")
     assert "replicas" not in target["spec"], "an update would undo what KEDA chose"
+
+
+def test_the_overlay_of_the_docs_can_be_built(tmp_path: Path) -> None:
+    kubectl = shutil.which("kubectl") or pytest.skip("no kubectl here")
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    overlay = re.search(r"```yaml\n(resources: .*?)```", page, re.S)[1]
+    shutil.copytree(DEPLOY / "kubernetes", tmp_path / "sluice" / "deploy" / "kubernetes")
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "kustomization.yaml").write_text(overlay)
+    done = subprocess.run(
+        [kubectl, "kustomize", tmp_path / "ours"], capture_output=True, text=True, check=True
+    )
+    assert "PUBLIC_URL: https://moderation.internal" in done.stdout
+    images = set(re.findall(r"image: (\S+)", done.stdout))
+    assert images == {"registry.internal/sluice:7"}
 
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
