@@ -49,6 +49,11 @@ class Settings:
     public_url: str = _setting(
         "", "address of this server as browsers see it; default http(s)://HOST:PORT"
     )
+    metrics_listen: str = _setting(
+        "",
+        "ADDRESS:PORT at which a worker or the standby tells its own measures, where it is alone"
+        " on its host or in its container; empty: the web tells of all",
+    )
     log_format: str = _setting("json", "how log lines are written", choices=("json", "text"))
     metrics_allowed: str = _setting(
         "", "addresses or networks, by comma, that may read /metrics besides this machine"
@@ -378,7 +383,11 @@ def _check_web(settings: Settings) -> None:
     if settings.secrets_path and not Path(settings.secrets_path).is_absolute():
         raise SettingError("SECRETS_PATH must be an absolute folder")
     listen, servers = settings.web_listen, names(settings.web_servers)
-    for name, places in (("WEB_LISTEN", [listen] if listen else []), ("WEB_SERVERS", servers)):
+    for name, places in (
+        ("WEB_LISTEN", [listen] if listen else []),
+        ("WEB_SERVERS", servers),
+        ("METRICS_LISTEN", [settings.metrics_listen] if settings.metrics_listen else []),
+    ):
         for place in places:
             if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", place):
                 raise SettingError(f"{name} holds {place!r}, which is not HOST:PORT")

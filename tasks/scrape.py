@@ -6,11 +6,12 @@ read is left out, and ``sluice_part_up`` says which part it is.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import peewee
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -20,6 +21,7 @@ from models.db import connection
 from tasks import load, metrics, slots
 from tasks.queue import settings
 
+log = logging.getLogger("sluice.scrape")
 Rows = Iterable[tuple[tuple[str, ...], float]]
 
 
@@ -47,6 +49,29 @@ def registry(found: Iterable[Metric]) -> CollectorRegistry:
     made = CollectorRegistry()
     made.register(Kept(found))
     return made
+
+
+class Measures:
+    """The measures, read anew each time."""
+
+    def collect(self) -> list[Metric]:
+        return measures()
+
+
+def serve() -> None:
+    """Tell the measures of this host's processes where no web process of it does.
+
+    What is true of the server itself is told by the web processes alone, once.
+    """
+    host, _, port = settings.metrics_listen.rpartition(":")
+    if not port:
+        return
+    told = CollectorRegistry()
+    told.register(Measures())
+    try:
+        start_http_server(int(port), host.strip("[]"), told)
+    except OSError as error:
+        log.error("METRICS_LISTEN=%s: %s", settings.metrics_listen, error.strerror)
 
 
 def truth() -> list[Metric]:

@@ -29,6 +29,7 @@ from tasks import (
     pressure,
     retention,
     rollup,
+    scrape,
     sweep,
     tracing,
 )
@@ -112,6 +113,7 @@ def main() -> None:
     setproctitle.setproctitle("sluice standby")
     db.connect(settings, pool=len(DUTIES) + 4)
     metrics.start()
+    scrape.serve()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     threads = [threading.Thread(target=duty.run, name=duty.name) for duty in DUTIES]

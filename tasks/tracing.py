@@ -9,6 +9,7 @@ a worker goes on with it whichever road the job came by.
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import logging
 import os
 import socket
@@ -35,6 +36,12 @@ _nothing: AbstractContextManager[None] = nullcontext()
 _tracer: Any = None
 _api: Any = None  # opentelemetry.trace
 _carrier: Any = None  # reads and writes traceparent
+
+
+def lacks(settings: Settings) -> bool:
+    """Whether traces are wanted and cannot be sent, since the extra is not installed."""
+    wanted = bool(settings.otel_exporter_otlp_endpoint)
+    return wanted and importlib.util.find_spec("opentelemetry") is None
 
 
 def start(settings: Settings, service: str) -> bool:

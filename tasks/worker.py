@@ -14,7 +14,7 @@ import setproctitle
 from models import db
 from models.image import Image
 from models.submission import Submission
-from tasks import checks, direct, heatmaps, logs, metrics, tracing
+from tasks import checks, direct, heatmaps, logs, metrics, scrape, tracing
 from tasks import detect as detection
 from tasks import look as looking
 from tasks import moderate as moderation
@@ -38,6 +38,7 @@ def start() -> None:
     setproctitle.setproctitle(f"sluice {NAME}")
     db.connect(settings, pool=4)
     metrics.start()
+    scrape.serve()
     decoder(settings)  # made once, before threads ask for it
     heart.start()
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()

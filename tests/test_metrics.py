@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from models.settings import ROOT
 from tasks import slots
 from tests.api import Api, drawn, eventually, unique
 from tests.console import person
-from tests.stack import Stack
+from tests.stack import Stack, free_port
 
 ROW = re.compile(r"^\| `(sluice_\w+)` \| (\w+) \|([^|]*)\| (.*?) \|$", re.M)
 NAME = re.compile(r"\bsluice_\w+")
@@ -240,6 +242,26 @@ def test_without_a_folder_a_process_counts_for_itself(tmp_path: Path, monkeypatc
     assert slots.value_class() is values.MutexValue
     monkeypatch.setenv(slots.FOLDER, "/proc/nowhere")
     assert slots.value_class() is values.MutexValue
+
+
+def test_a_process_that_is_alone_tells_its_own_measures(tmp_path: Path) -> None:
+    """As a worker in a container does, whose files no web process sees."""
+    code = "from tasks import metrics, scrape; metrics.DECODING.observe(0.2); scrape.serve();"
+    code += "print(flush=True); input()"
+    port = free_port()
+    environ = {**os.environ, slots.FOLDER: str(tmp_path), "METRICS_LISTEN": f"127.0.0.1:{port}"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"\n"
+        told = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        process.communicate(b"\n")
+    assert "sluice_decoding_seconds_count 1.0" in told
+    assert "sluice_queue_depth" not in told
 
 
 @pytest.mark.parametrize("kept", ["dead", "alive"])

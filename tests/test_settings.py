@@ -28,6 +28,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("NSFW_ENGINE", "magic", "must be one of onnx"),
         ("REVIEW_AT", "0.9", "REVIEW_AT <= REJECT_AT"),
         ("SYNC_MAX_DEPTH", "0", "SYNC_MAX_DEPTH"),
+        ("METRICS_LISTEN", "9108", "not HOST:PORT"),
         ("STORAGE_URL", "media", "absolute"),
         ("ALERT_URLS", "hunter2", "^ALERT_URLS holds what is no address"),
     ],

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -19,7 +20,7 @@ from models.settings import ROOT, Settings
 from tests.api import Api, eventually, unique
 from tests.stack import Stack, free_port, running
 
-TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TRACE, CALLER = uuid4().hex, uuid4().hex[:16]
 OF_A_CLIENT = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
 
 

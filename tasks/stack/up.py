@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from models.errors import SluiceError, Unavailable
 from models.settings import ROOT, Settings
-from tasks import certificate, slots, storage
+from tasks import certificate, slots, storage, tracing
 from tasks.stack import configs, layout, pool, postgres, processes, procfile
 from tasks.stack.console import Step, fail
 from tasks.stack.down import clear, stop
@@ -76,6 +76,8 @@ def start(settings: Settings) -> None:
     for port in filter(None, (settings.port, settings.http_port)):
         check_port(settings, port)
     programs = procfile.programs(settings, pool.wanted(settings))
+    if tracing.lacks(settings):
+        print(f"  {tracing.MISSING}")
     with Step("files") as step:
         prepare(settings, programs)
         step.text = str(settings.sluice_home)
