@@ -30,7 +30,21 @@ class Model(peewee.Model):
 
 
 class Pool(PooledPostgresqlDatabase):
-    """A pool that does not hand out connections whose server has gone."""
+    """A pool that does not hand out connections whose server has gone.
+
+    Behind PgBouncer a transaction may be another session's than the last. It refuses ``options``
+    at the start, and carries the time zone along: that is set as a statement.
+    """
+
+    pooled = False  # DATABASE_POOLED, where the connections are not the owner's
+
+    def _connect(self) -> Any:
+        connection = super()._connect()
+        if self.pooled:
+            with connection.cursor() as cursor:
+                cursor.execute("SET timezone TO 'UTC'")
+            connection.commit()
+        return connection
 
     def _is_closed(self, conn: Any) -> bool:
         return bool(super()._is_closed(conn)) or _hung_up(conn)
@@ -49,17 +63,22 @@ def connect(settings: Settings, *, pool: int | None = None, owner: bool = False)
     ``owner``: as the role that owns the tables, for migrations.
     """
     seal.bind(settings)
-    db.initialize(
-        Pool(
-            **parameters(settings.database_owner if owner else settings.database),
-            max_connections=pool or settings.db_pool_max,
-            timeout=settings.db_connection_timeout,
-            stale_timeout=300,
-            connect_timeout=5,
-            application_name="sluice",
-            options=f"-c statement_timeout={int(settings.db_query_timeout * 1000)} -c timezone=UTC",
-        )
+    pooled = settings.database_pooled and not owner
+    made = Pool(
+        **parameters(settings.database_owner if owner else settings.database),
+        max_connections=pool or settings.db_pool_max,
+        timeout=settings.db_connection_timeout,
+        stale_timeout=300,
+        connect_timeout=5,
+        application_name="sluice",
+        **({} if pooled else {"options": _options(settings)}),
     )
+    made.pooled = pooled
+    db.initialize(made)
+
+
+def _options(settings: Settings) -> str:
+    return f"-c statement_timeout={int(settings.db_query_timeout * 1000)} -c timezone=UTC"
 
 
 def parameters(url: str) -> dict[str, Any]:

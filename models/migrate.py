@@ -47,6 +47,11 @@ def main() -> None:
     """Migrate, and print what was applied; an error is one line."""
     try:
         settings = Settings.load()
+        if settings.database_pooled and not settings.database_owner_url:
+            raise SettingError(
+                "DATABASE_POOLED goes with a DATABASE_OWNER_URL that leads to PostgreSQL itself:"
+                " migrations and backups hold a session"
+            )
         connect(settings, pool=1, owner=True)
         names = migrate(parameters(settings.database).get("user", ""))
     except SettingError as error:

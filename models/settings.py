@@ -150,6 +150,9 @@ class Settings:
     database_owner_url: str = _setting(
         "", "the same as the role that owns the tables, for migrations; empty: DATABASE_URL's"
     )
+    database_pooled: bool = _setting(
+        False, "DATABASE_URL leads to PgBouncer in transaction mode; needs DATABASE_OWNER_URL"
+    )
     redis_url: str = _setting(
         "", "Redis or Valkey, or its sentinels; rediss for TLS; empty starts the embedded one"
     )
@@ -357,6 +360,8 @@ def _check_ranges(settings: Settings) -> None:
     if not all("://" in address for address in addresses(settings.alert_urls)):
         raise SettingError("ALERT_URLS holds what is no address, such as mailto://…")
     Allowed.parse(settings.webhook_allowed_hosts)
+    if settings.database_pooled and not settings.database_url:
+        raise SettingError("DATABASE_POOLED goes with a DATABASE_URL")
     if settings.database_owner_url and not settings.database_url:
         raise SettingError("DATABASE_OWNER_URL goes with a DATABASE_URL")
     _check_web(settings)

@@ -182,3 +182,31 @@ def s3(folder: Path, access: str, secret: str) -> Iterator[Server]:
     options += ["-master.volumeSizeLimitMB=64", "-volume.max=20"]
     with running_server(folder, port, weed, "server", *options, *ports) as server:
         yield server
+
+
+@contextlib.contextmanager
+def pgbouncer(folder: Path, url: str) -> Iterator[Server]:
+    """PgBouncer in transaction mode before the database of a URL, with four connections to it."""
+    binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    if binary is None:
+        pytest.skip("no pgbouncer: apt-get install pgbouncer")
+    folder.mkdir(parents=True)
+    port, there = free_port(), psycopg2.extensions.parse_dsn(url)
+    (folder / "users").write_text('"sluice" ""\n"sluice_owner" ""\n"watch" ""\n')
+    lines = [
+        "[databases]",
+        f"apart = host={there['host']} dbname={there['dbname']}",
+        "[pgbouncer]",
+        "listen_addr = 127.0.0.1",
+        f"listen_port = {port}",
+        "unix_socket_dir =",
+        "auth_type = trust",
+        f"auth_file = {folder / 'users'}",
+        "stats_users = watch",
+        "pool_mode = transaction",
+        "default_pool_size = 4",
+        "max_client_conn = 500",
+    ]
+    (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
+    with running_server(folder, port, binary, str(folder / "pgbouncer.ini")) as server:
+        yield server
