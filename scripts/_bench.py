@@ -17,8 +17,10 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import _bench_burst_row
 import _bench_console
 import _bench_http
+import _bench_scaling
 import _bench_work
 from _bench_figures import Figure, document, machine, markdown, table
 from _bench_http import Plan
@@ -36,6 +38,9 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "up": _bench_work.second_up,
     "search": _bench_console.search,
     "review": _bench_console.review,
+    "burst": _bench_burst_row.burst,
+    "pressed": _bench_burst_row.pressed,
+    "scaling": _bench_scaling.scaling,
 }
 
 

@@ -31,11 +31,12 @@ Maker = Callable[[], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: its status, the seconds it took the caller, and its ``Server-Timing``."""
+    """One answer: its status, the seconds it took the caller, its ``Server-Timing``, its body."""
 
     status: int
     seconds: float
     timing: str
+    body: bytes = b""
 
     def span(self, name: str) -> float:
         """Milliseconds of one span of ``Server-Timing``; 0 where it has none."""
@@ -88,7 +89,7 @@ def _converse(port: int, make: Maker, turns: Iterator[int], run: Run) -> None:
     line = None
     for _ in turns:
         try:
-            line = line or _Line(port)
+            line = line or Line(port)
             run.replies.append(line.ask(make()))
         except OSError as error:
             run.errors.append(type(error).__name__)
@@ -98,7 +99,7 @@ def _converse(port: int, make: Maker, turns: Iterator[int], run: Run) -> None:
             line = None
 
 
-class _Line:
+class Line:
     """A keep-alive connection to nginx."""
 
     def __init__(self, port: int) -> None:
@@ -115,14 +116,14 @@ class _Line:
             received += self._some()
         head = received[:end].decode("latin-1")
         length = int(_header(head, "content-length") or 0)
-        missing = length - (len(received) - end - 4)
-        while missing > 0:
-            missing -= len(self._some())
+        body = received[end + 4 :]
+        while len(body) < length:
+            body += self._some()
         seconds = time.perf_counter() - started
         if _header(head, "connection").lower() == "close":
             self._socket.close()
             self.ended = True
-        return Reply(int(head[9:12]), seconds, _header(head, "server-timing"))
+        return Reply(int(head[9:12]), seconds, _header(head, "server-timing"), body)
 
     def _some(self) -> bytes:
         data = self._socket.recv(65536)
@@ -169,12 +170,13 @@ def upload(key: str, *, text: str = "", jpeg: bytes | None = None, times: int = 
         fields = {"user_id": f"bench-{author}", "user_ip": f"10.0.{author // 250}.{author % 250}"}
         if text:
             fields |= {"title": f"Upload {number}", "description": text}
-        return _post(key, fields, unique(jpeg, first + number // times) if jpeg else None)
+        return post(key, fields, unique(jpeg, first + number // times) if jpeg else None)
 
     return make
 
 
-def _post(key: str, fields: dict[str, str], jpeg: bytes | None) -> bytes:
+def post(key: str, fields: dict[str, str], jpeg: bytes | None) -> bytes:
+    """The bytes of one multipart upload, head and all."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{quote(name)}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import redis
 
+from models.wait import Pace
 from tasks.queue import client, settings
 
 KEY = "sluice:worker:"
@@ -20,7 +21,9 @@ HOST = socket.gethostname()
 HOME = hashlib.sha256(os.fsencode(settings.sluice_home)).hexdigest()[:8]  # two may share a host
 EVERY = 2.0
 FORGOTTEN_AFTER = 15
-_DECAY = 0.1  # weight of the newest job in the mean time of a job
+LOOK = 0.5  # seconds between two looks at the pace
+CHANGED = 0.15  # share of the told pace; one that changed by more is told at once
+SHORT = 0.05  # seconds between two jobs that are the way from one to the next, and no rest
 
 
 class Heart:
@@ -32,7 +35,10 @@ class Heart:
         self.state = "starting"
         self.processed = self.errors = 0
         self.classifier_down = ""  # why the network cannot be asked, in words
-        self._seconds_a_job = 0.0
+        self._pace = Pace()
+        self._measured = (0, 0.0)  # jobs and busy seconds that the pace knows of
+        self._told_pace = 0.0
+        self._ended = -1.0
         self._busy_since: float | None = None
         self._busy = self._busy_told = 0.0
         self._told = self._started = time.monotonic()
@@ -43,24 +49,37 @@ class Heart:
         threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
 
     def begin(self) -> None:
-        """A job has begun."""
-        self.state, self._busy_since = "busy", time.monotonic()
+        """A job has begun; where the last one ended just now, its way here is part of it."""
+        now = time.monotonic()
+        self.state = "busy"
+        self._busy_since = self._ended if now - self._ended < SHORT else now
 
     def end(self, *, failed: bool = False) -> None:
         """The job has ended."""
-        seconds = time.monotonic() - (self._busy_since or time.monotonic())
-        self._busy += seconds
+        self._ended = time.monotonic()
+        self._busy += self._ended - (self._busy_since or self._ended)
         self._busy_since = None
         self.state = "idle"
         self.processed += 1
         self.errors += failed
-        mean = self._seconds_a_job or seconds
-        self._seconds_a_job = mean + _DECAY * (seconds - mean)
 
     def _run(self) -> None:
         while True:
-            self.beat()
-            time.sleep(EVERY)
+            self._measure()
+            changed = abs(self._pace.rate - self._told_pace) > CHANGED * self._told_pace
+            if changed or time.monotonic() - self._told >= EVERY - LOOK / 2:
+                self.beat()
+            time.sleep(LOOK)
+
+    def _measure(self) -> None:
+        """Take what was done since the last look into the pace."""
+        jobs, busy = self.processed, self._busy_until_now(time.monotonic())
+        self._pace.add(jobs - self._measured[0], max(0.0, busy - self._measured[1]))
+        self._measured = jobs, busy
+
+    def _busy_until_now(self, now: float) -> float:
+        since = self._busy_since
+        return self._busy + (now - since if since else 0.0)
 
     def beat(self) -> None:
         """Tell Redis once; where it is away, the next beat will do."""
@@ -72,9 +91,9 @@ class Heart:
     def told(self) -> dict[str, Any]:
         """What is told: rates in jobs a second of busy time, load from 0 to 1, memory in bytes."""
         now = time.monotonic()
-        busy = self._busy + (now - self._busy_since if self._busy_since else 0.0)
+        busy = self._busy_until_now(now)
         load = (busy - self._busy_told) / max(now - self._told, 0.001)
-        self._busy_told, self._told = busy, now
+        self._busy_told, self._told, self._told_pace = busy, now, self._pace.rate
         return {
             "name": self.name,
             "host": HOST,
@@ -83,7 +102,8 @@ class Heart:
             "state": self.state,
             "processed": self.processed,
             "errors": self.errors,
-            "jobs_per_second": round(1 / self._seconds_a_job, 2) if self._seconds_a_job else 0.0,
+            "lanes": os.environ.get("SLUICE_LANES", ""),
+            "jobs_per_second": round(self._told_pace, 2),
             "load": round(min(load, 1.0), 3),
             "classifier_down": self.classifier_down,
             "memory": self._process.memory_info().rss,

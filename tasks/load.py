@@ -16,9 +16,9 @@ from models import claims, mode, stats, wait
 from models.db import connect, connection
 from models.mode import Load
 from models.settings import Settings
-from models.submission import Submission
+from models.submission import PROCESSING, QUEUED, Submission
 from tasks import heartbeat, machine, parts
-from tasks.queue import client, huey, settings
+from tasks.queue import FAIRNESS, PRIORITY, client, huey, place, rank_of, settings
 
 MODE_KEY = "sluice:mode"
 MOST_COUNTED = 1_000_000  # rows that the estimate of the wait counts
@@ -117,19 +117,47 @@ def _share(state: dict[str, Any]) -> None:
 def workers() -> list[dict[str, Any]]:
     """Each worker's last heartbeat, ``stale`` where it is late; none where Redis is away."""
     try:
-        beats = _kept.get_or("workers", 1.0, heartbeat.workers)
+        beats = _kept.get_or("workers", 0.5, heartbeat.workers)
     except redis.RedisError:
         return []
     late = time.time() - 3 * heartbeat.EVERY
     return [{**beat, "state": "stale" if beat["at"] < late else beat["state"]} for beat in beats]
 
 
-def estimated_wait(priority: str = "normal") -> float:
-    """Seconds that a job enqueued now will wait for its verdict."""
-    load = read()
-    ahead = load.priority if priority == "priority" else load.depth + _beyond_the_queue(load)
-    rates = [beat["jobs_per_second"] for beat in workers() if beat["state"] != "stale"]
-    return round(wait.estimate(ahead, rates), 1)
+def estimated_wait(priority: str = "normal", ahead: int | None = None) -> float:
+    """Seconds until a job is decided that is enqueued now, or has ``ahead`` before it in its lane.
+
+    ``priority`` is the submission's, which names its lane.
+    """
+    load, first = read(), priority == PRIORITY and settings.enable_queue_priority
+    mine, others = (load.priority, load.normal) if first else (load.normal, load.priority)
+    if ahead is None:
+        ahead = mine + (0 if first else _beyond_the_queue(load))
+    return round(wait.in_lane(first, ahead, others, crew(), 1 / FAIRNESS), 1)
+
+
+def remaining_wait(row: Submission) -> float:
+    """Seconds until this submission is decided, by its own place in the queue.
+
+    What came after it does not count, nor what it overtakes: a ``sync`` upload that could not be
+    answered in time is nearer to its turn than the depth says.
+    """
+    if row.status == PROCESSING:
+        return estimated_wait(row.priority, 0)
+    try:
+        ahead = place(row.id, rank_of(row.priority, row.mode)) if row.status == QUEUED else None
+    except redis.RedisError:
+        ahead = None
+    return estimated_wait(row.priority, ahead)
+
+
+def crew() -> wait.Crew:
+    """The pace of each worker that is heard, by the lanes that it serves."""
+    heard = [beat for beat in workers() if beat["state"] != "stale"]
+    paces: dict[bool, list[float]] = {True: [], False: []}
+    for beat in heard:
+        paces[beat.get("lanes") == PRIORITY].append(beat["jobs_per_second"])
+    return wait.Crew(paces[False], paces[True])
 
 
 def _beyond_the_queue(load: Load) -> int:

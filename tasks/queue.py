@@ -128,6 +128,15 @@ def _message(submission_id: UUID, rank: int) -> bytes:
     return data
 
 
+def place(submission_id: UUID, rank: int) -> int | None:
+    """How many jobs stand before this one in its lane; None where it does not wait there.
+
+    Raises redis.RedisError where Redis is away.
+    """
+    found: Any = client.zrank(huey.storage.lane(rank), _message(submission_id, rank))
+    return found
+
+
 def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
     """Have the heatmaps of these submissions drawn: soon where somebody waits, else at leisure.
 

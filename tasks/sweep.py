@@ -33,7 +33,6 @@ def sweep() -> None:
     quarantine()
     try:
         requeue()
-        repay()
     except redis.RedisError as error:
         log.debug("Redis: %s", error)
 
@@ -67,11 +66,21 @@ def requeue() -> int:
 
 
 def repay() -> int:
-    """Add jobs of the review debt while there is little else to do."""
-    room = int(settings.sync_max_depth * 0.5) - load.read().depth
-    if room <= 0:
+    """Add jobs of the review debt while there is little else to do.
+
+    No more than half of what makes a server busy, and often, so that the workers never run dry
+    while anything is owed, and a flood that begins anew finds little before it.
+    """
+    load_now = load.read()
+    room = int(settings.sync_max_depth * 0.5) - load_now.depth
+    if room <= 0 or not load_now.redis:
         return 0
-    return _add([(owed, rank_of("normal", "", owed=True)) for owed in Submission.owing(room)])
+    owing = Submission.owing(room)
+    try:
+        return _add([(owed, rank_of("normal", "", owed=True)) for owed in owing])
+    except redis.RedisError as error:
+        log.debug("Redis: %s", error)
+        return 0
 
 
 def _add(jobs: list[tuple[UUID, int]]) -> int:

@@ -27,6 +27,9 @@ def test_it_lists_its_rows(tmp_path):
         "up",
         "search",
         "review",
+        "burst",
+        "pressed",
+        "scaling",
     ]
     assert not list(tmp_path.iterdir())
 

@@ -10,14 +10,17 @@ from models.submission import Submission
 from tasks import load
 
 
-def answer(row: Submission) -> tuple[dict[str, Any], int]:
-    """The submission's document, and 200 where it is decided, else 202."""
+def answer(row: Submission, *, fresh: bool = False) -> tuple[dict[str, Any], int]:
+    """The submission's document, and 200 where it is decided, else 202.
+
+    ``fresh``: it was enqueued just now, behind all others, so that nobody asks for its place.
+    """
     check_url = f"{current_app.config['SETTINGS'].url}/api/moderation/status/{row.id}"
     told: dict[str, Any] = {"job_id": str(row.id), "status": row.status, "mode": row.mode}
     if row.external_id is not None:
         told["external_id"] = row.external_id
     if not row.is_decided:
-        wait = load.estimated_wait(row.priority)
+        wait = load.estimated_wait(row.priority) if fresh else load.remaining_wait(row)
         return {
             **told,
             "visible": row.visible,

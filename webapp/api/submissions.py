@@ -34,4 +34,4 @@ def submit() -> tuple[dict[str, Any], int]:
         if how in (mode.SYNC, mode.DIRECT) and not row.is_decided:
             with measured("wait"):
                 row = until_decided(row.id, client.id, current_app.config["SETTINGS"].sync_timeout)
-    return answer(row)
+    return answer(row, fresh=how == mode.ASYNC)

@@ -1,0 +1,237 @@
+"""Planning: what a site's uploads ask of machines, and what a burst will do to the queue. Pure.
+
+Everything follows from a few rates. ``MEASURED`` holds those of the benchmark, in one place with
+their date; a running stack knows its own better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+DAY, MONTH = 86_400, 30
+BUSY = 0.8  # share of its time that a worker or a core shall be busy at the peak
+MB, GB = 1e6, 1e9
+COMING_DOWN = 0.8  # as in ``mode``: a mode is left below this share of its threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What one of each does, and where the figure is from (``of``).
+
+    ``text`` and ``image`` are the seconds of a worker, and so of a core, for a submission's text
+    and for each picture; ``intake`` the seconds of a core that taking one upload in costs.
+    ``row`` and ``row_image`` are bytes of the database, indexes included, ``thumbnail`` of media.
+    ``worker`` and ``base`` are bytes of memory: of one worker, and of all else.
+    """
+
+    text: float = 0.006
+    image: float = 0.022
+    intake: float = 0.004
+    row: float = 2_600
+    row_image: float = 900
+    thumbnail: float = 6_000
+    worker: float = 110 * MB
+    base: float = 420 * MB
+    of: str = "scripts/bench of 2026-11-22, 2 cores"
+
+    def job(self, images: float) -> float:
+        """Seconds of a worker for one submission with so many pictures."""
+        return self.text + self.image * images
+
+
+MEASURED = Rates()
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a site sends: ``peak`` is the busiest hour beside the mean one."""
+
+    uploads_per_day: float
+    peak: float = 3.0
+    images: float = 1.0
+    image_kb: float = 100.0
+    retention_days: int = 30
+
+    @property
+    def mean(self) -> float:
+        """Uploads a second over the day."""
+        return self.uploads_per_day / DAY
+
+    @property
+    def busiest(self) -> float:
+        """Uploads a second in the busiest hour."""
+        return self.mean * self.peak
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Money a month, in any currency. The defaults are examples, no offer of anybody."""
+
+    core: float = 8.0
+    memory_gb: float = 2.0
+    database_gb: float = 0.12
+    media_gb: float = 0.02
+    traffic_gb: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the demand asks for; sizes in GB after ``retention_days``, traffic in Mbit/s and GB.
+
+    ``workers`` keep up with the busiest hour; ``least_workers`` with the day, so that the busiest
+    hour is answered by fast rules and its debt is gone by night.
+    """
+
+    workers: int
+    least_workers: int
+    web_instances: int
+    cores: int
+    machines: int
+    memory_gb: float
+    database_gb: float
+    media_gb: float
+    peak_mbit: float
+    traffic_gb: float
+    cost: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """Money a month for everything."""
+        return sum(self.cost.values())
+
+
+def plan(demand: Demand, rates: Rates, prices: Prices, *, cores_a_machine: int = 8) -> Needs:
+    """The machines that a demand needs."""
+    job = rates.job(demand.images)
+    workers = math.ceil(demand.busiest * job / BUSY)
+    web = math.ceil(demand.busiest * rates.intake / BUSY)  # a web instance is one core's work
+    cores = max(2, workers + web)
+    kept = demand.uploads_per_day * demand.retention_days
+    database = kept * (rates.row + rates.row_image * demand.images) / GB
+    media = kept * demand.images * (demand.image_kb * 1e3 + rates.thumbnail) / GB
+    upload = demand.images * demand.image_kb * 1e3 + 2_000
+    # A database is quick while its newest day is in memory, and no longer than that.
+    newest = min(database, database / max(demand.retention_days, 1))
+    memory = (rates.base * max(1, web // 2) + rates.worker * workers) / GB + newest
+    traffic = demand.uploads_per_day * MONTH * upload / GB
+    needs = Needs(
+        workers=max(1, workers),
+        least_workers=max(1, math.ceil(demand.mean * job / BUSY)),
+        web_instances=max(1, web),
+        cores=cores,
+        machines=math.ceil(cores / cores_a_machine),
+        memory_gb=memory,
+        database_gb=database,
+        media_gb=media,
+        peak_mbit=demand.busiest * upload * 8 / 1e6,
+        traffic_gb=traffic,
+    )
+    needs.cost.update(_cost(needs, prices))
+    return needs
+
+
+def _cost(needs: Needs, prices: Prices) -> dict[str, float]:
+    return {
+        "cores": needs.cores * prices.core,
+        "memory": needs.memory_gb * prices.memory_gb,
+        "database": needs.database_gb * prices.database_gb,
+        "media": needs.media_gb * prices.media_gb,
+        "traffic": needs.traffic_gb * prices.traffic_gb,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """A burst: so many uploads, taken in at ``intake`` a second.
+
+    The workers together do ``during`` jobs a second while it lasts, as the web has the same cores,
+    and ``after`` once it is over.
+    """
+
+    uploads: int
+    intake: float
+    during: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a burst does: most jobs that wait, most debt, and seconds since it began."""
+
+    depth: float
+    debt: float
+    answered: float
+    drained: float
+    checked: float
+    worst_wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """Sums until ``at``: jobs enqueued and done, and what waits and is owed then."""
+
+    at: float
+    enqueued: float
+    done: float
+    depth: float
+    debt: float
+    flooding: bool
+
+
+def foresee(flood: Flood, fast_from: int, step: float = 0.1) -> Foreseen:
+    """How the queue goes through a burst, fast rules answering from the depth ``fast_from`` on.
+
+    Raises ValueError where nothing is served after it, for that burst has no end.
+    """
+    if flood.intake <= 0 or flood.after <= 0:
+        raise ValueError("a burst ends only where uploads are taken in and worked on")
+    moments = list(_course(flood, fast_from, step))
+    queued = [moment.at for moment in moments if moment.flooding or moment.depth > 0]
+    return Foreseen(
+        depth=max(moment.depth for moment in moments),
+        debt=max(moment.debt for moment in moments),
+        answered=flood.uploads / flood.intake,
+        drained=max(queued, default=0.0) + step,
+        checked=moments[-1].at + step,
+        worst_wait=_worst_wait(moments),
+    )
+
+
+def _course(flood: Flood, fast_from: int, step: float) -> Iterator[_Moment]:
+    depth = debt = enqueued = out = 0.0
+    number, fast, left = 0, False, float(flood.uploads)
+    while left > 0 or depth > 0 or debt > 0:
+        flooding = left > 0
+        came = min(left, flood.intake * step)
+        left -= came
+        fast = depth >= fast_from * (COMING_DOWN if fast else 1)
+        if fast:
+            debt += came
+        else:
+            depth, enqueued = depth + came, enqueued + came
+        pace = (flood.during if flooding else flood.after) * step
+        done = min(depth, pace)
+        depth, out = depth - done, out + done
+        if not flooding:
+            debt -= min(debt, pace - done)
+        yield _Moment(number * step, enqueued, out, depth, debt, flooding)
+        number += 1
+
+
+def _worst_wait(moments: list[_Moment]) -> float:
+    """The longest time from a job's enqueuing to the moment that as many are done."""
+    worst, later = 0.0, iter(moments)
+    reached = next(later)
+    for before, moment in pairwise(moments):
+        if moment.enqueued <= before.enqueued:
+            continue
+        while reached.done < moment.enqueued - 1e-6:
+            following = next(later, None)
+            if following is None:
+                break
+            reached = following
+        worst = max(worst, reached.at - moment.at)
+    return worst

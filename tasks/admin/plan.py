@@ -1,0 +1,165 @@
+"""``scripts/plan``: what so many uploads a day ask of machines, by rates that were measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from statistics import fmean
+from typing import Any
+
+import peewee
+
+from models import volume
+from models.db import connect, connection
+from models.errors import SluiceError
+from models.planning import MEASURED, Demand, Flood, Foreseen, Needs, Prices, Rates, foresee, plan
+from models.settings import Settings
+from tasks import load
+from tasks.stack.console import fail
+
+FEWEST = 1000  # submissions from which a row's bytes are no accident
+PRICES = [price.name for price in fields(Prices)]
+
+
+def main() -> None:
+    """Print the plan."""
+    options = _options()
+    demand = Demand(
+        options.uploads_per_day,
+        options.peak,
+        options.images,
+        options.image_kb,
+        options.retention_days,
+    )
+    prices = Prices(**{name: getattr(options, f"price_{name}") for name in PRICES})
+    try:
+        settings = Settings.load()
+    except SluiceError as error:
+        raise fail(f"plan: {error.detail}") from error
+    rates = MEASURED if options.defaults else measured(settings)
+    needs = plan(demand, rates, prices, cores_a_machine=options.cores)
+    burst = _burst(options, settings, rates, needs) if options.burst else None
+    if options.json:
+        print(json.dumps(_document(demand, rates, prices, needs, burst), indent=2))
+    else:
+        print(_text(demand, rates, needs, burst, options.burst))
+
+
+def measured(settings: Settings) -> Rates:
+    """The rates of the running stack as far as it knows them, else the benchmark's."""
+    found: dict[str, float] = {}
+    of: list[str] = []
+    paces = [beat["jobs_per_second"] for beat in load.workers() if beat["jobs_per_second"] > 0]
+    try:
+        connect(settings, pool=1)
+        with connection():
+            known = volume.measure()
+    except (peewee.PeeweeException, SluiceError, OSError):
+        return MEASURED
+    images = known.images / known.submissions if known.submissions else 1.0
+    if paces:
+        slower = 1 / fmean(paces) / MEASURED.job(images)
+        found |= {"text": MEASURED.text * slower, "image": MEASURED.image * slower}
+        of.append(f"pace of {len(paces)} running workers")
+    if known.submissions >= FEWEST:
+        found["row"] = known.rows / known.submissions
+        of.append(f"rows of {known.submissions:,} submissions")
+    if known.images >= FEWEST:
+        found["row_image"] = known.image_rows / known.images
+    return replace(MEASURED, **found, of="; ".join([*of, f"the rest: {MEASURED.of}"]))
+
+
+def _burst(options: argparse.Namespace, settings: Settings, rates: Rates, needs: Needs) -> Foreseen:
+    """What a burst does to these workers; while it lasts, web and workers share the cores."""
+    after = needs.workers / rates.job(options.images)
+    intake = needs.cores / (rates.intake + 1e-9) / 2
+    flood = Flood(options.burst, intake, after / 2, after)
+    return foresee(flood, settings.fast_track_depth)
+
+
+def _document(
+    demand: Demand, rates: Rates, prices: Prices, needs: Needs, burst: Foreseen | None
+) -> dict[str, Any]:
+    told = {
+        "demand": asdict(demand),
+        "rates": asdict(rates),
+        "prices": asdict(prices),
+        "needs": {**asdict(needs), "total": needs.total},
+    }
+    return {**told, "burst": asdict(burst)} if burst else told
+
+
+def _text(demand: Demand, rates: Rates, needs: Needs, burst: Foreseen | None, size: int) -> str:
+    rows = [
+        ("Uploads", f"{demand.uploads_per_day:,.0f} a day: {demand.mean:,.1f} a second,"
+                    f" {demand.busiest:,.1f} in the busiest hour"),
+        ("Workers", f"{needs.workers:,} for the busiest hour; {needs.least_workers:,} where fast"
+                    " rules answer it and its checks are done by night"),
+        ("Web", f"{needs.web_instances:,} instances"),
+        ("Cores", f"{needs.cores:,}, on {needs.machines:,} machines"),
+        ("Memory", _gb(needs.memory_gb) + ", the newest day of the database in it"),
+        ("Database", f"{_gb(needs.database_gb)} after {demand.retention_days} days"),
+        ("Pictures", f"{_gb(needs.media_gb)} after {demand.retention_days} days"),
+        ("Network", f"{needs.peak_mbit:,.0f} Mbit/s in the busiest hour,"
+                    f" {_gb(needs.traffic_gb)} a month"),
+    ]  # fmt: skip
+    costs = ", ".join(f"{name} {money:,.0f}" for name, money in needs.cost.items())
+    rows.append(("Cost", f"{needs.total:,.0f} a month: {costs} (example prices: --help)"))
+    if burst is not None:
+        rows.append(("A burst", _told(burst, size)))
+    rows.append(("Rates", f"{rates.of}: a job {1e3 * rates.job(demand.images):.0f} ms, a row"
+                          f" {rates.row / 1e3:.1f} kB"))  # fmt: skip
+    return "\n".join(f"{name:<10}{text}" for name, text in rows)
+
+
+def _told(burst: Foreseen, size: int) -> str:
+    return (
+        f"of {size:,}: answered in {burst.answered:,.0f} s, at most {burst.depth:,.0f} wait, the"
+        f" longest {burst.worst_wait:,.0f} s; all checked in full after {burst.checked:,.0f} s"
+    )
+
+
+def _gb(value: float) -> str:
+    return f"{value / 1000:,.1f} TB" if value >= 1000 else f"{value:,.1f} GB"
+
+
+def _options() -> argparse.Namespace:
+    made = argparse.ArgumentParser(prog="scripts/plan", add_help=False)
+    more, share = _number(1e-9), _number(1.0)
+    made.add_argument("--uploads-per-day", type=more, required=True)
+    made.add_argument("--peak", type=share, default=Demand(1).peak)
+    made.add_argument("--images", type=_number(0), default=Demand(1).images)
+    made.add_argument("--image-kb", type=more, default=Demand(1).image_kb)
+    made.add_argument("--retention-days", type=_whole, default=Demand(1).retention_days)
+    made.add_argument("--cores", type=_whole, default=8)
+    made.add_argument("--burst", type=_whole, default=0)
+    made.add_argument("--json", action="store_true")
+    made.add_argument("--defaults", action="store_true")
+    for price in fields(Prices):
+        option = f"--price-{price.name.replace('_', '-')}"
+        made.add_argument(option, type=_number(0), default=price.default)
+    return made.parse_args()
+
+
+def _number(least: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = float(text.replace(",", "").replace("_", ""))
+        if not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text} is not a number from {least:g} up")
+        return value
+
+    return number
+
+
+def _whole(text: str) -> int:
+    value = int(text.replace(",", "").replace("_", ""))
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+    return value
+
+
+if __name__ == "__main__":
+    main()

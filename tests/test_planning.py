@@ -1,0 +1,88 @@
+"""What a demand asks of machines, and what a burst does to the queue; pure, and the script."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.planning import MEASURED, Demand, Flood, Prices, Rates, foresee, plan
+
+RATES = Rates(text=0.01, image=0.04, intake=0.005, row=2000, row_image=1000, thumbnail=0)
+
+
+def needs(per_day: float, **more):
+    return plan(Demand(per_day, **more), RATES, Prices())
+
+
+def test_workers_keep_up_with_the_busiest_hour():
+    # 8,640,000 a day are 100 a second, 300 at the peak; a job takes 50 ms, 80 % busy
+    found = needs(8_640_000, peak=3, images=1)
+    assert found.workers == 19
+    assert found.least_workers == 7
+    assert found.web_instances == 2
+    assert found.cores == 21
+    assert found.machines == 3
+
+
+def test_sizes_are_those_of_what_is_kept():
+    found = needs(1_000_000, images=2, image_kb=100, retention_days=30)
+    assert found.database_gb == pytest.approx(30 * (2000 + 2 * 1000) / 1000)
+    assert found.media_gb == pytest.approx(30 * 2 * 100)
+    assert found.peak_mbit == pytest.approx(3e6 / 86_400 * 202_000 * 8 / 1e6)
+
+
+def test_text_alone_needs_no_media():
+    found = needs(100_000, images=0)
+    assert found.media_gb == 0
+    assert found.workers == 1
+
+
+def test_the_cost_is_the_sum_of_its_parts():
+    found = plan(Demand(1e6), RATES, Prices(core=10, memory_gb=0, database_gb=0, media_gb=0))
+    assert found.cost["cores"] == found.cores * 10
+    assert found.total == pytest.approx(sum(found.cost.values()))
+
+
+@given(st.floats(1, 1e9), st.floats(1, 10), st.floats(0, 5))
+def test_more_uploads_never_need_less(per_day, peak, images):
+    few, many = (
+        plan(Demand(per_day * times, peak, images), MEASURED, Prices()) for times in (1, 2)
+    )
+    for name in ("workers", "cores", "memory_gb", "database_gb", "media_gb", "peak_mbit", "total"):
+        assert getattr(many, name) >= getattr(few, name)
+
+
+def test_a_small_burst_stays_in_the_queue():
+    seen = foresee(Flood(500, intake=100, during=20, after=50), fast_from=1000)
+    assert seen.debt == 0
+    assert seen.answered == 5
+    assert seen.depth == pytest.approx(400, rel=0.02)
+    assert seen.drained == pytest.approx(5 + 400 / 50, rel=0.02)
+    assert seen.worst_wait == pytest.approx(8, rel=0.05)  # the last one: 400 before it at 50
+
+
+def test_a_flood_is_held_at_the_threshold_and_the_rest_is_owed():
+    seen = foresee(Flood(10_000, intake=400, during=40, after=80), fast_from=1000)
+    assert seen.depth == pytest.approx(1000, rel=0.05)
+    assert seen.answered == 25
+    assert seen.checked == pytest.approx(25 + (10_000 - 25 * 40) / 80, rel=0.02)
+    assert seen.debt == pytest.approx(8000, rel=0.1)
+
+
+@given(
+    st.integers(1, 20_000), st.floats(10, 2000), st.floats(0, 500), st.floats(5, 500),
+    st.integers(10, 2000),
+)  # fmt: skip
+def test_whatever_comes_ends_and_is_bounded(uploads, intake, during, after, fast_from):
+    seen = foresee(Flood(uploads, intake, during, after), fast_from, step=0.5)
+    assert seen.answered <= seen.drained + 0.5
+    assert seen.drained <= seen.checked + 0.5
+    assert seen.depth <= fast_from + intake * 0.5 + 1
+    assert seen.debt <= uploads
+    assert 0 <= seen.worst_wait <= seen.checked
+
+
+def test_a_burst_without_an_end_is_refused():
+    with pytest.raises(ValueError, match="ends only"):
+        foresee(Flood(10, 1, 1, 0), 1000)
