@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import _bench_burst_row
 import _bench_console
+import _bench_events
+import _bench_growth
 import _bench_http
 import _bench_scaling
 import _bench_work
@@ -38,6 +40,8 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "up": _bench_work.second_up,
     "search": _bench_console.search,
     "review": _bench_console.review,
+    "growth": _bench_growth.growth,
+    "events": _bench_events.events,
     "burst": _bench_burst_row.burst,
     "pressed": _bench_burst_row.pressed,
     "scaling": _bench_scaling.scaling,

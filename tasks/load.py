@@ -180,6 +180,12 @@ def snapshot() -> dict[str, Any]:
     return _kept.get_or("snapshot", 0.5, _snapshot)
 
 
+def forget() -> None:
+    """Something has changed: what is told next is read anew."""
+    for name in ("load", "snapshot"):
+        _kept.pop(name, None)
+
+
 def _snapshot() -> dict[str, Any]:
     load, state = read(), current()
     known = _database_part()

@@ -27,6 +27,8 @@ def test_it_lists_its_rows(tmp_path):
         "up",
         "search",
         "review",
+        "growth",
+        "events",
         "burst",
         "pressed",
         "scaling",

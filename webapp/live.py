@@ -1,6 +1,7 @@
 """Live pages by server-sent events: one producer a process, however many browsers listen.
 
-The producer renders at most once a second and only while somebody listens. A listener keeps the
+The producer renders once a second and only while somebody listens, and between two ticks as soon as
+something was decided, if the last time is long enough ago. A listener keeps the
 latest text of each fragment that it has not sent yet, so that a slow browser costs a bounded
 amount of memory and still ends up with the newest state.
 """
@@ -18,8 +19,11 @@ from flask_login import current_user, login_required
 
 from models.db import connection, release
 from models.moderator import ModeratorSession
+from tasks import load
+from webapp.waiting import announcements
 
 EVERY = 1.0  # seconds between two ticks
+PUSH_EVERY = 0.5  # seconds between two ticks that a decision has asked for
 PING = 15.0  # seconds of silence after which a comment keeps the connection open
 ASK_SESSION = 60.0  # seconds between two looks at whether the listener is still signed in
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -61,6 +65,7 @@ class Broadcast:
         self._latest: Fragments = {}
         self._lock = threading.Lock()
         self._running = False
+        self._woken = threading.Event()
         self.closed = False
 
     def close(self) -> None:
@@ -70,6 +75,10 @@ class Broadcast:
             listeners = list(self._listeners)
         for listener in listeners:
             listener.put({})
+
+    def wake(self) -> None:
+        """Something has changed: do not wait for the next tick."""
+        self._woken.set()
 
     def listen(self) -> Listener:
         """A new listener; the first one starts the producer."""
@@ -89,8 +98,10 @@ class Broadcast:
             self._listeners.discard(listener)
 
     def _produce(self) -> None:
+        pushed = 0.0
         while True:
             started = time.monotonic()
+            self._woken.clear()
             fragments = self._try_to_render()
             with self._lock:
                 if not self._listeners:
@@ -102,7 +113,10 @@ class Broadcast:
             if changed:
                 for listener in listeners:
                     listener.put(changed)
-            time.sleep(max(0.05, EVERY - (time.monotonic() - started)))
+            if self._woken.wait(max(0.05, EVERY - (time.monotonic() - started))):
+                time.sleep(max(0.0, pushed + PUSH_EVERY - time.monotonic()))
+                pushed = time.monotonic()
+                load.forget()
 
     def _try_to_render(self) -> Fragments:
         try:
@@ -116,7 +130,8 @@ class Broadcast:
 
 def init_app(app: Flask, render: Callable[[], Fragments]) -> None:
     """Register the stream; ``render`` makes every fragment by its event's name."""
-    app.extensions["live"] = Broadcast(render)
+    broadcast = app.extensions["live"] = Broadcast(render)
+    announcements.tell(broadcast.wake)
     app.register_blueprint(live)
 
 
@@ -125,6 +140,7 @@ def init_app(app: Flask, render: Callable[[], Fragments]) -> None:
 def events() -> Response:
     """The stream of changed fragments, all of them first."""
     broadcast: Broadcast = current_app.extensions["live"]
+    announcements.start()
     token = current_user.token
     release()  # a stream lasts for hours and needs no connection
     return Response(stream(broadcast, token), mimetype="text/event-stream", headers=HEADERS)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from uuid import UUID
 
 import redis
@@ -26,6 +27,7 @@ class Announcements:
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[threading.Event]] = defaultdict(set)
+        self._told: list[Callable[[], object]] = []
         self._listener: threading.Thread | None = None
         self.heard = False
         self.closed = False
@@ -38,12 +40,20 @@ class Announcements:
 
     def add(self, job_id: str) -> threading.Event:
         """An event that is set when the submission is announced."""
-        if self._listener is None:
-            self._listener = threading.Thread(target=self._listen, name="decided", daemon=True)
-            self._listener.start()
+        self.start()
         event = threading.Event()
         self._waiting[job_id].add(event)
         return event
+
+    def start(self) -> None:
+        """Begin to listen, if nobody has before."""
+        if self._listener is None:
+            self._listener = threading.Thread(target=self._listen, name="decided", daemon=True)
+            self._listener.start()
+
+    def tell(self, function: Callable[[], object]) -> None:
+        """Call this at every announcement, once something listens; it must not wait."""
+        self._told.append(function)
 
     def remove(self, job_id: str, event: threading.Event) -> None:
         """Nobody waits with this event any more."""
@@ -70,6 +80,8 @@ class Announcements:
                     self._wake(message["data"].decode())
 
     def _wake(self, job_id: str) -> None:
+        for function in self._told:
+            function()
         for event in list(self._waiting.get(job_id, ())):
             event.set()
 
