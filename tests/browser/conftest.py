@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.stack import Stack
 
+expect.set_options(timeout=20_000)  # ms; a busy machine is no failure
 FLAGS = [
     "--headless",
     "--no-sandbox",
