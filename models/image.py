@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -40,30 +41,56 @@ class Image(Model):
         """A submission's pictures in their order."""
         return list(cls.select().where(cls.submission == submission_id).order_by(cls.position))
 
-    def note(self, *, scored: bool, **seen: Any) -> None:
-        """Store what a worker saw of this picture; ``scored`` where the network did."""
-        if scored:
-            seen["scored_at"] = peewee.fn.now()
-        Image.update(**seen).where(Image.id == self.id).execute()
+    @classmethod
+    def of_all(cls, ids: Iterable[UUID]) -> list[Image]:
+        """The pictures of several submissions, each one's in their order."""
+        wanted = list(ids)
+        return list(cls.select().where(cls.submission.in_(wanted)).order_by(cls.position))
 
 
-def scored_twin(sha256: bytes, seconds: int) -> tuple[Any, ...] | None:
-    """A picture of the same bytes that the network scored within the last seconds.
+# What a worker sees of a picture. The order is the table's of new values in ``models.finish``.
+SEEN = {
+    "width": "integer",
+    "height": "integer",
+    "frames": "integer",
+    "score": "real",
+    "worst_frame": "integer",
+    "pdq": "bytea",
+    "pdq_quality": "smallint",
+    "thumbnail": "boolean",
+    "stills": "jsonb",
+}
 
-    Returns (score, worst_frame, frames, width, height, pdq, pdq_quality, image id), or None.
-    The score belongs to the bytes, so another client's will do; nothing else of it is told. One
-    that was doubted for what it is (``pictures``) is looked at anew, so that the doubt stands.
+
+def note(image_id: UUID, seen: Mapping[str, Any]) -> None:
+    """Store what a worker saw of a picture, by the columns of ``SEEN``."""
+    values = dict(seen)
+    if "score" in values:
+        values["scored_at"] = peewee.fn.now()
+    if values:
+        Image.update(**values).where(Image.id == image_id).execute()
+
+
+def scored_twins(digests: Collection[bytes], seconds: int) -> dict[bytes, tuple[Any, ...]]:
+    """Pictures of these bytes that the network scored within the last seconds, by their SHA-256.
+
+    Each is (score, worst_frame, frames, width, height, pdq, pdq_quality, image id). The score
+    belongs to the bytes, so another client's will do; nothing else of it is told.
+    One that was doubted for what it is (``pictures``) is looked at anew, so that the doubt stands.
     """
-    row: tuple[Any, ...] | None = db.execute_sql(
-        "SELECT score, worst_frame, frames, width, height, pdq, pdq_quality, id FROM image"
-        " WHERE sha256 = %s AND score IS NOT NULL"
+    if not digests:
+        return {}
+    rows = db.execute_sql(
+        "SELECT DISTINCT ON (sha256) sha256,"
+        " score, worst_frame, frames, width, height, pdq, pdq_quality, id FROM image"
+        " WHERE sha256 = ANY(%s) AND score IS NOT NULL"
         " AND scored_at > now() - make_interval(secs => %s)"
         " AND NOT EXISTS (SELECT FROM finding"
         " WHERE finding.image_id = image.id AND finding.\"check\" = 'pictures')"
-        " ORDER BY scored_at DESC LIMIT 1",
-        (sha256, seconds),
-    ).fetchone()
-    return row
+        " ORDER BY sha256, scored_at DESC",
+        (list(digests), seconds),
+    ).fetchall()
+    return {bytes(row[0]): tuple(row[1:]) for row in rows}
 
 
 def flagged_lately(seconds: float, least: float, most: int) -> list[tuple[bytes, float, float]]:

@@ -112,6 +112,9 @@ class Settings:
     lease_seconds: int = _setting(30, "claim of a worker, renewed while at work", unit="s")
     max_attempts: int = _setting(3, "attempts before a submission is quarantined")
     processing_timeout: int = _setting(300, "longest work on one submission", unit="s")
+    worker_batch: int = _setting(
+        16, "submissions that a worker takes at once while many wait; 1 is one by one"
+    )
     result_ttl: int = _setting(3600, "how long a verdict is reused for the same bytes", unit="s")
     max_queue_size: int = _setting(10_000, "jobs in Redis; more wait in PostgreSQL", unit="jobs")
     enable_queue_priority: bool = _setting(True, "priority submissions are served first")

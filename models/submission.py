@@ -6,7 +6,7 @@ holds it with a lease that it renews, and whoever finishes it must still hold th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -154,6 +154,7 @@ def _no_lease(cls: type[Submission]) -> Any:
     return cls.lease_until.is_null() | (cls.lease_until < peewee.fn.now())
 
 
+NO_WAIT = "set_config('synchronous_commit', 'off', true)"  # in this transaction alone
 CLAIM = """
 UPDATE submission SET
     status = CASE WHEN verdict IS NULL THEN 'processing' ELSE status END,
@@ -165,7 +166,7 @@ WHERE id = %(id)s
        OR (status = 'processing' AND lease_until < now())
        OR (review_owed AND (lease_until IS NULL OR lease_until < now())))
   AND attempts < %(attempts)s
-RETURNING *, extract(epoch FROM now() - created_at) AS waited
+RETURNING submission.*, extract(epoch FROM now() - created_at) AS waited
 """
 
 
@@ -179,7 +180,22 @@ def claim(submission_id: UUID, lease: str, *, seconds: int, attempts: int) -> Su
     3. time is the database's, so that workers' clocks do not matter.
     """
     values = {"id": submission_id, "lease": lease, "seconds": seconds, "attempts": attempts}
-    return _claimed(CLAIM, values)
+    return next(iter(_claimed(CLAIM, values)), None)
+
+
+def claim_several(ids: Sequence[UUID], lease: str, *, seconds: int) -> list[Submission]:
+    """Take the work on those of the submissions that nobody has tried yet, in the order of ids.
+
+    What failed before may have taken its worker with it, so it is worked alone, by ``claim``. Rows
+    that others have locked are left out as well, so that two such claims never wait in a circle.
+    """
+    sql = CLAIM.replace(
+        "WHERE id = %(id)s",
+        "WHERE id IN (SELECT id FROM submission WHERE id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED)",
+    )
+    values = {"ids": list(ids), "lease": lease, "seconds": seconds, "attempts": 1}
+    taken = {row.id: row for row in _claimed(sql, values)}
+    return [taken[number] for number in ids if number in taken]
 
 
 def claim_any(lease: str, *, seconds: int, attempts: int) -> Submission | None:
@@ -191,26 +207,35 @@ def claim_any(lease: str, *, seconds: int, attempts: int) -> Submission | None:
         " ORDER BY (mode = 'direct') DESC, priority DESC, created_at LIMIT 1"
         " FOR UPDATE SKIP LOCKED)",
     )
-    return _claimed(sql, {"lease": lease, "seconds": seconds, "attempts": attempts})
+    values = {"lease": lease, "seconds": seconds, "attempts": attempts}
+    return next(iter(_claimed(sql, values)), None)
 
 
-def _claimed(sql: str, values: dict[str, Any]) -> Submission | None:
-    cursor = db.execute_sql(sql, values)
-    row = cursor.fetchone()
-    names = (column[0] for column in cursor.description)
-    return Submission(**dict(zip(names, row, strict=True))) if row else None
+def _claimed(sql: str, values: dict[str, Any]) -> list[Submission]:
+    # The claim need not be on the disk: where it is lost with the server, the row waits again, and
+    # who held it can neither renew nor finish. That spares a wait for the disk.
+    cursor = db.execute_sql(f"{sql}, {NO_WAIT}", values)
+    names = [column[0] for column in cursor.description][:-1]
+    return [Submission(**dict(zip(names, row[:-1], strict=True))) for row in cursor.fetchall()]
 
 
-def renew(submission_id: UUID, lease: str, seconds: int) -> bool:
-    """Hold a claim for some seconds more; False where it is no longer ours."""
-    renewed = (
-        Submission.update(
-            lease_until=peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (seconds,))
-        )
-        .where(Submission.id == submission_id, Submission.lease_by == lease)
-        .execute()
+def give_back(ids: Iterable[UUID], lease: str) -> list[Submission]:
+    """Let go of claims whose work has not begun, which then count as no attempt; those let go."""
+    cursor = db.execute_sql(
+        "UPDATE submission SET lease_by = NULL, lease_until = NULL, attempts = attempts - 1,"
+        " status = CASE WHEN verdict IS NULL THEN 'queued' ELSE status END, queued_at = now()"
+        " WHERE id = ANY(%s) AND lease_by = %s RETURNING id, priority, mode, verdict",
+        (list(ids), lease),
     )
-    return bool(renewed)
+    names = ("id", "priority", "mode", "verdict")
+    return [Submission(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def renew(ids: Iterable[UUID], lease: str, seconds: int) -> None:
+    """Hold a claim for some seconds more, as far as it is still ours."""
+    Submission.update(
+        lease_until=peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (seconds,))
+    ).where(Submission.id.in_(list(ids)), Submission.lease_by == lease).execute()
 
 
 def hand_back(submission_id: UUID, lease: str, error: str, *, counted: bool = True) -> bool:

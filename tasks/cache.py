@@ -18,7 +18,7 @@ from uuid import UUID
 
 import redis
 
-from models.image import scored_twin
+from models.image import scored_twins
 from models.settings import Settings
 from tasks import metrics
 from tasks.queue import client
@@ -26,7 +26,7 @@ from tasks.queue import client
 MOST = 10_000  # entries of a process, and of each of three hashes in Redis: 10 MB in all
 PATIENCE = 5.0  # seconds that Redis is not asked after it failed
 NAME = "same_bytes"
-Twin = tuple[Any, ...]  # as models.image.scored_twin has it
+Twin = tuple[Any, ...]  # as models.image.scored_twins has it
 
 
 class Recently:
@@ -126,8 +126,12 @@ class Scores:
         self._shared = Shared(f"sluice:scores:{mark}", settings.result_ttl)
 
     def get(self, digest: bytes) -> Twin | None:
-        """What the network said of these bytes within RESULT_TTL, as ``scored_twin``; or None."""
+        """What the network said of these bytes within RESULT_TTL, as ``scored_twins``; or None."""
         return self.get_all([digest]).get(digest)
+
+    def kept(self, digest: bytes) -> Twin | None:
+        """The same, of what this process knows itself."""
+        return self._local.get(digest)
 
     def get_all(self, digests: Collection[bytes]) -> dict[bytes, Twin]:
         """The same of several, with one look into each layer."""
@@ -135,7 +139,7 @@ class Scores:
         left = _count("process", digests, found)
         from_shared = self._shared.get(left)
         left = _count("redis", left, from_shared)
-        stored = {d: twin for d in left if (twin := scored_twin(d, self._seconds)) is not None}
+        stored = scored_twins(left, self._seconds)
         _count("postgres", left, stored)
         for digest, twin in (from_shared | stored).items():
             self._local.put(digest, twin)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 import PIL.Image
@@ -14,12 +13,13 @@ from models.known_hash import ASKS, KnownHash, check_exact
 from models.revision import Watched
 from models.rule import check_text
 from models.verdict import Finding, action_of
-from tasks import classifier, metrics
+from tasks import metrics
 from tasks.alikes import Alikes
 from tasks.cache import Scores
-from tasks.classifier.base import Classifier, ClassifierDown
+from tasks.classifier.base import ClassifierDown
 from tasks.decoder import GIVEN_UP
-from tasks.hashing import HashBank, pdq
+from tasks.engine import engine
+from tasks.hashing import HashBank
 from tasks.job import Item, Job
 from tasks.opening import PictureError
 from tasks.queue import settings
@@ -34,14 +34,43 @@ flagged = Alikes(settings.dedupe_shared_ttl)
 down = ""  # why the network cannot be asked, in words; the heartbeat tells it
 
 
+def look_up(jobs: Sequence[Job]) -> None:
+    """Ask once, for all of the jobs, what is known of their pictures' bytes."""
+    twins = scores_before.get_all({item.digest for job in jobs for item in job.items})
+    coming = set(twins)
+    for job in jobs:
+        job.twins, job.coming = twins, coming
+
+
+def begin(job: Job) -> None:
+    """Make the checks that need no picture, and have the pictures that are left decoded ahead.
+
+    Those whose bytes are known, or are at work already, are not: that score will do.
+    """
+    _make(job, WITHOUT_PICTURES)
+    if not job.rejected:
+        for _, item in job.open_items:
+            if item.digest not in job.coming:
+                job.coming.add(item.digest)
+                item.prepare(job.submission.traceparent)
+
+
 def run(job: Job) -> list[Finding]:
     """Everything that the checks find, up to the first check that rejects."""
-    findings: list[Finding] = []
-    for check in CHECKS:
-        findings += check(job)
-        if any(_rejects(finding, job) for finding in findings):
-            break
-    return findings
+    _make(job, CHECKS)
+    return job.findings
+
+
+def _make(job: Job, checks: Sequence[Check]) -> None:
+    for check in checks:
+        if check in job.made:
+            continue
+        if job.rejected:
+            return
+        found = list(check(job))
+        job.made.add(check)
+        job.findings += found
+        job.rejected = any(_rejects(finding, job) for finding in found)
 
 
 def _rejects(finding: Finding, job: Job) -> bool:
@@ -57,7 +86,7 @@ def rules(job: Job) -> Iterator[Finding]:
 
 def known_exactly(job: Job) -> Iterator[Finding]:
     """Images whose very bytes are known; an allowed one is not looked at further."""
-    for finding in check_exact([bytes(item.row.sha256) for item in job.items]):
+    for finding in check_exact([item.digest for item in job.items]):
         if finding.action == "allow":
             job.items[finding.image or 0].settled = True
         yield finding
@@ -69,7 +98,7 @@ def same_bytes(job: Job) -> Iterator[Finding]:
     The hash banks may have changed since, so their look is compared again; nothing is decoded.
     """
     for position, item in job.open_items:
-        twin = scores_before.get(bytes(item.row.sha256))
+        twin = job.twins.get(item.digest) or scores_before.kept(item.digest)
         if twin is None:
             continue
         score, frame, frames, width, height, twin_pdq, quality, twin_id = twin
@@ -161,7 +190,7 @@ def network(job: Job) -> Iterator[Finding]:
     """The network's score of every image that is still open, its worst frame's for animations."""
     for position, item in job.open_items:
         views = item.picture.views
-        scores = _scores(views)
+        scores = _scores(item.inputs)
         if scores is None:
             job.owed = True
             yield Finding("classifier", "error", image=position, evidence={"error": down})
@@ -188,12 +217,12 @@ def _remember(item: Item) -> None:
         flagged.add(code, item.seen["score"])
     if not item.picture.doubts and item.picture.frames == 1:
         twin = (*map(item.seen.get, TWIN), item.row.id)
-        scores_before.put(bytes(item.row.sha256), twin)
+        scores_before.put(item.digest, twin)
 
 
+WITHOUT_PICTURES: tuple[Check, ...] = (rules, known_exactly)
 CHECKS: tuple[Check, ...] = (
-    rules,
-    known_exactly,
+    *WITHOUT_PICTURES,
     same_bytes,
     readable,
     known_nearly,
@@ -202,7 +231,7 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def _scores(views: Sequence[PIL.Image.Image]) -> list[float] | None:
+def _scores(views: Sequence[Any]) -> list[float] | None:
     """The network's scores, None where it is down, which is noted and told."""
     global down
     try:
@@ -222,20 +251,6 @@ def warm_up() -> str:
     return down
 
 
-@cache
-def engine() -> Classifier:
-    """This process's engine, made when it is first needed."""
-    name, given = settings.nsfw_engine, settings.nsfw_model or None
-    return classifier.load(
-        name,
-        providers=settings.nsfw_providers.split(","),
-        model_path=given if name == "onnx" else None,
-        weights_path=given if name == "opennsfw2" else None,
-        url=settings.moderation_image_service_url,
-        key=settings.moderation_image_service_key or None,
-    )
-
-
 def _worst_frames(frames: Sequence[int], scores: Sequence[float]) -> list[list[float]]:
     """[[frame, score], ...] of the frames that score highest, the worst first."""
     best: dict[int, float] = {}
@@ -252,10 +267,10 @@ def _scored(position: int, score: float, frame: int, frames: int, **more: Any) -
 
 def _pdq(item: Item) -> bytes | None:
     """The picture's PDQ hash, None where it has too little structure to compare."""
-    if "pdq" not in item.seen:
-        code, quality = pdq(item.picture.grey)
-        item.seen |= {"pdq": code, "pdq_quality": quality}
-    return item.seen["pdq"] if item.seen["pdq_quality"] >= MIN_PDQ_QUALITY else None
+    if item.picture and item.seen["pdq_quality"] >= MIN_PDQ_QUALITY:
+        code: bytes = item.seen["pdq"]
+        return code
+    return None
 
 
 def _bank() -> tuple[dict[int, tuple[str, str]], HashBank]:

@@ -7,10 +7,11 @@ from typing import Any
 
 from huey.registry import Message
 
-from tasks import checks, metrics
+from tasks import metrics
 from tasks import storage as stores
 from tasks.classifier.base import ClassifierDown
 from tasks.decoder import Budget
+from tasks.engine import engine
 from tasks.hashing import pdq, sha256_file
 from tasks.job import decoder
 from tasks.opening import Limits, PictureError
@@ -55,7 +56,7 @@ def look(key: str, budget: Budget) -> dict[str, Any]:
             picture = decoder(settings).look(path, limits, budget)
             digest = sha256_file(path)
         with metrics.inference(len(picture.views)):
-            scores = checks.engine().score(picture.views)
+            scores = engine().score(picture.views)
     except PictureError as error:
         return {"error": str(error), "code": error.code}
     except ClassifierDown as error:

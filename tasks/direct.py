@@ -71,5 +71,5 @@ def _one(worker: str, counted: Callable[..., Any]) -> bool:
         )
         if claimed is None:
             return False
-        counted(moderate.work, claimed, lease)
+        counted(moderate.work, [claimed], lease)
         return True

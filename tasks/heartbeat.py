@@ -54,13 +54,13 @@ class Heart:
         self.state = "busy"
         self._busy_since = self._ended if now - self._ended < SHORT else now
 
-    def end(self, *, failed: bool = False) -> None:
-        """The job has ended."""
+    def end(self, *, failed: bool = False, jobs: int = 1) -> None:
+        """The job has ended, or the jobs that were done together."""
         self._ended = time.monotonic()
         self._busy += self._ended - (self._busy_since or self._ended)
         self._busy_since = None
         self.state = "idle"
-        self.processed += 1
+        self.processed += jobs
         self.errors += failed
 
     def _run(self) -> None:

@@ -25,13 +25,18 @@ log = logging.getLogger("sluice.hold")
 STUCK = 70  # exit code of a worker that ends itself
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Held:
-    """A claim and since when (monotonic seconds) it is held."""
+    """The submissions of a claim, and since when (monotonic seconds) the one at hand is."""
 
-    submission_id: UUID
+    ids: list[UUID]
     lease: str
+    at_hand: UUID | None
     since: float
+
+    def work_on(self, submission_id: UUID) -> None:
+        """The work on this one begins."""
+        self.at_hand, self.since = submission_id, time.monotonic()
 
 
 class Holder:
@@ -43,14 +48,14 @@ class Holder:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def holding(self, submission_id: UUID, lease: str) -> Iterator[None]:
-        """Keep the claim alive for the block."""
+    def holding(self, ids: list[UUID], lease: str) -> Iterator[Held]:
+        """Keep the claim on these alive for the block."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="holder", daemon=True)
             self._thread.start()
-        self._held[lease] = Held(submission_id, lease, time.monotonic())
+        held = self._held[lease] = Held(ids, lease, None, time.monotonic())
         try:
-            yield
+            yield held
         finally:
             self._held.pop(lease, None)
 
@@ -63,10 +68,10 @@ class Holder:
     def _tend(self, held: Held) -> None:
         """Renew one claim; past the longest time end the process, as C code hears nothing else."""
         if time.monotonic() - held.since > self._longest:
-            log.critical("stuck on %s: this worker ends itself", held.submission_id)
+            log.critical("stuck on %s: this worker ends itself", held.at_hand)
             os._exit(STUCK)
         try:
             with connection():
-                submission.renew(held.submission_id, held.lease, self._seconds)
+                submission.renew(held.ids, held.lease, self._seconds)
         except peewee.PeeweeException as error:
-            log.warning("lease of %s not renewed: %s", held.submission_id, error)
+            log.warning("lease of %s not renewed: %s", held.at_hand, error)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from uuid import UUID
 
+from models.client import Client
 from models.image import Image
 from models.settings import Settings
 from models.submission import Submission
-from models.verdict import Policy
+from models.verdict import Finding, Policy
 from tasks import storage as stores
+from tasks import tracing
+from tasks.classifier.base import ClassifierDown
 from tasks.decoder import Budget, Decoded, Decoder
+from tasks.engine import engine
+from tasks.hashing import pdq
 from tasks.opening import Limits, PictureError
 from tasks.storage import Storage, original
+
+MOST_PREPARED = 6  # views whose input of the network, 600 KB each, is made ahead
+
+# Pictures are decoded and hashed here while the network runs on the one before. One thread, as
+# there is one decoder; it holds no database connection.
+_ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
 
 @cache
@@ -23,9 +37,19 @@ def decoder(settings: Settings) -> Decoder:
     return Decoder(settings)
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A decoded picture, its PDQ hash and quality, and what the network takes where it is made."""
+
+    picture: Decoded
+    code: bytes
+    quality: int
+    inputs: Sequence[Any]
+
+
 @dataclass
 class Item:
-    """One image of a job; its picture is decoded once, by the first check that asks for it."""
+    """One image of a job; its picture is decoded once, ahead or by the first check that asks."""
 
     row: Image
     storage: Storage
@@ -36,16 +60,28 @@ class Item:
     seen: dict[str, Any] = field(default_factory=dict)  # columns that are to be stored
     worst: list[list[float]] = field(default_factory=list)  # [frame, score], the worst first
 
-    _picture: Decoded | PictureError | None = None
+    _looked: Looked | PictureError | None = None
+    _coming: Future[Looked | PictureError] | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the picture's bytes."""
+        return bytes(self.row.sha256)
 
     @property
     def picture(self) -> Decoded:
         """The decoded picture; raises PictureError, the same one each time."""
-        if self._picture is None:
-            self._picture = self._look()
-        if isinstance(self._picture, PictureError):
-            raise self._picture
-        return self._picture
+        return self._look().picture
+
+    @property
+    def inputs(self) -> Sequence[Any]:
+        """What the network scores: the picture's views, or what was made of them ahead."""
+        return self._look().inputs
+
+    def prepare(self, trace: str | None) -> None:
+        """Have the picture decoded beside other work, as a part of this trace."""
+        if self._looked is None and self._coming is None:
+            self._coming = _ahead.submit(self._decode_ahead, trace)
 
     def draw(self, frames: Collection[int]) -> dict[int, bytes]:
         """Thumbnails (WebP) of those of the frames that can be read; raises PictureError."""
@@ -56,15 +92,40 @@ class Item:
     def _name(self) -> str:
         return original(self.row.storage_key)
 
-    def _look(self) -> Decoded | PictureError:
-        digest = bytes(self.row.sha256)
+    def _look(self) -> Looked:
+        if self._looked is None:
+            self._looked = self._coming.result() if self._coming else self._decode()
+            if isinstance(self._looked, Looked):
+                self._note(self._looked)
+        if isinstance(self._looked, PictureError):
+            raise self._looked
+        return self._looked
+
+    def _note(self, looked: Looked) -> None:
+        its = looked.picture
+        self.seen |= {"width": its.width, "height": its.height, "frames": its.frames}
+        self.seen |= {"pdq": looked.code, "pdq_quality": looked.quality}
+
+    def _decode_ahead(self, trace: str | None) -> Looked | PictureError:
+        with tracing.span("ahead", trace):
+            return self._decode()
+
+    def _decode(self) -> Looked | PictureError:
         try:
             with self.storage.file(self._name) as path:
-                picture = self.decoder.look(path, self.limits, self.budget, digest=digest)
+                picture = self.decoder.look(path, self.limits, self.budget, digest=self.digest)
         except PictureError as error:
             return error
-        self.seen |= {"width": picture.width, "height": picture.height, "frames": picture.frames}
-        return picture
+        return Looked(picture, *pdq(picture.grey), _inputs(picture.views))
+
+
+def _inputs(views: Sequence[Any]) -> Sequence[Any]:
+    if len(views) > MOST_PREPARED:
+        return views
+    try:
+        return [engine().prepare(view) for view in views]
+    except ClassifierDown:  # it is asked again, and told, by the check
+        return views
 
 
 @dataclass
@@ -76,17 +137,50 @@ class Job:
     settings: Settings
     items: list[Item]
     owed: bool = False  # a check could not be made; it is owed
+    findings: list[Finding] = field(default_factory=list)
+    made: set[Callable[..., Any]] = field(default_factory=set)  # checks
+    twins: Mapping[bytes, tuple[Any, ...]] = field(default_factory=dict)  # known by their SHA-256
+    coming: set[bytes] = field(default_factory=set)  # those, and what is at work with it
+    rejected: bool = False  # no further check is needed
 
     @classmethod
     def of(cls, submission: Submission, settings: Settings) -> Job:
-        """The job of a claimed submission."""
-        storage, its = stores.of(settings), decoder(settings)
-        limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
-        budget = its.budget()
-        items = [Item(row, storage, limits, its, budget) for row in Image.of(submission.id)]
-        return cls(submission, submission.client.policy(settings), settings, items)
+        """The job of a submission."""
+        return cls.of_all([submission], settings)[0]
+
+    @classmethod
+    def of_all(cls, submissions: Sequence[Submission], settings: Settings) -> list[Job]:
+        """The jobs of submissions, with all that they need of the database in two queries."""
+        rows = Image.of_all(row.id for row in submissions)
+        mine: dict[UUID, list[Image]] = defaultdict(list)
+        for row in rows:
+            mine[row.submission_id].append(row)
+        _give_clients(submissions)
+        return [
+            cls(
+                row,
+                row.client.policy(settings),
+                settings,
+                _items(mine[row.id], settings),
+            )
+            for row in submissions
+        ]
 
     @property
     def open_items(self) -> list[tuple[int, Item]]:
         """(position, image) of those that are not settled."""
         return [(item.row.position, item) for item in self.items if not item.settled]
+
+
+def _items(rows: Iterable[Image], settings: Settings) -> list[Item]:
+    storage, its = stores.of(settings), decoder(settings)
+    limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
+    budget = its.budget()
+    return [Item(row, storage, limits, its, budget) for row in rows]
+
+
+def _give_clients(submissions: Sequence[Submission]) -> None:
+    wanted = {row.client_id for row in submissions}
+    clients = {client.id: client for client in Client.select().where(Client.id.in_(wanted))}
+    for row in submissions:
+        row.client = clients[row.client_id]

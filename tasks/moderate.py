@@ -1,4 +1,8 @@
-"""The story of one submission: claim it, check it, judge it, decide it."""
+"""The story of submissions: claim them, check them, judge them, decide them.
+
+While many wait, a worker takes several at once: the pictures of the next are decoded beside the
+network's work on the one before, and what is judged is committed together, beside it as well.
+"""
 
 from __future__ import annotations
 
@@ -8,88 +12,137 @@ import time
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from models import finish, submission
-from models.db import connection, db
+from models import submission
+from models.db import connection
+from models.finish import Outcome
 from models.submission import Submission
-from models.verdict import APPROVED, REVIEW, Finding, Judgement, judge
-from tasks import checks, events, logs, metrics, tracing
-from tasks.hold import Holder
+from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, judge
+from tasks import checks, logs, metrics, tracing
+from tasks.commit import Commits, hand_back
+from tasks.hold import Held, Holder
 from tasks.job import Item, Job
 from tasks.opening import PictureError
-from tasks.queue import settings
-from tasks.storage import StorageDown, still, thumbnail
+from tasks.queue import enqueue_missing, rank_of, settings
+from tasks.storage import still, thumbnail
 
-PAUSE_AFTER_DOWN = 30.0  # seconds before debt is tried again when the classifier was down
+AHEAD = 2  # jobs whose pictures are decoded while one is at the network: some 1 MB a picture
+LONGEST_WAIT = 2.0  # seconds after which what waits behind others is given back
 log = logging.getLogger("sluice.moderate")
 holder = Holder(settings)
 
 
-def moderate(job_id: str, worker: str) -> bool:
-    """Do the work on a submission if it is still to be done; whether it was.
+def moderate(job_ids: Sequence[str], worker: str) -> None:
+    """Do the work on submissions, as far as it is still to be done.
 
     A failure gives the claim back with its error and is raised again; the sweep lets another
-    worker try, up to ``MAX_ATTEMPTS`` times.
+    worker try, up to ``MAX_ATTEMPTS`` times. What has failed before is worked alone, so that it
+    takes no other's work along.
     """
-    lease = f"{worker}:{uuid4().hex[:12]}"
+    ids = [UUID(job_id) for job_id in job_ids]
+    if len(ids) > 1:
+        lease = _new_lease(worker)
+        with connection():
+            claimed = submission.claim_several(ids, lease, seconds=settings.lease_seconds)
+            work(claimed, lease)
+        ids = [number for number in ids if number not in {row.id for row in claimed}]
+    for number in ids:
+        _moderate_one(number, worker)
+
+
+def _moderate_one(submission_id: UUID, worker: str) -> None:
+    lease = _new_lease(worker)
     with connection():
         claimed = submission.claim(
-            UUID(job_id), lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
+            submission_id, lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
         )
-        return claimed is not None and work(claimed, lease)
+        if claimed is not None:
+            work([claimed], lease)
 
 
-def work(claimed: Submission, lease: str) -> bool:
-    """Check, judge and decide a claimed submission; whether the claim held to the end."""
-    metrics.waited(claimed)
+def _new_lease(worker: str) -> str:
+    return f"{worker}:{uuid4().hex[:12]}"
+
+
+def work(claimed: Sequence[Submission], lease: str) -> None:
+    """Check, judge and decide claimed submissions; raises the first error, the others done."""
+    begun = time.monotonic()
+    with holder.holding([row.id for row in claimed], lease) as held, Commits(lease) as commits:
+        for row in claimed:
+            metrics.waited(row)
+        jobs = _jobs(claimed, lease)
+        for at, job in enumerate(jobs):
+            if at and time.monotonic() - begun > LONGEST_WAIT:
+                _give_back(claimed[at:], lease)
+                break
+            _begin(jobs[at + 1 : at + 1 + AHEAD])
+            _work_on(job, held, commits, last=at == len(jobs) - 1)
+    if commits.errors:
+        raise commits.errors[0]
+
+
+def _work_on(job: Job, held: Held, commits: Commits, *, last: bool) -> None:
+    row = job.submission
+    held.work_on(row.id)
     # Until the next job: what huey says of one that failed is about it, too.
-    logs.begin(job_id=str(claimed.id), request_id=claimed.request_id, client=claimed.client_id)
-    at_work = tracing.span("moderate", claimed.traceparent, kind="CONSUMER", job_id=str(claimed.id))
-    with at_work:
+    logs.begin(job_id=str(row.id), request_id=row.request_id, client=row.client_id)
+    with tracing.span("moderate", row.traceparent, kind="CONSUMER", job_id=str(row.id)):
         logs.add(trace_id=tracing.trace_id())
-        return _work(claimed, lease)
-
-
-def _work(claimed: Submission, lease: str) -> bool:
-    started = time.perf_counter()
-    with holder.holding(claimed.id, lease):
+        begun = time.perf_counter()
         try:
             with metrics.processing():
-                job = Job.of(claimed, settings)
-                finished = _conclude(job, lease, checks.run(job))
+                outcome = _outcome(job, begun)
         except Exception as error:
-            counted = not isinstance(error, StorageDown)  # which is not this picture's fault
-            told = f"{type(error).__name__}: {error}"
-            if submission.hand_back(claimed.id, lease, told, counted=counted):
-                raise
-            log.info("%s was taken away at work: %s", claimed.id, type(error).__name__)
-            return False
-    if finished is not None:
-        events.announce(claimed.id)
-        metrics.verdict(finished.verdict, finished.mode, metrics.MACHINE)
-        took = 1000 * (time.perf_counter() - started)
-        log.info("%s after %.0f ms of work", finished.verdict, took)
-        tracing.note(verdict=finished.verdict)
-    return finished is not None
+            commits.errors += hand_back(row.id, held.lease, error)
+        else:
+            tracing.note(verdict=outcome.judgement.verdict)
+            commits.add(outcome)
+        if last:
+            commits.flush()
 
 
-def _conclude(job: Job, lease: str, findings: Sequence[Finding]) -> Submission | None:
+def _jobs(claimed: Sequence[Submission], lease: str) -> list[Job]:
+    try:
+        jobs = Job.of_all(claimed, settings) if claimed else []
+        checks.look_up(jobs)
+    except Exception as error:
+        for row in claimed:
+            hand_back(row.id, lease, error)
+        raise
+    return jobs
+
+
+def _begin(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        try:
+            checks.begin(job)
+        except Exception as error:  # its own turn raises it again
+            log.debug("%s: %s", job.submission.id, error)
+
+
+def _give_back(rows: Sequence[Submission], lease: str) -> None:
+    """Let other workers do what would wait too long behind this one's work."""
+    free = submission.give_back([row.id for row in rows], lease)
+    log.info("%d submissions given back: the ones before them take long", len(free))
+    enqueue_missing(
+        (row.id, rank_of(row.priority, row.mode, owed=row.verdict is not None)) for row in free
+    )
+
+
+def _outcome(job: Job, begun: float) -> Outcome:
+    findings = checks.run(job)
     chance = random.random()  # nosec B311
     judgement = _with_debt(job, judge(findings, job.policy, sample=chance))
     _keep_thumbnails(job, judgement.verdict)
-    with tracing.span("commit"), db.atomic():
-        finished = finish.finish(
-            job.submission,
-            lease,
-            judgement,
-            job.policy,
-            images={item.row.position: item.row.id for item in job.items},
-            owed=job.owed and judgement.verdict != "rejected",
-        )
-        if finished is not None:
-            _store_seen(job)
-    if job.owed and finished is not None:
-        submission.pause(job.submission.id, PAUSE_AFTER_DOWN)
-    return finished
+    return Outcome(
+        job.submission,
+        judgement,
+        job.policy,
+        images={item.row.position: item.row.id for item in job.items},
+        seen={item.row.id: item.seen for item in job.items if item.seen},
+        owed=job.owed and judgement.verdict != REJECTED,
+        again=job.submission.verdict is not None,
+        begun=begun,
+    )
 
 
 def _with_debt(job: Job, judgement: Judgement) -> Judgement:
@@ -97,12 +150,6 @@ def _with_debt(job: Job, judgement: Judgement) -> Judgement:
     if job.owed and judgement.verdict == APPROVED and job.policy.visibility == "hold":
         return Judgement(REVIEW, judgement.findings, judgement.score)
     return judgement
-
-
-def _store_seen(job: Job) -> None:
-    for item in job.items:
-        if item.seen:
-            item.row.note(scored="score" in item.seen, **item.seen)
 
 
 def _keep_thumbnails(job: Job, verdict: str) -> None:

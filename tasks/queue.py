@@ -30,6 +30,18 @@ MODERATE, DETECT, DRAW, HEAT = (
     f"tasks.worker.{name}" for name in ("moderate", "detect", "draw", "heat")
 )
 FAIRNESS = 4  # every fourth job is taken from the normal lane first, so that it never starves
+SHARE = 4  # of the jobs that wait a worker takes one in so many at once, at most
+MORE = """
+local most = math.min(tonumber(ARGV[2]), math.floor(redis.call('ZCARD', KEYS[1]) / ARGV[3]))
+local taken = {}
+if most < 1 then return taken end
+for _, job in ipairs(redis.call('ZRANGE', KEYS[1], 0, most - 1)) do
+    if not string.find(job, ARGV[1], 1, true) then break end
+    taken[#taken + 1] = job
+end
+if #taken > 0 then redis.call('ZREM', KEYS[1], unpack(taken)) end
+return taken
+"""
 _RANK_SPAN = 10**13  # above any time in ms: a score orders by rank, then by time
 
 
@@ -60,6 +72,8 @@ class LaneStorage(RedisStorage):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.keys = {lane: f"{self.queue_key}.{lane}" for lane in (PRIORITY, NORMAL)}
+        self._lane: str | bytes = self.keys[NORMAL]
+        self._more = self.conn.register_script(MORE)
         self._order = self._orders(os.environ.get("SLUICE_LANES", "").split(","))
 
     def _orders(self, only: list[str]) -> Iterator[list[str]]:
@@ -78,7 +92,19 @@ class LaneStorage(RedisStorage):
 
     def dequeue(self) -> bytes | None:
         popped: Any = self.conn.bzpopmin(next(self._order), timeout=self.read_timeout)
-        return popped[1] if popped else None
+        if not popped:
+            return None
+        self._lane = popped[0]
+        return popped[1]
+
+    def take_more(self, task: str, most: int) -> list[bytes]:
+        """Up to ``most`` further jobs of this task, from the lane that the last one came from.
+
+        They are those that come next there, and a quarter of what waits at most: other workers
+        want some, too.
+        """
+        taken: list[bytes] = self._more(keys=[self._lane], args=[f'"{task}"', most, SHARE])
+        return taken
 
     def queue_size(self) -> int:
         return sum(self.sizes().values())

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any
 
+import redis
 import setproctitle
 
 from models import db
@@ -21,7 +22,7 @@ from tasks import moderate as moderation
 from tasks.decoder import DecoderDown
 from tasks.heartbeat import Heart
 from tasks.job import Job, decoder
-from tasks.queue import huey, settings
+from tasks.queue import MODERATE, huey, settings
 
 NAME = os.environ.get("PROCESS_NAME", f"worker_{os.getpid()}")
 ASK_AGAIN = 10.0  # seconds between two tries of a network that is down
@@ -36,7 +37,7 @@ def start() -> None:
     logs.start(settings.log_format)
     tracing.start(settings, NAME)
     setproctitle.setproctitle(f"sluice {NAME}")
-    db.connect(settings, pool=4)
+    db.connect(settings, pool=6)
     metrics.start()
     scrape.serve()
     decoder(settings)  # made once, before threads ask for it
@@ -64,8 +65,8 @@ def warm_up() -> None:
         time.sleep(ASK_AGAIN)
 
 
-def counted(job: Any, *args: Any) -> Any:
-    """Run a job and count it."""
+def counted(job: Any, *args: Any, jobs: int = 1) -> Any:
+    """Run a job, or several together, and count them."""
     with lock:
         heart.begin()
         failed = True
@@ -75,13 +76,23 @@ def counted(job: Any, *args: Any) -> Any:
             return result
         finally:
             heart.classifier_down = checks.down
-            heart.end(failed=failed)
+            heart.end(failed=failed, jobs=jobs)
 
 
 @huey.task()
 def moderate(job_id: str) -> None:
-    """Moderate a submission by its id."""
-    counted(moderation.moderate, job_id, _direct_name())
+    """Moderate a submission by its id, and those that come next where many wait."""
+    ids = [job_id, *(arguments[0] for arguments in more(MODERATE, settings.worker_batch - 1))]
+    counted(moderation.moderate, ids, _direct_name(), jobs=len(ids))
+
+
+def more(task: str, most: int) -> list[tuple[Any, ...]]:
+    """The arguments of further jobs of this task; Redis' absence is the consumer's to notice."""
+    try:
+        taken = huey.storage.take_more(task, most) if most > 0 else []
+    except redis.RedisError:
+        return []
+    return [huey.serializer.deserialize(data).args for data in taken]
 
 
 @huey.task()

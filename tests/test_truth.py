@@ -117,3 +117,35 @@ def test_an_upload_that_never_finished_leaves_no_file_after_the_sweep(own: Stack
     told = subprocess.run(command, cwd=ROOT, env=own.env, capture_output=True, text=True)
     assert told.stdout.split() == ["0", "1", "0"], told.stderr  # one look may err
     assert (orphan.exists(), fresh.exists()) == (False, True)
+
+
+def test_what_waits_is_worked_together_and_each_is_decided_once(own: Stack, api: Api) -> None:
+    supervised = [name for name in own.pids() if name.startswith("worker")]
+    for name in supervised:
+        own.kill(name, signal.SIGSTOP)
+    names = ["safe_astronaut.jpg"] * 24 + ["reject_a.jpg"] * 6 + ["review_a.jpg"] * 6
+    same = unique("safe_coffee.jpg")
+    told = [api.submit(unique(name)).json()["job_id"] for name in names]
+    twins = [api.submit(same).json()["job_id"] for _ in range(4)]
+    broken = api.submit(unique("review_a.jpg")).json()["job_id"]
+    [(key,)] = own.sql("SELECT storage_key FROM image WHERE submission_id = %s", broken)
+    path = own.home / "media" / "originals" / key
+    shutil.move(path, path.with_suffix(".away"))  # it fails among the others, and alone
+    for name in supervised:
+        own.kill(name, signal.SIGCONT)
+    verdicts = [api.status(job, wait=25)["verdict"] for job in told]
+    assert verdicts == ["approved"] * 24 + ["rejected"] * 6 + ["review"] * 6
+    assert {api.status(job, wait=25)["verdict"] for job in twins} == {"approved"}
+    assert api.status(broken, wait=25)["status"] == "quarantined"
+    several = own.sql(
+        "SELECT count(*), max(s.attempts), count(DISTINCT d.submission_id) FROM submission s"
+        " JOIN decision d ON d.submission_id = s.id WHERE s.id = ANY(%s::uuid[])",
+        [*told, *twins],
+    )
+    assert several == [(40, 1, 40)]  # one decision and one attempt each
+    together = own.sql(
+        "SELECT max(n) FROM (SELECT count(*) AS n FROM decision WHERE submission_id ="
+        " ANY(%s::uuid[]) GROUP BY created_at) AS commits",
+        told,
+    )
+    assert together[0][0] > 1

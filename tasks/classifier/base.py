@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,25 @@ class Classifier(Protocol):
 
     name: str
 
-    def score(self, images: Sequence[Image.Image]) -> list[float]:
-        """The NSFW probability, 0 to 1, of each 256 x 256 RGB image. Raises `ClassifierDown`."""
+    def score(self, images: Sequence[Any]) -> list[float]:
+        """The NSFW probability, 0 to 1, of each 256 x 256 RGB image. Raises `ClassifierDown`.
+
+        What `prepare` made of an image may stand in its place.
+        """
+        ...
+
+    def prepare(self, image: Image.Image) -> Any:
+        """What can be done for `score` beforehand, by another thread; the image where nothing."""
         ...
 
 
 class ClassifierDown(Exception):
     """The engine cannot answer: model missing or corrupt, or the remote service away."""
+
+
+def as_input(image: Image.Image | NDArray[np.float32]) -> NDArray[np.float32]:
+    """The network's input for an image, or what it is already."""
+    return preprocess(image) if isinstance(image, Image.Image) else image
 
 
 def preprocess(image: Image.Image) -> NDArray[np.float32]:

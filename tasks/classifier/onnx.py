@@ -10,10 +10,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.classifier import weights
-from tasks.classifier.base import ClassifierDown, preprocess
+from tasks.classifier.base import ClassifierDown, as_input, preprocess
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -44,7 +46,11 @@ class OnnxClassifier:
         self._loading = threading.Lock()
         self._tidied = 0.0
 
-    def score(self, images: Sequence[Image.Image]) -> list[float]:
+    def prepare(self, image: Image.Image) -> NDArray[np.float32]:
+        """The network's input for a 256 x 256 RGB image."""
+        return preprocess(image)
+
+    def score(self, images: Sequence[Image.Image | NDArray[np.float32]]) -> list[float]:
         """The NSFW probability of each 256 x 256 RGB image. Raises `ClassifierDown`."""
         session = self._loaded()
         source = session.get_inputs()[0].name
@@ -68,9 +74,11 @@ class OnnxClassifier:
             return self._session
 
 
-def _run(session: onnxruntime.InferenceSession, source: str, image: Image.Image) -> float:
+def _run(
+    session: onnxruntime.InferenceSession, source: str, image: Image.Image | NDArray[np.float32]
+) -> float:
     try:
-        (output,) = session.run(None, {source: preprocess(image)[None]})
+        (output,) = session.run(None, {source: as_input(image)[None]})
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ClassifierDown(f"The model cannot score: {error}") from error
     return float(output[0, 1])

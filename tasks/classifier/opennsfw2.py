@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.classifier import weights
-from tasks.classifier.base import ClassifierDown, preprocess
+from tasks.classifier.base import ClassifierDown, as_input, preprocess
 
 BATCH_NORM_EPSILON = 1e-5  # of every BatchNorm in the model
 
@@ -37,11 +38,15 @@ class Opennsfw2Classifier:
         self._model: Any = None
         self._loading = threading.Lock()
 
-    def score(self, images: Sequence[Image.Image]) -> list[float]:
+    def prepare(self, image: Image.Image) -> NDArray[np.float32]:
+        """The network's input for a 256 x 256 RGB image."""
+        return preprocess(image)
+
+    def score(self, images: Sequence[Image.Image | NDArray[np.float32]]) -> list[float]:
         """The NSFW probability of each 256 x 256 RGB image. Raises `ClassifierDown`."""
         model = self.loaded()
         # One at a time: every new batch size would be compiled again, half a second each.
-        return [float(model.predict_on_batch(preprocess(image)[None])[0, 1]) for image in images]
+        return [float(model.predict_on_batch(as_input(image)[None])[0, 1]) for image in images]
 
     def loaded(self) -> Any:
         """The Keras model. Raises `ClassifierDown`."""

@@ -49,6 +49,10 @@ class RemoteClassifier:
             retries=False, timeout=urllib3.Timeout(connect=connect_timeout, read=read_timeout)
         )
 
+    def prepare(self, image: Image.Image) -> Image.Image:
+        """The image: a request is made of several."""
+        return image
+
     def score(self, images: Sequence[Image.Image]) -> list[float]:
         """The NSFW probability of each 256 x 256 RGB image. Raises `ClassifierDown`."""
         scores: list[float] = []
