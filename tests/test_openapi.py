@@ -47,6 +47,13 @@ def test_the_load_looks_as_described(document: dict[str, Any], api: Api) -> None
     check(document, api.stats(), "Stats")
 
 
+@pytest.mark.parametrize("name", ["hour", "year"])
+def test_the_history_looks_as_described(document: dict[str, Any], api: Api, name: str) -> None:
+    api.decided(title="A chair")
+    reply = api.http.get(f"{api.base}/stats/history", params={"range": name})
+    check(document, reply.json(), "History")
+
+
 def test_detections_look_as_described(document: dict[str, Any], api: Api) -> None:
     files = [("images", ("a.jpg", unique("safe_rocket.jpg")))]
     [found] = api.http.post(f"{api.base}/detect", files=files).json()

@@ -8,6 +8,7 @@ from tests.api import unique
 
 PAGES = {
     "dashboard": "/console/",
+    "statistics": "/console/statistics/?range=hour",
     "review": "/console/review",
     "list": "/console/review?view=list",
     "debt": "/console/review?view=list&filter=debt",

@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Blueprint, current_app
 
-from models import appeal
+from models import appeal, history
 from models.mode import MODES
 from models.settings import Settings
 from models.submission import PRIORITIES, STATUSES
 from models.verdict import LABELS, VERDICTS
 from webapp import fields, sniff
-from webapp.api import schemas
+from webapp.api import schemas, stats
 from webapp.api.status import LONGEST_WAIT
 
 VERSION = "1"
@@ -63,6 +63,7 @@ def _paths(settings: Settings) -> dict[str, Any]:
         "/api/moderation/appeals": {"post": _appeal()},
         "/api/moderation/status/{job_id}": {"get": _status()},
         "/api/moderation/stats": {"get": _stats()},
+        "/api/moderation/stats/history": {"get": _history()},
         "/api/moderation/detect": {"post": _detect(settings)},
         "/api/openapi.json": {"get": _openapi()},
     }
@@ -249,6 +250,24 @@ def _stats() -> dict[str, Any]:
         "operationId": "stats",
         "summary": "The load of the server",
         "responses": {"200": _json("The load", "Stats"), **_problems(*READ_ERRORS)},
+    }
+
+
+def _history() -> dict[str, Any]:
+    return {
+        "operationId": "history",
+        "summary": "What became of this client's uploads over time",
+        "parameters": [
+            {
+                "name": "range",
+                "in": "query",
+                "schema": {"enum": list(history.SPANS), "default": stats.RANGE},
+            }
+        ],
+        "responses": {
+            "200": _json("Counts by step, the oldest first", "History"),
+            **_problems(*READ_ERRORS, 414, 422),
+        },
     }
 
 

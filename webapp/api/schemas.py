@@ -57,6 +57,7 @@ def made(
         ),
         "AuthorExport": _author_export(),
         "Stats": _stats(modes),
+        "History": _history(modes, verdicts),
         "Detection": _detection(),
         "Problem": _problem(),
     }
@@ -116,6 +117,34 @@ def _stats(modes: Sequence[str]) -> dict[str, Any]:
             "capacity": _object(dict.fromkeys(("sync", "async", "fast_track"), _STRING)),
             "throughput": {**_NUMBER, "description": "submissions decided a second"},
             "workers": {"type": "array", "items": _object(worker)},
+        }
+    )
+
+
+def _history(modes: Sequence[str], verdicts: Sequence[str]) -> dict[str, Any]:
+    seconds = {"type": ["number", "null"], "description": "seconds from upload to first verdict"}
+    counts = {
+        "received": _INTEGER,
+        "modes": _object(dict.fromkeys(modes, _INTEGER)),
+        "verdicts": {
+            **_object(dict.fromkeys(verdicts, _INTEGER)),
+            "description": "the machine's first ones",
+        },
+        "wait_mean": seconds,
+        "wait_p95": seconds,
+        "reviewed": {**_INTEGER, "description": "decisions of moderators that hold"},
+        "overturned": {**_INTEGER, "description": "rejections that a moderator approved"},
+        "missed": {**_INTEGER, "description": "approvals that a moderator rejected"},
+        "appeals": _INTEGER,
+    }
+    at = {**_INTEGER, "description": "begin of the step, seconds of the epoch"}
+    return _object(
+        {
+            "range": _STRING,
+            "step": {**_INTEGER, "description": "seconds"},
+            "until": _INTEGER,
+            "points": {"type": "array", "items": _object({"at": at, **counts})},
+            "total": _object(counts),
         }
     )
 

@@ -1,11 +1,16 @@
-"""``GET /api/moderation/stats``: the load of the server, for clients and for autoscalers."""
+"""``GET /api/moderation/stats``: the load of the server, for clients and for autoscalers.
+
+``/stats/history``: what became of the client's own uploads over time.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 
+from models import history
+from models.errors import Invalid
 from tasks import load
 from webapp.keys import client_of_request
 
@@ -29,9 +34,13 @@ TOLD_OF_WORKERS = (
 )
 
 
+RANGE = "day"
+
+
 def register(blueprint: Blueprint, url: str) -> None:
-    """Register the call."""
+    """Register the calls."""
     blueprint.add_url_rule(f"{url}/stats", view_func=stats)
+    blueprint.add_url_rule(f"{url}/stats/history", view_func=told_history)
 
 
 def stats() -> dict[str, Any]:
@@ -40,3 +49,12 @@ def stats() -> dict[str, Any]:
     known = load.snapshot()
     workers = [{name: worker[name] for name in TOLD_OF_WORKERS} for worker in known["workers"]]
     return {**{name: known[name] for name in TOLD}, "workers": workers}
+
+
+def told_history() -> dict[str, Any]:
+    """The client's counts over the ``range`` of the URL; raises Invalid where there is no such."""
+    client = client_of_request()
+    span = history.SPANS.get(request.args.get("range", RANGE))
+    if span is None:
+        raise Invalid(f"range is one of {', '.join(history.SPANS)}.", field="range")
+    return history.read(span, client.id).told()

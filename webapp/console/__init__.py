@@ -29,6 +29,7 @@ from webapp.console import (
     rules,
     settings,
     signing,
+    statistics,
     submissions,
     team,
     words,
@@ -71,7 +72,7 @@ def init_app(app: Flask) -> None:
         app.register_blueprint(pages)
     for noun in (authors, rules, known_images, clients, deliveries, alerts, team, account):
         app.register_blueprint(noun.pages)
-    for noun in (audit, settings):
+    for noun in (audit, settings, statistics):
         app.register_blueprint(noun.pages)
     app.register_blueprint(erasure.pages)
     app.extensions[PAGE] = errors.render
