@@ -63,18 +63,30 @@ def connect(settings: Settings, *, pool: int | None = None, owner: bool = False)
     ``owner``: as the role that owns the tables, for migrations.
     """
     seal.bind(settings)
-    pooled = settings.database_pooled and not owner
+    url = settings.database_owner if owner else settings.database
+    db.initialize(pool_of(settings, url, most=pool, pooled=settings.database_pooled and not owner))
+
+
+def pool_of(
+    settings: Settings,
+    url: str,
+    *,
+    most: int | None = None,
+    pooled: bool = False,
+    connect_timeout: int = 5,
+) -> Pool:
+    """A pool of connections to a URL; ``pooled``: by PgBouncer too."""
     made = Pool(
-        **parameters(settings.database_owner if owner else settings.database),
-        max_connections=pool or settings.db_pool_max,
+        **parameters(url),
+        max_connections=most or settings.db_pool_max,
         timeout=settings.db_connection_timeout,
         stale_timeout=300,
-        connect_timeout=5,
+        connect_timeout=connect_timeout,
         application_name="sluice",
         **({} if pooled else {"options": _options(settings)}),
     )
     made.pooled = pooled
-    db.initialize(made)
+    return made
 
 
 def _options(settings: Settings) -> str:

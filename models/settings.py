@@ -153,6 +153,9 @@ class Settings:
     database_owner_url: str = _setting(
         "", "the same as the role that owns the tables, for migrations; empty: DATABASE_URL's"
     )
+    database_replica_url: str = _setting(
+        "", "PostgreSQL's read replica, for lists, search and charts of the console; empty: none"
+    )
     database_pooled: bool = _setting(
         False, "DATABASE_URL leads to PgBouncer in transaction mode; needs DATABASE_OWNER_URL"
     )

@@ -12,7 +12,7 @@ import peewee
 import psutil
 import redis
 
-from models import claims, mode, stats, wait
+from models import claims, mode, replica, stats, wait
 from models.db import connect, connection
 from models.mode import Load
 from models.settings import Settings
@@ -177,7 +177,8 @@ def _count_received() -> int:
 
 def snapshot() -> dict[str, Any]:
     """Everything that is told of the server, at most half a second old."""
-    return _kept.get_or("snapshot", 0.5, _snapshot)
+    with replica.aside():
+        return _kept.get_or("snapshot", 0.5, _snapshot)
 
 
 def forget() -> None:
@@ -240,7 +241,8 @@ def _error_rate() -> float:
 
 def health() -> list[dict[str, str]]:
     """Each part with its state: ok, near (a limit) or down."""
-    return _kept.get_or("health", 2.0, lambda: parts.of(read(), workers()))
+    with replica.aside():
+        return _kept.get_or("health", 2.0, lambda: parts.of(read(), workers()))
 
 
 def brief() -> dict[str, Any]:

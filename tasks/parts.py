@@ -9,7 +9,7 @@ from typing import Any
 import peewee
 import redis
 
-from models import readings
+from models import readings, replica
 from models.db import connection, db
 from models.errors import SluiceError
 from models.mode import Load
@@ -25,6 +25,7 @@ NEEDED = ("PostgreSQL", "Memory", "Disk")  # without which no upload is taken
 def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
     """Every part, from the load, the workers' heartbeats, and by asking the servers."""
     database = _timed("PostgreSQL", _ask_database)
+    copy = [_timed("Replica", _ask_replica)] if settings.database_replica_url else []
     bucket = [_timed("Storage", _ask_storage)] if is_bucket(settings.storage_url) else []
     return [
         database,
@@ -35,6 +36,7 @@ def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
         _model(load, beats),
         _workers(load, beats),
         _standby(database),
+        *copy,
         *bucket,
     ]
 
@@ -54,7 +56,8 @@ def _timed(name: str, ask: Callable[[], str]) -> Part:
     try:
         detail = ask()
     except (peewee.PeeweeException, redis.RedisError, SluiceError):
-        return _part(name, "down", "does not answer")
+        instead = ", reads go to the primary" if name == "Replica" else ""
+        return _part(name, "down", f"does not answer{instead}")
     took = (time.perf_counter() - started) * 1000
     return _part(name, "ok", f"{detail} · {took:.1f} ms")
 
@@ -71,6 +74,10 @@ def _ask_database() -> str:
 def _ask_redis() -> str:
     used: Any = client.info("memory")
     return f"{used['used_memory'] / 1024 / 1024:.0f} MB"
+
+
+def _ask_replica() -> str:
+    return replica.told(settings)
 
 
 def _ask_storage() -> str:

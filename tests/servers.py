@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 import trustme
 
+from tasks.stack.layout import postgres_folder
 from tests.stack import Stack, free_port, wait_until
 
 PORTS = [f"{part}.port{kind}" for part in ("master", "volume", "filer") for kind in ("", ".grpc")]
@@ -210,3 +211,39 @@ def pgbouncer(folder: Path, url: str) -> Iterator[Server]:
     (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
     with running_server(folder, port, binary, str(folder / "pgbouncer.ini")) as server:
         yield server
+
+
+@contextlib.contextmanager
+def replicated(folder: Path) -> Iterator[tuple[Server, Server, str, str]]:
+    """A PostgreSQL with a streaming replica of it: both servers, and their databases' URLs."""
+    bin_folder = postgres_folder()
+    folder.mkdir(parents=True)
+    initdb = [bin_folder / "initdb", "-D", folder / "one", "-U", "sluice", "-A", "trust"]
+    subprocess.run([*initdb, "-E", "UTF8", "--locale=C"], check=True, capture_output=True)
+    ports = free_port(), free_port()
+
+    def server(name: str, port: int) -> contextlib.AbstractContextManager[Server]:
+        more = ["-p", str(port), "-k", "", "-c", "wal_receiver_status_interval=1s"]
+        command = [str(bin_folder / "postgres"), "-D", str(folder / name), *more]
+        return running_server(folder / f"{name}.log", port, *command)
+
+    def url(port: int) -> str:
+        return f"postgresql://sluice@127.0.0.1:{port}/sluice"
+
+    def ready(address: str) -> bool:
+        with contextlib.suppress(psycopg2.OperationalError):
+            psycopg2.connect(address).close()
+            return True
+        return False
+
+    with server("one", ports[0]) as primary:
+        wait_until(lambda: ready(url(ports[0])[:-6] + "postgres"))
+        with contextlib.closing(psycopg2.connect(url(ports[0])[:-6] + "postgres")) as made:
+            made.autocommit = True
+            made.cursor().execute("CREATE DATABASE sluice")
+        copy = [bin_folder / "pg_basebackup", "-D", folder / "two", "-R", "-c", "fast"]
+        address = ["-h", "127.0.0.1", "-p", str(ports[0]), "-U", "sluice"]
+        subprocess.run([*copy, *address], check=True, capture_output=True)
+        with server("two", ports[1]) as replica:
+            wait_until(lambda: ready(url(ports[1])))
+            yield primary, replica, url(ports[0]), url(ports[1])

@@ -11,7 +11,7 @@ from flask_login import current_user
 
 from models.preferences import Preferences
 from models.settings import ROOT
-from webapp import auth, fragments, live, media
+from webapp import auth, fragments, live, media, reads
 from webapp.console import (
     account,
     alerts,
@@ -65,6 +65,7 @@ def init_app(app: Flask) -> None:
     """Sessions, the live stream and every page."""
     fragments.htmx.init_app(app)
     auth.init_app(app)
+    reads.init_app(app)
     words.init_app(app)
     live.init_app(app, lambda: board.fragments(app))
     app.register_blueprint(media.media)

@@ -17,6 +17,7 @@ from models.db import connection
 from models.moderator import Moderator
 from webapp import auth, fragments
 from webapp.console import acts
+from webapp.reads import from_replica
 
 ROWS = 50
 COLUMNS = ("number", "at", "who", "action", "subject", "details")
@@ -29,6 +30,7 @@ pages.add_app_template_filter(acts.address, "act_address")
 
 @pages.get("/")
 @login_required
+@from_replica
 def show() -> str:
     """The newest acts of the filter in the URL; further ones behind a number."""
     before = request.args.get("before", "")

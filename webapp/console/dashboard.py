@@ -8,6 +8,7 @@ from flask import Blueprint, jsonify, render_template, request
 from flask_login import login_required
 
 from webapp.console import board
+from webapp.reads import from_replica
 
 pages = Blueprint("dashboard", __name__, url_prefix="/console")
 
@@ -21,6 +22,7 @@ def show() -> str:
 
 @pages.get("/dashboard/charts")
 @login_required
+@from_replica
 def charts() -> Any:
     """The charts' series."""
     return jsonify(board.charts(_range()))

@@ -27,6 +27,7 @@ from webapp.console import searching, words
 from webapp.console.cards import Card, cards
 from webapp.console.review import find
 from webapp.console.searching import Form
+from webapp.reads import from_replica
 
 TRIES = 20  # seconds that a page waits for its pictures to be drawn
 COLUMNS = (
@@ -59,6 +60,7 @@ def protect() -> None:
 
 @pages.get("")
 @login_required
+@from_replica
 def index() -> Any:
     """Submissions, newest first, filtered by what the URL says."""
     form = searching.read(request.args)
@@ -88,6 +90,7 @@ def index() -> Any:
 
 @pages.get("/count")
 @login_required
+@from_replica
 def count() -> str:
     """How many there are, as far as that is cheap to know."""
     form = searching.read(request.args)
