@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import math
+import random
+import threading
 import time
 from collections.abc import Sequence
 
@@ -17,17 +19,49 @@ PER_REQUEST = 5  # images; the default of MAX_FILES_PER_REQUEST at the other end
 MAX_REPLY = 65_536  # bytes
 CONNECT_TIMEOUT = 2.0  # seconds
 READ_TIMEOUT = 10.0  # seconds, for a whole reply
+BUDGET = 2  # times the read timeout after which no further service is asked
+FIRST_REST, LONGEST_REST = 1.0, 30.0  # seconds
 
 
 class _Failed(Exception):
     """One service did not answer as it should; the next is asked."""
 
 
+class _Service:
+    """One address and its health; a failed one rests, longer each time, before it is tried again.
+
+    After its rest one request tries it, while the others go elsewhere.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.asked = 0  # requests that are under way
+        self._failures = 0
+        self._rests_until = 0.0
+
+    @property
+    def rests(self) -> float:
+        """Seconds that it is still to be left alone; 0 where it may be asked."""
+        if self._failures and self.asked:
+            return LONGEST_REST  # its one try is under way
+        return max(0.0, self._rests_until - time.monotonic())
+
+    def answered(self) -> None:
+        """It is well."""
+        self._failures, self._rests_until = 0, 0.0
+
+    def failed(self) -> None:
+        """It rests: a second, then twice as long each time."""
+        rest = min(LONGEST_REST, FIRST_REST * 2**self._failures)
+        self._failures = min(self._failures + 1, 16)
+        self._rests_until = time.monotonic() + rest * random.uniform(0.8, 1.2)  # nosec B311
+
+
 class RemoteClassifier:
     """Scores by `POST {url}`, multipart field `images`, answered by `[{"score": 0.93}, ...]`.
 
-    `url` may be several, separated by commas. The one that answered last is asked first, so a dead
-    one costs its timeout once and not for every picture.
+    `url` may be several, separated by commas. The one with the fewest requests under way is asked,
+    by chance among equals, so that all workers together spread evenly; where it fails, the next.
     """
 
     name = "remote"
@@ -40,11 +74,12 @@ class RemoteClassifier:
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
-        self._urls = [part.strip() for part in url.split(",") if part.strip()]
-        if not self._urls:
+        self._services = [_Service(part.strip()) for part in url.split(",") if part.strip()]
+        if not self._services:
             raise ClassifierDown("No address of a remote classifier is given.")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._read_timeout = read_timeout
+        self._lock = threading.Lock()
         self._pool = urllib3.PoolManager(
             retries=False, timeout=urllib3.Timeout(connect=connect_timeout, read=read_timeout)
         )
@@ -61,17 +96,30 @@ class RemoteClassifier:
         return scores
 
     def _ask_any(self, pictures: list[bytes]) -> list[float]:
-        failures = []
-        for url in list(self._urls):
+        failures: list[str] = []
+        deadline = time.monotonic() + BUDGET * self._read_timeout
+        for service in self._in_turn():
+            if failures and time.monotonic() > deadline:
+                break
+            with self._lock:
+                service.asked += 1
             try:
-                scores = self._ask(url, pictures)
+                scores = self._ask(service.url, pictures)
             except _Failed as failure:
-                failures.append(f"{url}: {failure}")
-                continue
-            if url != self._urls[0]:
-                self._urls = [url, *(other for other in self._urls if other != url)]
-            return scores
+                service.failed()
+                failures.append(f"{service.url}: {failure}")
+            else:
+                service.answered()
+                return scores
+            finally:
+                with self._lock:
+                    service.asked -= 1
         raise ClassifierDown("No remote classifier answers. " + "; ".join(failures))
+
+    def _in_turn(self) -> list[_Service]:
+        """Those that are well, the least busy first; then those that rest: better than none."""
+        shuffled = random.sample(self._services, len(self._services))  # nosec B311
+        return sorted(shuffled, key=lambda service: (service.rests, service.asked))
 
     def _ask(self, url: str, pictures: list[bytes]) -> list[float]:
         fields = [("images", (f"{i}.png", data, "image/png")) for i, data in enumerate(pictures)]
