@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg2
 
 from tasks.stack import layout
+from tests.deploy import compose
 from tests.stack import ROOT, SCRIPTS, free_port, wait_until
 
 
@@ -87,7 +88,8 @@ class Cluster:
         for process in reversed(self.alive.values()):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def logs(self) -> str:
@@ -126,12 +128,12 @@ def answers(it: Cluster) -> bool:
 
 
 def start_redis(it: Cluster) -> None:
-    """With the password by standard input, as compose.yaml has it."""
-    line = 'printf \'requirepass %s\\n\' "$(cat "$SECRETS/redis_password")" | exec "$SERVER" -'
-    options = f"--bind 127.0.0.1 --port {it.redis} --dir {it.folder} --appendonly yes"
-    env = {"PATH": os.environ["PATH"], "SECRETS": str(it.secrets)}
-    env["SERVER"] = str(layout.redis_binary())
-    it.start("servers", "redis", ["sh", "-c", f"{line} {options}"], **env)
+    """By the command of compose.yaml: the password comes by standard input."""
+    *shell, text = compose()["services"]["redis"]["command"]
+    options = f"- --bind 127.0.0.1 --port {it.redis} --dir {it.folder}"
+    text = text.replace("$$", "$").replace("/run/secrets", str(it.secrets))
+    text = text.replace("valkey-server -", f"{layout.redis_binary()} {options}")
+    it.start("servers", "redis", [*shell, text], PATH=os.environ["PATH"])
 
 
 @contextlib.contextmanager

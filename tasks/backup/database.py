@@ -19,6 +19,7 @@ from models.errors import Unavailable
 from models.settings import Settings
 from tasks.stack import configs, layout, postgres
 
+PARTITIONS = 7_243_003  # the lock of keep_raw_days(), which makes and drops them
 PATIENCE = 60.0  # seconds until a server that was started here answers
 # Rows as text must not depend on a session's settings, nor on their order.
 PLAIN = "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';"
@@ -73,7 +74,17 @@ class Snapshot:
 def snapshot(settings: Settings) -> Iterator[Snapshot]:
     """Hold a snapshot for the block; raises Unavailable where the database does not answer."""
     with closing(_connect(settings)) as connection:
+        _keep_partitions(connection)
         yield Snapshot(connection)
+
+
+def _keep_partitions(connection: Any) -> None:
+    """Let no partition be dropped until this connection ends: a snapshot would list what is gone.
+
+    The lock is had before the snapshot is taken. The standby comes again for what it may not drop.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", (PARTITIONS,))
 
 
 def _connect(settings: Settings) -> Any:
