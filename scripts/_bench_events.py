@@ -64,7 +64,7 @@ def _heard(server: Stack, listeners: int, changes: int) -> list[list[float]]:
         process.stdout.readline()
         api = Api(server.settings.url, server.key)
         for number in range(changes):
-            time.sleep(random.uniform(*PAUSE))
+            time.sleep(random.uniform(*PAUSE))  # nosec B311
             api.decided(title=f"Watch {number}", description=FLAG)
         time.sleep(2)
         heard, _ = process.communicate("end\n", timeout=60)
