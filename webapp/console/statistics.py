@@ -20,6 +20,7 @@ from tasks import scrape
 from webapp.console import words
 from webapp.console.audit import lines
 from webapp.offload import offload
+from webapp.reads import from_replica
 
 HEIGHT = 100.0  # of a chart's box; its width is 100 too
 GAP = 0.22  # of a step between two bars
@@ -64,6 +65,7 @@ class Chart:
 
 @pages.get("/")
 @login_required
+@from_replica
 def show() -> str:
     """The figures and charts of the span and client in the URL."""
     span, client = _span(), _client()
@@ -85,6 +87,7 @@ def show() -> str:
 
 @pages.get("/export.csv")
 @login_required
+@from_replica
 def export() -> Response:
     """The same steps as CSV."""
     span, client = _span(), _client()
