@@ -111,6 +111,12 @@ def _down(reading: Reading, bounds: Bounds, memory: Memory, wish: int) -> Choice
     return Choice(wish, _because(reading), replace(memory, went_down_at=reading.at))
 
 
+def put_off(choice: Choice, reading: Reading, before: Memory, why: str) -> Choice:
+    """The same number for now: a step that was not taken begins no cooldown."""
+    memory = replace(choice.memory, went_up_at=before.went_up_at, went_down_at=before.went_down_at)
+    return Choice(reading.workers, why, memory)
+
+
 def _because(reading: Reading) -> str:
     return (
         f"{reading.depth:,} wait, {reading.arrivals:.1f} a second come,"

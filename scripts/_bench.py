@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import _bench_burst_row
 import _bench_console
+import _bench_docs
 import _bench_events
 import _bench_growth
 import _bench_http
@@ -79,6 +81,9 @@ def _run(options: argparse.Namespace) -> tuple[list[Figure], list[str]]:
         except (RuntimeError, OSError) as error:
             print(f"{name}: {error}", file=sys.stderr)
             failed.append(name)
+        except Exception:  # a row that has a fault of its own costs no other its figures
+            traceback.print_exc()
+            failed.append(name)
         except KeyboardInterrupt:  # what was measured before is told
             return figures, [*failed, f"{name} (interrupted)"]
         print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
@@ -89,6 +94,8 @@ def _keep(folder: Path, figures: list[Figure], where: dict[str, object]) -> None
     text = json.dumps(document(figures, where), indent=2, ensure_ascii=False)
     (folder / "bench.json").write_text(text + "\n", "utf-8")
     (folder / "bench.md").write_text(markdown(figures, where), "utf-8")
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    (folder / "performance.md").write_text(_bench_docs.merge(page, figures, where), "utf-8")
 
 
 def _parse() -> argparse.Namespace:

@@ -138,7 +138,8 @@ def _foreseen(first: Burst, whole: Burst, settings: Settings) -> list[Figure]:
     flood = replace(rates(first), uploads=len(whole.acknowledged))
     told = foresee(flood, settings.fast_track_depth)
     began = whole.began
-    queued = max(look["at"] for look in whole.looks if look["depth"] >= settings.sync_max_depth)
+    fast = {one["job_id"] for one in whole.acknowledged if one["mode"] == "fast_track"}
+    queued = max(row[2] for job, row in whole.rows.items() if job not in fast)
     pairs = (
         ("most that wait", told.depth, max(look["depth"] for look in whole.looks), "jobs"),
         ("longest wait", told.worst_wait, max(real for _, _, real in whole.waits), "s"),

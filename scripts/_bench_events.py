@@ -48,7 +48,8 @@ def events(plan: Plan) -> list[Figure]:
 
 
 def _heard(server: Stack, listeners: int, changes: int) -> list[list[float]]:
-    made = json.loads(server.script("moderator", "create", "bench", "--role", "admin", "--json"))
+    person = ("create", "bench", "--role", "moderator", "--json")
+    made = json.loads(server.script("moderator", *person))
     console = Console(server.settings.url)
     console.sign_in("bench", made["password"])
     cookie = "; ".join(f"{c.name}={c.value}" for c in console.http.cookies)

@@ -42,7 +42,7 @@ def main() -> None:
     while len(heard) < plan["listeners"]:
         gevent.sleep(0.1)
     print("all listen", flush=True)
-    sys.stdin.readline()
+    gevent.get_hub().threadpool.apply(sys.stdin.readline)  # while the streams go on
     gevent.killall(streams)
     print(json.dumps(heard), flush=True)
 

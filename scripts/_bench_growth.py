@@ -15,7 +15,7 @@ from _bench_figures import Figure, Measure, percentile
 from _bench_http import Plan
 from _own_stack import stack
 
-from models import claims, stats
+from models import claims, history, stats
 from models.db import connection
 from models.submission import Submission
 
@@ -70,8 +70,8 @@ def _timed(rounds: int) -> Iterator[tuple[str, list[float]]]:
 
 def _dashboard() -> None:
     """Everything that the dashboard asks of the database."""
-    stats.samples(60)
-    stats.verdicts(24 * 60)
+    stats.samples(24 * 60)
+    history.read(history.SPANS["day"])
     stats.decided_since(10)
     Submission.count_owed()
     claims.counts()

@@ -122,7 +122,7 @@ def _panel(panel: Panel, top: int, axis: Axis) -> Iterator[str]:
     most = max(
         [value for line in panel.lines for _, value in line.points]
         + [value for value, _ in panel.rules]
-        + [1e-9]
+        + [1.0]
     )
     ticks = list(_ticks(0, most, 4))
     most = max(most, ticks[-1])

@@ -22,9 +22,9 @@ import setproctitle
 from models import stats
 from models.db import connect, connection
 from models.errors import SluiceError
-from models.scaling import Bounds, Choice, Memory, Reading, choose
+from models.scaling import Bounds, Choice, Memory, Reading, choose, put_off
 from models.settings import Settings
-from tasks import load, logs
+from tasks import load, logs, scaled
 from tasks.heartbeat import is_ours
 from tasks.stack import scale
 from tasks.stack.console import fail
@@ -71,11 +71,12 @@ def follow(settings: Settings, *, once: bool, dry_run: bool) -> None:
             stop.wait(EVERY)
             continue
         choice = choose(reading, bounds(settings, reading.workers), memory)
-        choice = _spare_the_busy(choice, reading)
+        choice = _spare_the_busy(choice, reading, memory)
         memory, pace = choice.memory, reading.pace
         line = f"workers: {reading.workers} → {choice.workers}: {choice.why}"
         if choice.workers != reading.workers and not dry_run:
             scale.scale(settings, {"worker": choice.workers})
+            scaled.keep(reading.workers, choice.workers, choice.why)
         if once or dry_run or (choice.workers != reading.workers and line != said):
             log.info(line)
             said = line
@@ -117,14 +118,14 @@ def bounds(settings: Settings, workers: int) -> Bounds:
     )
 
 
-def _spare_the_busy(choice: Choice, reading: Reading) -> Choice:
+def _spare_the_busy(choice: Choice, reading: Reading, before: Memory) -> Choice:
     going = {f"worker_{number:02}" for number in range(choice.workers, reading.workers)}
     ours = [beat for beat in load.workers() if is_ours(beat)]
     busy = [beat["name"] for beat in ours if beat["state"] == "busy"]
     at_work = sorted(going.intersection(busy))
     if not at_work:
         return choice
-    return Choice(reading.workers, f"{at_work[0]} is at work", choice.memory)
+    return put_off(choice, reading, before, f"{at_work[0]} is at work")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from models.db import connect, connection
 from models.mode import Load
 from models.settings import Settings
 from models.submission import PROCESSING, QUEUED, Submission
-from tasks import heartbeat, machine, parts
+from tasks import heartbeat, machine, parts, scaled
 from tasks.queue import FAIRNESS, PRIORITY, client, huey, place, rank_of, settings
 
 MODE_KEY = "sluice:mode"
@@ -205,6 +205,7 @@ def _snapshot() -> dict[str, Any]:
         "capacity": _capacity(state["mode"]),
         "throughput": known["throughput"],
         "workers": workers(),
+        "scaled": _kept.get_or("scaled", 5.0, scaled.last),
         "to_review": known["to_review"],
         "error_rate": _error_rate(),
         "health": health(),
@@ -256,6 +257,7 @@ def brief() -> dict[str, Any]:
         "estimated_wait": told[keys["wait"]],
         "to_review": told["to_review"]["all"],
         "review_debt": told["queues"]["review_debt"],
+        "scaled": told["scaled"],
         "health": told["health"],
     }
 

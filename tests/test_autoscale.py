@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.api import Api, drawn
+from tests.console import person
 from tests.stack import running, wait_until
 
 
@@ -41,6 +42,11 @@ def test_workers_come_and_go_with_the_load(own):
     log = (own.home / "log" / "autoscale.log").read_text()
     assert "workers: 1 →" in log
     assert "a worker does" in log
+    told = own.json("status", "--json")["scaled"]
+    assert told["after"] == 1
+    assert told["before"] > 1
+    assert f"{told['before']} → 1 workers" in own.run("status").stdout
+    assert f"{told['before']} → 1 workers" in person(own).get("/").text
 
 
 def test_a_dry_run_tells_and_changes_nothing(own):

@@ -1,9 +1,18 @@
 """The benchmark runs and writes its table; what it measures is no matter of tests."""
 
 import json
+import re
 import subprocess
+import sys
+from xml.etree import ElementTree
 
 from tests.stack import SCRIPTS
+
+sys.path.insert(0, str(SCRIPTS))
+
+import _bench_docs
+from _bench_figures import Figure, Measure
+from _chart import Band, Chart, Line, Panel
 
 
 def bench(folder, *arguments):
@@ -53,3 +62,51 @@ def test_a_row_gives_a_table_json_and_markdown(tmp_path):
     assert ours["measure"]["value"] > 0
     assert ours["what"] in told.stdout
     assert ours["what"] in (tmp_path / "table.md").read_text()
+
+
+PAGE = """# Performance
+
+## Two
+
+<!-- bench two -->
+old figures
+<!-- end -->
+
+What stands between stays.
+"""
+
+
+def test_each_row_has_its_place_in_the_docs():
+    figures = [Figure("two", "anew", Measure(2.0, "ms")), Figure("three", "new", Measure(3.0, "s"))]
+    where = {"date": "2026-01-02", "processor": "P", "cores": 2, "memory_gb": 4, "system": "S"}
+    text = _bench_docs.merge(PAGE, figures, {**where, "python": "3", "load": 0.1})
+    assert "old figures" not in text
+    assert text.index("| two | anew | 2.00 ms") < text.index("What stands between stays.")
+    assert text.index("## Three") < text.index("| three | new | 3.00 s")
+    assert _bench_docs.merge(text, figures, {**where, "python": "3", "load": 0.1}) == text
+
+
+def test_a_chart_is_drawn_in_both_looks():
+    parsed = ElementTree.fromstring(
+        Chart(
+            "A & B",
+            "of a test",
+            [
+                Panel(
+                    "depth",
+                    [Line("told", [(0, 1), (5, 20), (99, 3)]), Line("real", [(1, 2)], dots=True)],
+                    [Band("async", 1, 4, "blue")],
+                    [(10, "async from 10")],
+                ),
+                Panel("debt", [Line("debt", [(0, 0), (90, 7)], area=True)], end=100),
+            ],
+            0,
+            10,
+        ).svg()
+    )
+    assert parsed.get("aria-label") == "A & B. of a test"
+    text = ElementTree.tostring(parsed, encoding="unicode")
+    assert "prefers-color-scheme: dark" in text
+    paths = [path.get("d") for path in parsed.iter() if path.get("class") == "series"]
+    assert len(paths) == 2
+    assert len(re.findall("L", paths[0])) == 2, "what lies past the axis is not drawn"

@@ -86,3 +86,23 @@ def test_whatever_comes_ends_and_is_bounded(uploads, intake, during, after, fast
 def test_a_burst_without_an_end_is_refused():
     with pytest.raises(ValueError, match="ends only"):
         foresee(Flood(10, 1, 1, 0), 1000)
+
+
+def test_the_script_plans_where_nothing_runs(new_stack):
+    told = new_stack().json("plan", "--uploads-per-day", "10,000,000", "--burst", "10000", "--json")
+    assert told["needs"]["workers"] > told["needs"]["least_workers"] > 1
+    assert told["needs"]["total"] == pytest.approx(sum(told["needs"]["cost"].values()))
+    assert told["burst"]["checked"] > 0
+    assert told["rates"]["of"].startswith("scripts/bench")
+
+
+def test_the_script_measures_the_stack_that_runs(stack):
+    told = stack.json("plan", "--uploads-per-day", "1000", "--json")
+    assert "the rest" in told["rates"]["of"]
+
+
+@pytest.mark.parametrize("text", ["many", "-5", "inf"])
+def test_a_number_that_is_none_is_an_error(new_stack, text):
+    refused = new_stack().run("plan", "--uploads-per-day", text, check=False)
+    assert refused.returncode == 2
+    assert "--uploads-per-day" in refused.stderr

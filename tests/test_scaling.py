@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import traffic
-from models.scaling import Bounds, Memory, Reading, choose, needed
+from models.scaling import Bounds, Memory, Reading, choose, needed, put_off
 
 BOUNDS = Bounds(fewest=1, most=16)
 
@@ -74,6 +74,16 @@ def test_a_spike_up_and_down_is_left_after_one_cooldown():
     seconds = run(traffic.spikes(5, 120, 1500, every=5000, width=60))
     down = next(at for at, before, after in changes(seconds) if after < before)
     assert BOUNDS.down_cooldown <= down < 60 + 2 * BOUNDS.down_cooldown
+
+
+def test_a_step_that_was_put_off_is_taken_at_the_next_look():
+    memory = choose(Reading(0, 0, 0.0, 10.0, 4), BOUNDS, Memory()).memory
+    reading = Reading(301, 0, 0.0, 10.0, 4)
+    choice = choose(reading, BOUNDS, memory)
+    assert choice.workers == 1
+    waits = put_off(choice, reading, memory, "worker_03 is at work")
+    assert waits.workers == 4
+    assert choose(Reading(306, 0, 0.0, 10.0, 4), BOUNDS, waits.memory).workers == 1
 
 
 @pytest.mark.parametrize("most", [1, 3])

@@ -108,6 +108,11 @@ def text(told: dict[str, Any]) -> str:
     ]
     parts = [f"{p['name']} {p['detail']}" for p in told.get("health", []) if p["state"] == "down"]
     trouble = [f"Down     {'; '.join(parts)}"] if parts else []
+    scaled = told.get("scaled")
+    if scaled:
+        ago = _duration(int(time.time() - scaled["at"]))
+        change = f"{scaled['before']} → {scaled['after']} workers {ago} ago"
+        head.append(f"Scaled   {change}: {scaled['why']}")
     return "\n".join([*head, *trouble, "", *rows, "", f"{total:.0f} MB in all"])
 
 

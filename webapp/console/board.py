@@ -42,6 +42,7 @@ NOTHING: dict[str, Any] = {
     "estimated_wait": 0.0,
     "throughput": 0.0,
     "workers": [],
+    "scaled": None,
     "to_review": {"all": 0, "priority": 0, "claimed": 0, "oldest": None},
     "error_rate": 0.0,
     "health": [{"name": "Load", "state": "down", "detail": "cannot be read"}],
@@ -196,9 +197,11 @@ def context(told: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the dashboard's and the strip's templates want."""
     told = told or snapshot()
     wait, unit = words.span(told["estimated_wait"])
+    scaled = told["scaled"]
     spoken = open_alerts()
     return {
         "load": told,
+        "scaled": scaled and {**scaled, "at": datetime.fromtimestamp(scaled["at"], UTC)},
         "mode": told["current_mode"],
         "mode_word": MODES[told["current_mode"]],
         "mode_since": datetime.fromtimestamp(told["mode_since"], UTC),
