@@ -180,8 +180,9 @@ class Settings:
         "", "ADDRESS:PORT of the first web instance, the next one's is a port higher; none: sockets"
     )
     web_servers: str = _setting(
-        "", "HOST:PORT of the web instances for an nginx of another host, by comma; names are asked"
-        " for again"
+        "",
+        "HOST:PORT of the web instances for an nginx of another host, by comma; names are asked"
+        " for again",
     )
     web_resolver: str = _setting(
         "", "name servers for the names in WEB_SERVERS, by comma; default /etc/resolv.conf's"

@@ -7,12 +7,13 @@ import random
 import statistics
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import _bench_rules
+from _bench_cpu import Spent, per_request
 from _bench_figures import Figure, Measure, against, at_most, percentile
-from _bench_load import Maker, Reply, drive, picture_file, upload
+from _bench_load import Maker, Reply, drive, image_body, picture_file, upload
 from _bench_stack import bare
 from _own_stack import Stack, stack
 
@@ -49,31 +50,91 @@ class Plan:
 
 
 def intake(plan: Plan) -> list[Figure]:
-    """Uploads a second in ``async`` mode, in turns with the bare handler."""
+    """Uploads a second in ``async`` mode, and their CPU time, in turns with the bare handler."""
     jpeg = plan.picture.read_bytes()
-    ours, others = [], []
     with (
         stack(plan.work / "intake", **FILLING) as server,
         bare(plan.work / "bare", server.settings.web_instances) as other,
     ):
-        make = upload(server.key, jpeg=jpeg)
-        for port in (server.settings.port, other):
-            drive(port, make, count=100, connections=8)
+        ours = {name: server.pids(name) for name in ("web", "nginx", "postgres", "redis")}
+        form, body = upload(server.key, jpeg=jpeg), image_body(server.key, jpeg)
+        roads = {
+            "bare": _Road(other.port, form, other.pids),
+            "form": _Road(server.settings.port, form, ours),
+            "image as the body": _Road(server.settings.port, body, ours),
+        }
+        for road in roads.values():
+            drive(road.port, road.make, count=100, connections=8)
         for _ in range(plan.rounds):
-            ours.append(_uploads(server.settings.port, make, plan.count))
-            others.append(_uploads(other, make, plan.count))
+            for road in roads.values():
+                road.go(plan.count)
+    yardstick = roads.pop("bare")
+    note = (
+        "no worker runs meanwhile, so the web has the cores; rounds of"
+        f" {plan.count} uploads in turns; the load generator shares the cores with all;"
+        " CPU time is what other work on the machine changes least"
+    )
+    return [
+        figure for name, road in roads.items() for figure in _beside(yardstick, name, road, note)
+    ]
+
+
+@dataclass
+class _Road:
+    """A way in: where it is, what is sent, whose CPU time it costs, and what was measured."""
+
+    port: int
+    make: Maker
+    pids: dict[str, list[int]]
+    rates: list[float] = field(default_factory=list)
+    costs: list[Spent] = field(default_factory=list)
+
+    def go(self, count: int) -> None:
+        """One round."""
+        self.costs.append(
+            per_request(
+                self.pids,
+                count,
+                lambda: self.rates.append(_uploads(self.port, self.make, count)),
+            )
+        )
+
+    @property
+    def whole(self) -> list[float]:
+        """CPU milliseconds an upload of all processes, by round."""
+        return [sum(cost.values()) for cost in self.costs]
+
+    @property
+    def parts(self) -> str:
+        """CPU milliseconds an upload of each process, in words."""
+        names = self.costs[0]
+        middle = {name: statistics.median(cost[name] for cost in self.costs) for name in names}
+        return ", ".join(f"{name} {value:.2f}" for name, value in middle.items())
+
+
+def _beside(yardstick: _Road, name: str, road: _Road, note: str) -> list[Figure]:
+    what = f"100 KB JPEGs, async, 16 connections, {name}"
+    bare_cpu = Measure.of(yardstick.whole, "ms")
+    ours = Measure.of(road.whole, "ms")
     return [
         against(
             "intake",
-            "100 KB JPEGs, async, 16 connections",
-            ours,
+            what,
+            road.rates,
             "uploads/s",
-            ("bare Flask + gevent that only saves the file", others),
+            ("bare Flask + gevent that only saves the file", yardstick.rates),
             least=0.5,
             goal="≥ 0.5 × (then 1.0 ×)",
-            note=f"no worker runs meanwhile, so the web has the cores; rounds of {plan.count}"
-            " uploads in turns; the load generator shares the cores with both",
-        )
+            note=note,
+        ),
+        Figure(
+            "intake",
+            f"{what}: CPU time ({road.parts})",
+            ours,
+            f"bare handler ({yardstick.parts})",
+            bare_cpu,
+            statistics.median(b / a for a, b in zip(road.whole, yardstick.whole, strict=True)),
+        ),
     ]
 
 

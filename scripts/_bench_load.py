@@ -175,6 +175,20 @@ def upload(key: str, *, text: str = "", jpeg: bytes | None = None, times: int = 
     return make
 
 
+def image_body(key: str, jpeg: bytes) -> Maker:
+    """A maker of uploads whose body is the picture, by a thousand authors in turn."""
+    numbers = itertools.count()
+    first = time.time_ns()
+
+    def make() -> bytes:
+        number = next(numbers)
+        author = number % AUTHORS
+        fields = f"user_id=bench-{author}&user_ip=10.0.{author // 250}.{author % 250}"
+        return _request(key, f"/image?{fields}", "image/jpeg", unique(jpeg, first + number))
+
+    return make
+
+
 def post(key: str, fields: dict[str, str], jpeg: bytes | None) -> bytes:
     """The bytes of one multipart upload, head and all."""
     parts = [
@@ -187,10 +201,14 @@ def post(key: str, fields: dict[str, str], jpeg: bytes | None) -> bytes:
             "Content-Type: image/jpeg\r\n\r\n"
         )
     body = b"".join(("".join(parts).encode(), jpeg or b"", f"\r\n--{BOUNDARY}--\r\n".encode()))
+    return _request(key, "", f"multipart/form-data; boundary={BOUNDARY}", body)
+
+
+def _request(key: str, rest: str, kind: str, body: bytes) -> bytes:
     head = (
-        "POST /api/moderation/submissions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"POST /api/moderation/submissions{rest} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Authorization: Bearer {key}\r\n"
-        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+        f"Content-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -21,9 +22,17 @@ from tasks.stack.up import healthy
 PATIENCE = 60.0  # seconds until a server answers
 
 
+@dataclass(frozen=True)
+class Bare:
+    """The yardstick that runs: its port, and its processes by name."""
+
+    port: int
+    pids: dict[str, list[int]]
+
+
 @contextmanager
-def bare(home: Path, instances: int) -> Iterator[int]:
-    """The yardstick's port: a handler that only saves the file, behind the same nginx.
+def bare(home: Path, instances: int) -> Iterator[Bare]:
+    """The yardstick: a handler that only saves the file, behind the same nginx.
 
     The binary, its configuration and gunicorn's are the stack's own; only the handler differs.
     """
@@ -42,7 +51,8 @@ def bare(home: Path, instances: int) -> Iterator[int]:
                 env = {**environment, "INSTANCE": f"{number:02}"}
                 started.append(subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT))
         _until_healthy(settings)
-        yield settings.port
+        pids = [process.pid for process in started]
+        yield Bare(settings.port, {"web": pids[:-1], "nginx": pids[-1:]})
     finally:
         for process in reversed(started):
             _end(process)

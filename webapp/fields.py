@@ -39,6 +39,13 @@ def read() -> dict[str, Any]:
     return fields
 
 
+def of_query() -> dict[str, Any]:
+    """The fields of a request whose body is a picture, from its address; raises Invalid."""
+    fields = _once(request.args.items(multi=True))
+    _refuse("There is no field {}.", set(fields) - set(FIELDS))
+    return fields
+
+
 def json_object() -> dict[str, Any]:
     """The request's JSON object, each name once; raises Malformed, or Invalid for a repeat."""
     request.max_content_length = MOST_JSON

@@ -15,8 +15,7 @@ from models.settings import Settings
 from models.submission import PRIORITIES
 from tasks import storage
 from tasks.storage import Upload
-from webapp import fields, sniff
-from webapp.offload import offload
+from webapp import fields, handed, keeping, sniff
 from webapp.timing import measured
 
 
@@ -63,10 +62,23 @@ def receive() -> Incoming:
     with measured("receive"):
         given = fields.read()
         uploads = tuple(request.__dict__.get("uploads", ()))
+    return _kept(given, uploads)
+
+
+def receive_image() -> Incoming:
+    """The same of a request that is one picture; raises the domain's errors."""
+    with measured("receive"):
+        given = fields.of_query()
+        handed.take()
+        uploads = tuple(request.__dict__["uploads"])
+    return _kept(given, uploads)
+
+
+def _kept(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
     incoming = _validated(given, uploads)
     with measured("fsync"):
         if uploads:
-            keep(uploads)
+            keeping.keep(uploads)
     return incoming
 
 
@@ -133,15 +145,6 @@ def _address(value: Any) -> str | None:
     if address.ipv4_mapped:  # all of them lie in one /64
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, 64), strict=False))
-
-
-def keep(uploads: tuple[Upload, ...]) -> None:
-    """Return once their bytes would outlive a power cut; raises OSError, StorageDown."""
-    store = storage.of(_settings())
-    if store.blocks:
-        offload(store.keep, uploads)
-    else:
-        store.keep(uploads)
 
 
 def _settings() -> Settings:

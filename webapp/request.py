@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import IO, cast
 
 from flask import Request, current_app
@@ -9,7 +10,11 @@ from uuid_utils.compat import uuid7
 
 from models.errors import Invalid
 from tasks import storage
+from tasks.handed import HandedOver
 from tasks.storage import Upload
+
+CHUNK = 256 * 1024
+BODY = "body"  # what an upload is called that has no name
 
 
 class UploadRequest(Request):
@@ -30,7 +35,7 @@ class UploadRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         settings = current_app.config["SETTINGS"]
-        uploads = self.__dict__.setdefault("uploads", [])
+        uploads = self._uploads()
         if len(uploads) == settings.max_files_per_request:
             raise Invalid(
                 f"A submission has at most {settings.max_files_per_request} images.",
@@ -40,6 +45,24 @@ class UploadRequest(Request):
         upload = Upload(store, uuid7(), settings.max_file_size, given_name=(filename or "")[:200])
         uploads.append(upload)
         return cast("IO[bytes]", upload)
+
+    def take(self, file: Path) -> Upload:
+        """Make a file that is there already the upload of this request; raises SluiceError."""
+        settings = current_app.config["SETTINGS"]
+        upload = HandedOver(storage.of(settings), uuid7(), settings.max_file_size, BODY, file)
+        self._uploads().append(upload)
+        return upload
+
+    def take_body(self) -> Upload:
+        """Make the body, as it comes, the upload of this request; raises TooLarge."""
+        upload = cast("Upload", self._get_file_stream(None, None, BODY))
+        while data := self.stream.read(CHUNK):
+            upload.write(data)
+        return upload
+
+    def _uploads(self) -> list[Upload]:
+        found: list[Upload] = self.__dict__.setdefault("uploads", [])
+        return found
 
     def discard_uploads(self) -> None:
         """Remove the files of this request that were not kept."""

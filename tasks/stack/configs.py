@@ -19,7 +19,7 @@ from tasks.stack.procfile import SINGLE, Program
 MULTIPART_SLACK = 1024 * 1024  # field texts and boundaries beside the images
 OPEN_FILES = 16384
 LOOPBACK_OF = re.compile(r"^0\.0\.0\.0(:\d+)$")  # an address that stands for all leads nowhere
-OFF = "# "  # what nginx.conf's ${TLS} and ${REDIRECT} make of their lines where they are not wanted
+OFF = "# "  # what nginx.conf's ${TLS} and its like make of their lines where they are not wanted
 
 
 def write_all(settings: Settings, programs: list[Program]) -> None:
@@ -57,6 +57,7 @@ def nginx(settings: Settings) -> str:
         "HTTP_LISTEN": _listen(settings, settings.http_port),
         "TLS": "" if settings.tls_certificate else OFF,
         "REDIRECT": "" if settings.http_port else OFF,
+        "HANDED": OFF if settings.web_listen or settings.web_servers else "",
         "SSL": "ssl " if settings.tls_certificate else "",
         "HSTS": settings.hsts_seconds,
         "URL": settings.url,

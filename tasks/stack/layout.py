@@ -15,6 +15,7 @@ from models.settings import ROOT, Settings, read_env_file
 from tasks import slots
 
 FOLDERS = ("acme", "etc", "etc/commands", "log", "media", "run", "secrets", "tmp", "tmp/nginx")
+BODIES = "tmp/nginx/body"  # where nginx writes the bodies of requests, as nginx.conf says too
 SECRETS = ("session", "redis", "hash", "seal")
 SHARED = ("session", "hash", "seal")  # those that SECRETS_PATH must hold
 

@@ -80,7 +80,7 @@ class S3(Storage):
 
     def keep(self, uploads: Sequence[Upload]) -> None:
         for upload in uploads:
-            upload.flush()
+            upload.begin()
             with upload.path.open("rb") as file:
                 self._put(original(upload.key), file, upload.size, upload.media_type)
             upload.kept = True

@@ -27,6 +27,8 @@ class Folder(Storage):
 
     def keep(self, uploads: Sequence[Upload]) -> None:
         for upload in uploads:
+            upload.begin()
+        for upload in uploads:
             upload.sync()
         for folder in {upload.path.parent for upload in uploads}:
             _sync_folder(folder)

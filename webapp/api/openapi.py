@@ -24,6 +24,11 @@ _NO_NUL = r"^[^\u0000]*$"
 _PRINTABLE = r"^[!-~]([ -~]*[!-~])?$"
 _SOMETHING = {"type": "string", "pattern": fields.VISIBLE.replace("\\x", "\\u00")}
 _PICTURES = {"encoding": {"images": {"contentType": ", ".join(sniff.ACCEPTED_TYPES)}}}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "maxLength": 255, "pattern": _PRINTABLE},
+}
 _STATUS_LINK = {"operationId": "status", "parameters": {"job_id": "$response.body#/job_id"}}
 _LINKS = {"links": {"status": _STATUS_LINK}}
 
@@ -57,6 +62,7 @@ def document() -> dict[str, Any]:
 def _paths(settings: Settings) -> dict[str, Any]:
     return {
         "/api/moderation/submissions": {"post": _submit(settings)},
+        "/api/moderation/submissions/image": {"post": _submit_image(settings)},
         "/api/moderation/submissions/{job_id}": {"delete": _erase("job_id")},
         "/api/moderation/authors/{user_id}": {"delete": _erase("user_id")},
         "/api/moderation/authors/{user_id}/export": {"get": _export()},
@@ -77,13 +83,7 @@ def _submit(settings: Settings) -> dict[str, Any]:
     return {
         "operationId": "submit",
         "summary": "Send an upload",
-        "parameters": [
-            {
-                "name": "Idempotency-Key",
-                "in": "header",
-                "schema": {"type": "string", "maxLength": 255, "pattern": _PRINTABLE},
-            }
-        ],
+        "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {
@@ -92,11 +92,32 @@ def _submit(settings: Settings) -> dict[str, Any]:
                 "application/x-www-form-urlencoded": {"schema": text},
             },
         },
-        "responses": {
-            "200": {**_json("The verdict", "Decided"), **_LINKS},
-            "202": {**_json("Accepted: ask check_url", "Waiting"), **_LINKS},
-            **_problems(*UPLOAD_ERRORS),
+        "responses": {**_taken_in(), **_problems(*UPLOAD_ERRORS)},
+    }
+
+
+def _submit_image(settings: Settings) -> dict[str, Any]:
+    names = [
+        {"name": name, "in": "query", "required": name == "user_id", "schema": schema}
+        for name, schema in _texts().items()
+    ]
+    picture = {"schema": _picture(settings)}
+    return {
+        "operationId": "submit_image",
+        "summary": "Send an upload of one picture, which is the body",
+        "parameters": [_IDEMPOTENCY_KEY, *names],
+        "requestBody": {
+            "required": True,
+            "content": dict.fromkeys(sniff.ACCEPTED_TYPES, picture),
         },
+        "responses": {**_taken_in(), **_problems(*UPLOAD_ERRORS, 414)},
+    }
+
+
+def _taken_in() -> dict[str, Any]:
+    return {
+        "200": {**_json("The verdict", "Decided"), **_LINKS},
+        "202": {**_json("Accepted: ask check_url", "Waiting"), **_LINKS},
     }
 
 
@@ -139,11 +160,15 @@ def _images(settings: Settings) -> dict[str, Any]:
         "type": "array",
         "minItems": 1,
         "maxItems": settings.max_files_per_request,
-        "items": {
-            "type": "string",
-            "format": "binary",
-            "description": f"at most {settings.max_file_size:,} bytes",
-        },
+        "items": _picture(settings),
+    }
+
+
+def _picture(settings: Settings) -> dict[str, Any]:
+    return {
+        "type": "string",
+        "format": "binary",
+        "description": f"at most {settings.max_file_size:,} bytes",
     }
 
 

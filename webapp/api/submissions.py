@@ -1,7 +1,8 @@
-"""``POST /api/moderation/submissions``: send an upload, get its verdict or its job id."""
+"""``POST /api/moderation/submissions`` and its ``…/image``: an upload in, its verdict or id out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, current_app
@@ -10,7 +11,7 @@ from models import mode
 from models.db import release
 from webapp import admission, limits
 from webapp.api.answers import answer
-from webapp.intake import receive
+from webapp.intake import Incoming, receive, receive_image
 from webapp.keys import client_of_request
 from webapp.timing import measured
 from webapp.waiting import until_decided
@@ -19,9 +20,20 @@ from webapp.waiting import until_decided
 def register(blueprint: Blueprint, url: str) -> None:
     """Register the call."""
     blueprint.add_url_rule(f"{url}/submissions", view_func=submit, methods=["POST"])
+    blueprint.add_url_rule(f"{url}/submissions/image", view_func=submit_image, methods=["POST"])
 
 
 def submit() -> tuple[dict[str, Any], int]:
+    """Take an upload in."""
+    return _submit(receive)
+
+
+def submit_image() -> tuple[dict[str, Any], int]:
+    """Take one picture in that is the body; the other fields are in the address."""
+    return _submit(receive_image)
+
+
+def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
     """Take an upload in; wait for its verdict where the mode promises one at once."""
     client = client_of_request()
     admission.require_room()

@@ -1,0 +1,83 @@
+"""Originals that another process has written already: they get their place by a second name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from models.errors import Malformed, TooLarge
+from tasks.storage import Storage, Upload
+from tasks.storage.upload import HEAD_BYTES
+
+CHUNK = 1024 * 1024
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # what is no file must not hold us up
+ELSEWHERE = (errno.EXDEV, errno.EPERM, errno.EMLINK)  # no second name there: it is copied
+
+
+class HandedOver(Upload):
+    """A file that nobody writes any more, as an upload; it is hashed when it is begun.
+
+    Safe although its name is another process's: what counts is looked at after it has a name of
+    ours, no symbolic link is followed, and the other one may take its name away at any time.
+    """
+
+    def __init__(
+        self, storage: Storage, image_id: UUID, limit: int, given_name: str, source: Path
+    ) -> None:
+        self._source, self._hashed = source, False
+        super().__init__(storage, image_id, limit, given_name)
+        self._measure()
+
+    def _open(self) -> BinaryIO:
+        try:
+            os.link(self._source, self.path, follow_symlinks=False)
+        except FileNotFoundError as error:
+            raise Malformed("The body is gone: the request was broken off.") from error
+        except OSError as error:
+            if error.errno not in ELSEWHERE:
+                raise
+            self._copy()
+        try:
+            return _regular(self.path)
+        except Malformed:
+            self.path.unlink(missing_ok=True)
+            raise
+
+    def _copy(self) -> None:
+        with _regular(self._source) as given, self.path.open("xb") as taken:
+            shutil.copyfileobj(given, taken)
+
+    def _measure(self) -> None:
+        """Its size and its first bytes; raises TooLarge."""
+        self.size = os.fstat(self._file.fileno()).st_size
+        if self.size > self.limit:
+            self.discard()
+            raise TooLarge(f"An image has at most {self.limit / 1024 / 1024:g} MB.", field="images")
+        self.head = os.pread(self._file.fileno(), HEAD_BYTES, 0)
+
+    def begin(self) -> None:
+        """Hash the bytes too: here is where there is time for it."""
+        if not self._hashed:
+            while data := self._file.read(CHUNK):
+                self._digest.update(data)
+            self._hashed = True
+        super().begin()
+
+
+def _regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; raises Malformed for all else, a link to one too."""
+    try:
+        file = os.open(path, FLAGS)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise Malformed("The body is not a file.") from error
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise Malformed("The body is not a file.")
+    return os.fdopen(file, "rb")
