@@ -138,6 +138,8 @@ class Settings:
     nsfw_providers: str = _setting(
         "CPUExecutionProvider", "ONNX Runtime execution providers, comma-separated"
     )
+    nsfw_batch: int = _setting(2, "pictures that go through the network at once; more for a GPU")
+    detect_batch: int = _setting(8, "requests for detection that a worker answers together")
     nsfw_model: str = _setting("", "path of another .onnx or, for opennsfw2, .h5 weights file")
     moderation_image_service_url: str = _setting("", "detectors of the remote engine, by comma")
     moderation_image_service_key: str = _setting("", "API key for those detectors")
@@ -352,6 +354,9 @@ def _check_ranges(settings: Settings) -> None:
         raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH does not hold")
     if not 0 < settings.port < 65536:
         raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
+    for name in ("worker_batch", "nsfw_batch", "detect_batch"):
+        if getattr(settings, name) < 1:
+            raise SettingError(f"{name.upper()} must be at least 1")
     if settings.adaptive_min_uploads_per_minute < 1:
         raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
     if not 2 <= settings.stats_raw_days <= 400:

@@ -16,6 +16,7 @@ def engine() -> Classifier:
     return classifier.load(
         name,
         providers=settings.nsfw_providers.split(","),
+        batch=settings.nsfw_batch,
         model_path=given if name == "onnx" else None,
         weights_path=given if name == "opennsfw2" else None,
         url=settings.moderation_image_service_url,

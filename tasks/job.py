@@ -28,7 +28,7 @@ MOST_PREPARED = 6  # views whose input of the network, 600 KB each, is made ahea
 
 # Pictures are decoded and hashed here while the network runs on the one before. One thread, as
 # there is one decoder; it holds no database connection.
-_ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
 
 @cache
@@ -81,7 +81,7 @@ class Item:
     def prepare(self, trace: str | None) -> None:
         """Have the picture decoded beside other work, as a part of this trace."""
         if self._looked is None and self._coming is None:
-            self._coming = _ahead.submit(self._decode_ahead, trace)
+            self._coming = ahead.submit(self._decode_ahead, trace)
 
     def draw(self, frames: Collection[int]) -> dict[int, bytes]:
         """Thumbnails (WebP) of those of the frames that can be read; raises PictureError."""
@@ -116,10 +116,11 @@ class Item:
                 picture = self.decoder.look(path, self.limits, self.budget, digest=self.digest)
         except PictureError as error:
             return error
-        return Looked(picture, *pdq(picture.grey), _inputs(picture.views))
+        return Looked(picture, *pdq(picture.grey), inputs_of(picture.views))
 
 
-def _inputs(views: Sequence[Any]) -> Sequence[Any]:
+def inputs_of(views: Sequence[Any]) -> Sequence[Any]:
+    """What the network takes of these views; the views themselves where they are many."""
     if len(views) > MOST_PREPARED:
         return views
     try:

@@ -22,7 +22,7 @@ from tasks import moderate as moderation
 from tasks.decoder import DecoderDown
 from tasks.heartbeat import Heart
 from tasks.job import Job, decoder
-from tasks.queue import MODERATE, huey, settings
+from tasks.queue import DETECT, MODERATE, huey, settings
 
 NAME = os.environ.get("PROCESS_NAME", f"worker_{os.getpid()}")
 ASK_AGAIN = 10.0  # seconds between two tries of a network that is down
@@ -97,8 +97,9 @@ def more(task: str, most: int) -> list[tuple[Any, ...]]:
 
 @huey.task()
 def detect(ticket: str, keys: list[str]) -> None:
-    """Score pictures that belong to no submission."""
-    counted(detection.answer, ticket, keys)
+    """Score pictures that belong to no submission, with those of others who ask now."""
+    asked = [(ticket, keys), *more(DETECT, settings.detect_batch - 1)]
+    counted(detection.answer, asked, jobs=len(asked))
 
 
 @huey.task()

@@ -17,6 +17,7 @@ def load(
     *,
     providers: Sequence[str] = ("CPU",),
     threads: int = 1,
+    batch: int = 1,
     model_path: str | os.PathLike[str] | None = None,
     weights_path: str | os.PathLike[str] | None = None,
     url: str = "",
@@ -24,14 +25,16 @@ def load(
 ) -> Classifier:
     """The engine of that name; its model is loaded at the first score, not here.
 
-    `providers` and `threads` are of `onnx`; `model_path` is an ONNX file for either local engine;
-    `weights_path` is an official file for `opennsfw2`; `url` and `key` are of `remote`. Raises
-    ValueError for another name and `ClassifierDown` for `remote` without an address.
+    `providers`, `threads` and `batch` are of `onnx`; `model_path` is an ONNX file for either local
+    engine; `weights_path` is an official file for `opennsfw2`; `url` and `key` are of `remote`.
+    Raises ValueError for another name and `ClassifierDown` for `remote` without an address.
     """
     if engine == "onnx":
         from tasks.classifier.onnx import OnnxClassifier
 
-        return OnnxClassifier(providers=providers, threads=threads, model_path=model_path)
+        return OnnxClassifier(
+            providers=providers, threads=threads, batch=batch, model_path=model_path
+        )
     if engine == "opennsfw2":
         from tasks.classifier.opennsfw2 import Opennsfw2Classifier
 

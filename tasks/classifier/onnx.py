@@ -26,8 +26,8 @@ TIDY_EVERY = 2.0  # seconds
 class OnnxClassifier:
     """open_nsfw on ONNX Runtime, loaded at the first score.
 
-    Pictures are scored one at a time: batches of 4 to 16 were no faster on one thread (9.4 against
-    9.8 ms a picture) and took up to 190 MB more.
+    On one thread a batch of two takes 4 % less a picture than one alone; of 4 to 16, nothing less
+    than that and up to 190 MB more. It is for processors that want many at once.
     """
 
     name = "onnx"
@@ -37,10 +37,12 @@ class OnnxClassifier:
         *,
         providers: Sequence[str] = ("CPU",),
         threads: int = 1,
+        batch: int = 1,
         model_path: str | os.PathLike[str] | None = None,
     ) -> None:
         self._providers = providers
         self._threads = threads
+        self._batch = max(1, batch)
         self._model_path = model_path
         self._session: onnxruntime.InferenceSession | None = None
         self._loading = threading.Lock()
@@ -54,7 +56,9 @@ class OnnxClassifier:
         """The NSFW probability of each 256 x 256 RGB image. Raises `ClassifierDown`."""
         session = self._loaded()
         source = session.get_inputs()[0].name
-        scores = [_run(session, source, image) for image in images]
+        scores: list[float] = []
+        for start in range(0, len(images), self._batch):
+            scores += _run(session, source, images[start : start + self._batch])
         self._tidy()
         return scores
 
@@ -75,13 +79,15 @@ class OnnxClassifier:
 
 
 def _run(
-    session: onnxruntime.InferenceSession, source: str, image: Image.Image | NDArray[np.float32]
-) -> float:
+    session: onnxruntime.InferenceSession,
+    source: str,
+    images: Sequence[Image.Image | NDArray[np.float32]],
+) -> list[float]:
     try:
-        (output,) = session.run(None, {source: as_input(image)[None]})
+        (output,) = session.run(None, {source: np.stack([as_input(image) for image in images])})
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ClassifierDown(f"The model cannot score: {error}") from error
-    return float(output[0, 1])
+    return [float(score) for score in output[:, 1]]
 
 
 def open_session(
