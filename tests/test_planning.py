@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.planning import MEASURED, Demand, Flood, Prices, Rates, foresee, plan
+from models.planning import ASSUMED, Demand, Flood, Prices, Rates, foresee, plan
 
 RATES = Rates(text=0.01, image=0.04, intake=0.005, row=2000, row_image=1000, thumbnail=0)
 
@@ -46,9 +46,7 @@ def test_the_cost_is_the_sum_of_its_parts():
 
 @given(st.floats(1, 1e9), st.floats(1, 10), st.floats(0, 5))
 def test_more_uploads_never_need_less(per_day, peak, images):
-    few, many = (
-        plan(Demand(per_day * times, peak, images), MEASURED, Prices()) for times in (1, 2)
-    )
+    few, many = (plan(Demand(per_day * times, peak, images), ASSUMED, Prices()) for times in (1, 2))
     for name in ("workers", "cores", "memory_gb", "database_gb", "media_gb", "peak_mbit", "total"):
         assert getattr(many, name) >= getattr(few, name)
 
@@ -93,7 +91,7 @@ def test_the_script_plans_where_nothing_runs(new_stack):
     assert told["needs"]["workers"] > told["needs"]["least_workers"] > 1
     assert told["needs"]["total"] == pytest.approx(sum(told["needs"]["cost"].values()))
     assert told["burst"]["checked"] > 0
-    assert told["rates"]["of"].startswith("scripts/bench")
+    assert told["rates"]["of"].startswith("assumed")
 
 
 def test_the_script_measures_the_stack_that_runs(stack):

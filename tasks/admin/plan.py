@@ -15,7 +15,7 @@ import peewee
 from models import volume
 from models.db import connect, connection
 from models.errors import SluiceError
-from models.planning import MEASURED, Demand, Flood, Foreseen, Needs, Prices, Rates, foresee, plan
+from models.planning import ASSUMED, Demand, Flood, Foreseen, Needs, Prices, Rates, foresee, plan
 from models.settings import Settings
 from tasks import load
 from tasks.stack.console import fail
@@ -39,7 +39,7 @@ def main() -> None:
         settings = Settings.load()
     except SluiceError as error:
         raise fail(f"plan: {error.detail}") from error
-    rates = MEASURED if options.defaults else measured(settings)
+    rates = ASSUMED if options.defaults else measured(settings)
     needs = plan(demand, rates, prices, cores_a_machine=options.cores)
     burst = _burst(options, settings, rates, needs) if options.burst else None
     if options.json:
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measured(settings: Settings) -> Rates:
-    """The rates of the running stack as far as it knows them, else the benchmark's."""
+    """The rates of the running stack as far as it knows them, else what is assumed."""
     found: dict[str, float] = {}
     of: list[str] = []
     paces = [beat["jobs_per_second"] for beat in load.workers() if beat["jobs_per_second"] > 0]
@@ -58,18 +58,18 @@ def measured(settings: Settings) -> Rates:
         with connection():
             known = volume.measure()
     except (peewee.PeeweeException, SluiceError, OSError):
-        return MEASURED
+        return ASSUMED
     images = known.images / known.submissions if known.submissions else 1.0
     if paces:
-        slower = 1 / fmean(paces) / MEASURED.job(images)
-        found |= {"text": MEASURED.text * slower, "image": MEASURED.image * slower}
+        slower = 1 / fmean(paces) / ASSUMED.job(images)
+        found |= {"text": ASSUMED.text * slower, "image": ASSUMED.image * slower}
         of.append(f"pace of {len(paces)} running workers")
     if known.submissions >= FEWEST:
         found["row"] = known.rows / known.submissions
         of.append(f"rows of {known.submissions:,} submissions")
     if known.images >= FEWEST:
         found["row_image"] = known.image_rows / known.images
-    return replace(MEASURED, **found, of="; ".join([*of, f"the rest: {MEASURED.of}"]))
+    return replace(ASSUMED, **found, of="; ".join([*of, f"the rest: {ASSUMED.of}"]))
 
 
 def _burst(options: argparse.Namespace, settings: Settings, rates: Rates, needs: Needs) -> Foreseen:
