@@ -42,8 +42,8 @@ class Rates:
         return self.text + self.image * images
 
 
-# Of the bench are 43 pictures a second and worker, 496 uploads a second on two cores, 98 MB a worker
-# and 484 MB idle; how that splits into text and picture, and the bytes of a row, are estimates.
+# Of the bench are 43 pictures a second and worker, 496 uploads a second on two cores, 98 MB a
+# worker and 484 MB idle; how that splits into text and picture, and a row's bytes, are estimates.
 ASSUMED = Rates()
 
 
