@@ -16,7 +16,7 @@ from models.errors import Conflict, Invalid, NotFound
 from models.moderator import Moderator
 from models.seal import SealedField
 from models.settings import Settings
-from models.tokens import digest
+from models.tokens import digest, new_token
 from models.verdict import Policy
 
 KEY_PREFIX = "sk_"
@@ -162,7 +162,7 @@ class ApiKey(Model):
     @classmethod
     def issue(cls, client: Client) -> str:
         """A new key of 192 bits for the client; this is the only time it is seen."""
-        key = KEY_PREFIX + secrets.token_urlsafe(24)
+        key = KEY_PREFIX + new_token(24)
         cls.insert(
             client=client, digest=digest(key), hint=key[-4:], created_at=peewee.fn.now()
         ).execute()

@@ -6,9 +6,14 @@ import hashlib
 import secrets
 
 
-def new_token() -> str:
-    """A random token of 256 bits, safe in a URL."""
-    return secrets.token_urlsafe(32)
+def new_token(size: int = 32) -> str:
+    """A random token of ``size`` bytes, safe in a URL, whose last four characters name it.
+
+    They hold no hyphen: `scripts/client revoke NAME -a1b` would take them for an option.
+    """
+    while "-" in (token := secrets.token_urlsafe(size))[-4:]:
+        pass
+    return token
 
 
 def digest(token: str) -> bytes:

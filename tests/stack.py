@@ -39,6 +39,7 @@ class Stack:
             "SLUICE_HOME": str(self.home),
             "PORT": str(self.port),
             "WORKERS": "1",
+            "ALERT_AFTER": "3600",  # a busy machine is no alert, unless a test asks for one
             "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",  # the receivers of tests
             **settings,
         }

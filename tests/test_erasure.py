@@ -52,8 +52,8 @@ def row_of(stack: Stack, job_id: str) -> dict[str, Any]:
 def everything(stack: Stack, *but: str) -> str:
     """Every table's rows as text, the rules aside."""
     names = stack.sql(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-        " AND relname NOT IN ('rule', 'known_hash')"
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+        " AND relnamespace = 'public'::regnamespace AND relname NOT IN ('rule', 'known_hash')"
     )
     tables = [name for (name,) in names if name not in but]
     return "\n".join(

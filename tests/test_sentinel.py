@@ -13,7 +13,7 @@ import redis
 
 from tests.api import Api, eventually, unique
 from tests.servers import Server, database, rows, sentinel, tls_front, valkey
-from tests.stack import Stack
+from tests.stack import Stack, wait_until
 
 PASSWORD = uuid4().hex
 LIMITS = {f"MAX_UPLOADS_PER_{name}": "0" for name in ("MINUTE", "HOUR", "MINUTE_PER_IP")}
@@ -35,7 +35,7 @@ def test_a_password_behind_tls(
         safe.up()
         api = Api(safe.url, safe.json("client", "create", "Safe", "--json")["key"])
         assert api.decided(unique("safe_astronaut.jpg"))["mode"] == "sync"
-        assert len(api.stats()["workers"]) == 1
+        wait_until(lambda: len(api.stats()["workers"]) == 1)
         server = redis.Redis(port=it.port, username="ada", password=PASSWORD)
         assert any(b"LIMIT" in key.upper() for key in server.keys("*")), "they count there too"
         assert PASSWORD not in safe.logs(10_000)
