@@ -6,14 +6,19 @@ connected at import: the tables stand on a proxy that ``connect`` fills.
 
 from __future__ import annotations
 
+import json
+import math
 import select
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import UUID
 
 import peewee
+import psycopg2
 from playhouse.pool import PooledPostgresqlDatabase
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_UNKNOWN
 
 from models import seal
 from models.settings import Settings
@@ -47,7 +52,21 @@ class Pool(PooledPostgresqlDatabase):
         return connection
 
     def _is_closed(self, conn: Any) -> bool:
-        return bool(super()._is_closed(conn)) or _hung_up(conn)
+        """Whether it cannot be handed out: told without peewee's ``SELECT 1``, a trip each time."""
+        if conn.closed or _hung_up(conn):
+            return True
+        status = conn.info.transaction_status
+        if status == TRANSACTION_STATUS_IDLE:
+            return False
+        return status == TRANSACTION_STATUS_UNKNOWN or not _rolled_back(conn)
+
+
+def _rolled_back(conn: Any) -> bool:
+    try:
+        conn.rollback()
+    except psycopg2.Error:
+        return False
+    return True
 
 
 def _hung_up(conn: Any) -> bool:
@@ -153,16 +172,45 @@ def connection() -> Iterator[None]:
 def rows_sql(
     columns: Mapping[str, str], rows: Iterable[Sequence[Any]], parameters: list[Any]
 ) -> str:
-    """``VALUES …`` for rows of columns with their types, whose values go to ``parameters``.
+    """A query for rows of columns with their types, whose values go to ``parameters``.
 
-    Nothing where there are no rows.
+    Nothing where there are no rows. The rows are one parameter, a JSON document: to bind each value
+    by itself takes psycopg2 three times as long, and this text is the same for any number of rows.
+    What goes into a column of JSON comes encoded, as a text.
     """
-    row = f"({', '.join(f'%s::{kind}' for kind in columns.values())})"
-    before = len(parameters)
-    for values in rows:
-        parameters += values
-    count = (len(parameters) - before) // len(columns)
-    return f"VALUES {', '.join([row] * count)}" if count else ""
+    names = [name.strip('"') for name in columns]
+    document = [dict(zip(names, values, strict=True)) for values in rows]
+    if not document:
+        return ""
+    parameters.append(_encoded(document))
+    kinds = ((name, "text" if kind == "jsonb" else kind) for name, kind in columns.items())
+    record = ", ".join(f"{name} {kind}" for name, kind in kinds)
+    chosen = ", ".join(f"{n}::jsonb" if kind == "jsonb" else n for n, kind in columns.items())
+    return f"SELECT {chosen} FROM json_to_recordset(%s) AS record ({record})"
+
+
+def _encoded(document: list[dict[str, Any]]) -> str:
+    try:
+        return _encode(document)
+    except ValueError:  # JSON has no NaN, PostgreSQL has: it reads it from a text
+        spelt = [{name: _spelt(value) for name, value in row.items()} for row in document]
+        return _encode(spelt)
+
+
+def _spelt(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(value: Any) -> str:
+    """What JSON has no type for, as PostgreSQL reads it from a text."""
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, bytes | memoryview):
+        return f"\\x{value.hex()}"
+    raise TypeError(f"{type(value).__name__} is no value of a row")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
 
 
 def one(sql: str, *parameters: Any) -> tuple[Any, ...] | None:

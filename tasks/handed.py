@@ -20,7 +20,7 @@ ELSEWHERE = (errno.EXDEV, errno.EPERM, errno.EMLINK)  # no second name there: it
 
 
 class HandedOver(Upload):
-    """A file that nobody writes any more, as an upload; it is hashed when it is begun.
+    """A file that nobody writes any more, as an upload; its owner has it hashed.
 
     Safe although its name is another process's: what counts is looked at after it has a name of
     ours, no symbolic link is followed, and the other one may take its name away at any time.
@@ -29,7 +29,7 @@ class HandedOver(Upload):
     def __init__(
         self, storage: Storage, image_id: UUID, limit: int, given_name: str, source: Path
     ) -> None:
-        self._source, self._hashed = source, False
+        self._source = source
         super().__init__(storage, image_id, limit, given_name)
         self._measure()
 
@@ -60,13 +60,10 @@ class HandedOver(Upload):
             raise TooLarge(f"An image has at most {self.limit / 1024 / 1024:g} MB.", field="images")
         self.head = os.pread(self._file.fileno(), HEAD_BYTES, 0)
 
-    def begin(self) -> None:
-        """Hash the bytes too: here is where there is time for it."""
-        if not self._hashed:
-            while data := self._file.read(CHUNK):
-                self._digest.update(data)
-            self._hashed = True
-        super().begin()
+    def hash(self) -> None:
+        """Read the bytes for their digest, which holds only afterwards."""
+        while data := self._file.read(CHUNK):
+            self._digest.update(data)
 
 
 def _regular(path: Path) -> BinaryIO:

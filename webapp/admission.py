@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import peewee
+import redis
 from flask import current_app, request
 from uuid_utils.compat import uuid7
 
@@ -25,11 +26,14 @@ from models.rule import check_text
 from models.settings import Settings
 from models.submission import DECIDED, QUEUED, RECEIVED, Submission
 from models.verdict import REJECTED, Judgement, judge
-from tasks import load, metrics, tracing
+from tasks import load, metrics, storage, tracing
+from tasks.answers import tally
 from tasks.queue import PRIORITY, rank_of
-from webapp.commits import commit
+from tasks.storage import Upload
+from webapp import limits, timing
 from webapp.intake import Incoming
-from webapp.limits import Uploader, charge
+from webapp.limits import Uploader
+from webapp.taking import Ticket, take
 from webapp.timing import measured
 from webapp.turns import Turns
 
@@ -96,25 +100,19 @@ def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
 
 
 def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
-    """Commit the upload and enqueue its work; raises the limits' errors with nothing kept.
+    """Take the upload in: what is told of it once this has returned outlives everything.
 
-    The order is what keeps the promise that nothing acknowledged is lost: the files are on the
-    disk already, the row is committed, and only then its job is enqueued; a job that cannot be
-    enqueued is found by the sweep.
+    Raises the limits' errors with nothing kept.
     """
     premium = author.is_premium(client.id, incoming.user_id)
-    with measured("limits"):
-        size = sum(upload.size for upload in incoming.uploads)
-        address = _address_name(incoming.address)
-        charge(Uploader(client.id, incoming.user_id, address, size))
     judgement = _fast_judgement(client, incoming) if how == mode.FAST_TRACK else None
     values = _values(client, incoming, key, how, judgement)
     values["priority"] = PRIORITY if premium else incoming.priority
     entry = Entry(client, values, _images(incoming), judgement)
     rank = rank_of(values["priority"], how) if values["status"] == QUEUED else None
-    release()  # who commits takes one, for all that wait
+    release()  # who commits takes a connection, for all that wait
     with measured("commit"):
-        accepted = _committed(entry, rank)
+        accepted = _taken(Ticket(entry, rank, _to_keep(incoming)), _uploader(client, incoming))
     if not accepted:  # the same request runs twice, and the other one was first
         return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
     request.keep_uploads()  # type: ignore[attr-defined]
@@ -122,17 +120,44 @@ def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission
     return submission_of(entry)
 
 
-def _committed(entry: Entry, rank: int | None) -> bool:
-    """Commit; where it may stand although its answer was lost, so do the files.
+def _taken(ticket: Ticket, uploader: Uploader) -> bool:
+    """Count and commit; False where its idempotency key was taken. Raises TooMany.
 
-    The retry of the client finds the row and its files; the sweep removes files without a row.
+    Where the row may stand although the answer to its commit was lost, so do the files: the retry
+    of the client finds both, and the sweep removes files without a row.
     """
+    ticket.count = limits.count_of(uploader)
     try:
-        return commit(entry, rank)
+        try:
+            take(ticket)
+        except redis.RedisError:
+            limits.count_here(uploader)
+            ticket.count, ticket.error = None, None
+            take(ticket)
     except peewee.PeeweeException as error:
         if may_be_committed(error):
             request.keep_uploads()  # type: ignore[attr-defined]
         raise
+    finally:
+        timing.add(ticket.spans)
+    limits.require_counted(uploader, ticket.count)
+    tally.arrived(uploader.client_id)
+    return ticket.accepted
+
+
+def _to_keep(incoming: Incoming) -> tuple[Upload, ...]:
+    """The files that a disk is to be asked for; a bucket is asked here and now."""
+    store = storage.of(_settings())
+    if store.blocks:
+        return incoming.uploads
+    with measured("fsync"):
+        store.keep(incoming.uploads)
+    return ()
+
+
+def _uploader(client: Client, incoming: Incoming) -> Uploader:
+    size = sum(upload.size for upload in incoming.uploads)
+    return Uploader(client.id, incoming.user_id, _address_name(incoming.address), size)
 
 
 def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:

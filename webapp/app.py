@@ -10,12 +10,14 @@ from models.settings import ROOT, Settings
 from tasks import logs
 from webapp import answered, api, console, errors, health, limits, metrics, timing, tracing, waiting
 from webapp.request import UploadRequest
+from webapp.sessions import Sessions
 
 
 class Sluice(Flask):
     """Flask whose requests write uploads to their final place."""
 
     request_class = UploadRequest
+    session_interface = Sessions()
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -1,4 +1,4 @@
-"""Counts uploads against their limits in Redis: all limits of all that wait, in one trip.
+"""Counts uploads against their limits in Redis: all limits of several uploads, in one trip.
 
 The windows and their keys are those of the library ``limits`` (sliding-window-counter): the count
 of the last window, weighed by how much of it is left, and that of the current one. An upload that
@@ -7,10 +7,10 @@ one limit refuses is counted by none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tasks.queue import client
-from webapp.together import Together
 
 STORAGE = "LIMITS"  # what the library puts before its keys
 COUNT = client.register_script(
@@ -80,12 +80,8 @@ class Count:
         self.numbers += (most, seconds, cost)
 
 
-def count(upload: Count) -> None:
-    """Count an upload against its limits; raises redis.RedisError, and then it is not counted."""
-    _counts.do(upload)
-
-
-def _count(uploads: list[Count]) -> None:
+def count(uploads: Sequence[Count]) -> None:
+    """Count uploads against their limits; raises redis.RedisError, and then none is counted."""
     keys: list[str] = []
     numbers: list[int] = []
     for upload in uploads:
@@ -94,6 +90,3 @@ def _count(uploads: list[Count]) -> None:
     told = iter(COUNT(keys=keys, args=numbers))
     for upload, refused, wait in zip(uploads, told, told, strict=True):
         upload.refused, upload.wait = refused, wait / 1000
-
-
-_counts = Together(_count)

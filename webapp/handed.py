@@ -15,9 +15,12 @@ from flask import current_app, request
 
 from models.errors import Malformed
 from models.settings import Settings
+from tasks.handed import HandedOver
 from tasks.stack.layout import BODIES
+from webapp.offload import offload
 
 HEADER = "X-Body-File"
+HASHED_HERE = 512 * 1024  # bytes; more would hold the others up
 _NAME = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
@@ -28,10 +31,19 @@ def take() -> None:
     told = request.headers.get(HEADER)
     if told and not _settings().web_listen:
         upload = request.take(_file(told))  # type: ignore[attr-defined]
+        _hash(upload)
     else:
         upload = request.take_body()  # type: ignore[attr-defined]
     if not upload.size:
         raise Malformed("The body is empty: send the picture as the body.")
+
+
+def _hash(upload: HandedOver) -> None:
+    """A hundred kilobytes take 0.07 ms, less than the way to a real thread and back."""
+    if upload.size <= HASHED_HERE:
+        upload.hash()
+    else:
+        offload(upload.hash)
 
 
 def _file(told: str) -> Path:

@@ -1,4 +1,4 @@
-"""Intake: from a request to a valid upload whose files are on the disk."""
+"""Intake: from a request to a valid upload whose files are written, and not yet kept."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from models.settings import Settings
 from models.submission import PRIORITIES
 from tasks import storage
 from tasks.storage import Upload
-from webapp import fields, handed, keeping, sniff
+from webapp import fields, handed, sniff
 from webapp.timing import measured
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A valid upload: its texts, its address and its files, which are on the disk."""
+    """A valid upload: its texts, its address and its files, which have their bytes."""
 
     user_id: str
     title: str
@@ -58,11 +58,11 @@ def receive_images() -> tuple[Upload, ...]:
 
 
 def receive() -> Incoming:
-    """The request's upload, whose files are on the disk; raises the domain's errors."""
+    """The request's upload; raises the domain's errors."""
     with measured("receive"):
         given = fields.read()
         uploads = tuple(request.__dict__.get("uploads", ()))
-    return _kept(given, uploads)
+    return _validated(given, uploads)
 
 
 def receive_image() -> Incoming:
@@ -71,15 +71,7 @@ def receive_image() -> Incoming:
         given = fields.of_query()
         handed.take()
         uploads = tuple(request.__dict__["uploads"])
-    return _kept(given, uploads)
-
-
-def _kept(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
-    incoming = _validated(given, uploads)
-    with measured("fsync"):
-        if uploads:
-            keeping.keep(uploads)
-    return incoming
+    return _validated(given, uploads)
 
 
 def _validated(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:

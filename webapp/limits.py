@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import redis
 from flask import Flask, current_app, g
 from flask_limiter import Limiter, RateLimitExceeded
 from limits import RateLimitItem, parse_many
@@ -19,9 +18,8 @@ from limits import RateLimitItem, parse_many
 from models.errors import TooMany
 from models.settings import Settings
 from tasks import metrics, pressure
-from tasks.answers import tally
 from tasks.redis_pool import connect
-from webapp import counting
+from webapp.counting import Count
 
 WHOSE = {
     "author": "This author",
@@ -39,7 +37,18 @@ CHARGE = "sluice_charge"  # the extension that counts an upload in this process
 PREFIX = "sluice_v1"  # change it with the strategy: keys of another one are of another type
 NAME = "\0"  # stands for the name that an upload has in a limit
 
-limiter = Limiter(
+
+class CalledLimiter(Limiter):
+    """Limits where it is called, and looks at no other request: there are none of its limits."""
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
+limiter = CalledLimiter(
     key_func=lambda: "nobody",
     strategy="sliding-window-counter",
     key_prefix=PREFIX,
@@ -110,30 +119,34 @@ def hold_back(client_id: int) -> None:
         )
 
 
-def charge(uploader: Uploader) -> None:
-    """Count an upload; raises TooMany where one of its limits is used up."""
-    try:
-        _count(uploader, current_app.extensions[LIMITS])
-    except redis.RedisError:
-        g.uploader = uploader
-        current_app.extensions[CHARGE]()
-    tally.arrived(uploader.client_id)
+def count_of(uploader: Uploader) -> Count | None:
+    """What is counted of an upload, for whoever takes several in; None where no limit is."""
+    counted = Count()
+    for limit, name in _of(uploader):
+        most, seconds = limit.item.amount, limit.item.get_expiry()
+        counted.add(limit.head + name + limit.tail, most, seconds, limit.scope.cost(uploader))
+    return counted if counted.keys else None
 
 
-def _count(uploader: Uploader, limits: tuple[Limit, ...]) -> None:
-    upload, counted = counting.Count(), []
-    for limit in limits:
+def require_counted(uploader: Uploader, counted: Count | None) -> None:
+    """Raise TooMany where one of the limits of an upload that was counted is used up."""
+    if counted is not None and counted.refused:
+        limit, _ = list(_of(uploader))[counted.refused - 1]
+        raise _refusal(limit.scope.name, limit.item, max(1, math.ceil(counted.wait)))
+
+
+def count_here(uploader: Uploader) -> None:
+    """Count an upload in this process, while Redis is away; raises RateLimitExceeded."""
+    g.uploader = uploader
+    current_app.extensions[CHARGE]()
+
+
+def _of(uploader: Uploader) -> Iterator[tuple[Limit, str]]:
+    """The limits that an upload has, and its name in each."""
+    for limit in current_app.extensions[LIMITS]:
         name = limit.scope.key(uploader)
         if name is not None:
-            most, seconds = limit.item.amount, limit.item.get_expiry()
-            upload.add(limit.head + name + limit.tail, most, seconds, limit.scope.cost(uploader))
-            counted.append(limit)
-    if not counted:
-        return
-    counting.count(upload)
-    if upload.refused:
-        limit = counted[upload.refused - 1]
-        raise _refusal(limit.scope.name, limit.item, max(1, math.ceil(upload.wait)))
+            yield limit, name
 
 
 def _scopes(settings: Settings) -> list[Scope]:

@@ -12,6 +12,7 @@ from models.errors import Invalid
 from tasks import storage
 from tasks.handed import HandedOver
 from tasks.storage import Upload
+from webapp.multipart import PortionedParser
 
 CHUNK = 256 * 1024
 BODY = "body"  # what an upload is called that has no name
@@ -25,6 +26,7 @@ class UploadRequest(Request):
     keep them discards them, which the end of the request does by itself.
     """
 
+    form_data_parser_class = PortionedParser
     uploads: list[Upload]
 
     def _get_file_stream(

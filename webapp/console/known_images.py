@@ -27,7 +27,7 @@ from models.settings import Settings
 from models.verdict import LABELS
 from tasks import known
 from tasks.storage import Upload
-from webapp import auth, fragments, keeping, sniff
+from webapp import auth, fragments, sniff, taking
 from webapp.console import uploading
 from webapp.console.review import find
 
@@ -182,7 +182,7 @@ def _learn(uploads: tuple[Upload, ...]) -> list[int]:
         raise Invalid("Choose a picture.", field="images")
     for sent in uploads:
         sniff.inspect(sent, _settings())
-    keeping.keep(uploads)
+    taking.keep(uploads)
     rows = []
     with db.atomic():
         for sent in uploads:
