@@ -94,10 +94,11 @@ def _take(tickets: list[Ticket]) -> None:
 
 @contextmanager
 def _measured(name: str, tickets: list[Ticket]) -> Iterator[None]:
-    started = time.perf_counter()
+    started, at = time.perf_counter(), time.time_ns()
     yield
     for ticket in tickets:
         ticket.spans[name] = time.perf_counter() - started
+    _record(name, tickets, at)
 
 
 def _keep(tickets: list[Ticket]) -> None:
@@ -156,9 +157,14 @@ def _enqueue(tickets: list[Ticket]) -> None:
     except redis.RedisError as error:
         log.warning("%d submissions are left to the sweep: %s", len(tickets), error)
         return
+    _record("enqueue", tickets, started)
+
+
+def _record(name: str, tickets: list[Ticket], started: int) -> None:
+    """A span of each trace that is one of the tickets'."""
     if tracing.active():
         for ticket in tickets:
-            tracing.record("enqueue", ticket.entry.values["traceparent"], started)
+            tracing.record(name, ticket.entry.values["traceparent"], started)
 
 
 _taking = Together(_take)
