@@ -3,16 +3,12 @@
 import json
 import re
 import subprocess
-import sys
 from xml.etree import ElementTree
 
+from scripts.benches import docs
+from scripts.benches.chart import Band, Chart, Line, Panel
+from scripts.benches.figures import Figure, Measure
 from tests.stack import SCRIPTS
-
-sys.path.insert(0, str(SCRIPTS))
-
-import _bench_docs
-from _bench_figures import Figure, Measure
-from _chart import Band, Chart, Line, Panel
 
 
 def bench(folder, *arguments):
@@ -79,11 +75,11 @@ What stands between stays.
 def test_each_row_has_its_place_in_the_docs():
     figures = [Figure("two", "anew", Measure(2.0, "ms")), Figure("three", "new", Measure(3.0, "s"))]
     where = {"date": "2026-01-02", "processor": "P", "cores": 2, "memory_gb": 4, "system": "S"}
-    text = _bench_docs.merge(PAGE, figures, {**where, "python": "3", "load": 0.1})
+    text = docs.merge(PAGE, figures, {**where, "python": "3", "load": 0.1})
     assert "old figures" not in text
     assert text.index("| two | anew | 2.00 ms") < text.index("What stands between stays.")
     assert text.index("## Three") < text.index("| three | new | 3.00 s")
-    assert _bench_docs.merge(text, figures, {**where, "python": "3", "load": 0.1}) == text
+    assert docs.merge(text, figures, {**where, "python": "3", "load": 0.1}) == text
 
 
 def test_a_chart_is_drawn_in_both_looks():

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-import _bench_search
-from _bench_figures import Figure, Measure, percentile
-from _bench_http import Plan
-from _own_stack import stack
-
 from models import claims, history, stats
 from models.db import connection
 from models.submission import Submission
+from scripts._own_stack import stack
+from scripts.benches import searching
+from scripts.benches.figures import Figure, Measure, percentile
+from scripts.benches.http import Plan
 
 QUICK = (500, 1_000, 2_000)
 ROUNDS = 60
@@ -29,12 +28,12 @@ Times = dict[str, dict[int, list[float]]]
 
 def growth(plan: Plan) -> list[Figure]:
     """Status, review, dashboard and search at 10,000, 100,000 and 1,000,000 submissions."""
-    sizes = QUICK if plan.rounds == 1 else _bench_search.SIZES
+    sizes = QUICK if plan.rounds == 1 else searching.SIZES
     found: Times = {name: {} for name in GOALS}
     with stack(plan.work / "growth") as server, _as_its_own(str(server.settings.sluice_home)):
         for size in sizes:
-            with _bench_search.database():
-                _bench_search.fill(size)
+            with searching.database():
+                searching.fill(size)
                 with connection():
                     for name, times in _timed(5 if plan.rounds == 1 else ROUNDS):
                         found[name][size] = times
@@ -54,8 +53,8 @@ def _as_its_own(home: str) -> Iterator[None]:
 
 
 def _timed(rounds: int) -> Iterator[tuple[str, list[float]]]:
-    some = _bench_search._some()
-    moderator = _bench_search._moderator()
+    some = searching._some()
+    moderator = searching._moderator()
     asked: dict[str, Callable[[], object]] = {
         "status of one": lambda: Submission.get_by_id(some),
         "review: next": lambda: claims.claim_next(moderator, 6, 1),
@@ -63,8 +62,8 @@ def _timed(rounds: int) -> Iterator[tuple[str, list[float]]]:
     }
     for name, ask in asked.items():
         yield name, _times(ask, rounds)
-    searches = _bench_search.SEARCHES.values()
-    each = [_times(partial(_bench_search.show, wanted, None), 7) for wanted in searches]
+    searches = searching.SEARCHES.values()
+    each = [_times(partial(searching.show, wanted, None), 7) for wanted in searches]
     yield "search", max(each, key=statistics.median)
 
 

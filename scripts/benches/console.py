@@ -6,21 +6,20 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-import _bench_review
-import _bench_search
-from _bench_figures import Figure, Measure
-from _bench_http import Plan
-from _own_stack import stack
+from scripts._own_stack import stack
+from scripts.benches import reviewing, searching
+from scripts.benches.figures import Figure, Measure
+from scripts.benches.http import Plan
 
 
 def search(plan: Plan) -> list[Figure]:
     """Milliseconds of the console's queries at 10,000, 100,000 and 1,000,000 submissions."""
-    sizes = (10_000,) if plan.rounds == 1 else _bench_search.SIZES
+    sizes = (10_000,) if plan.rounds == 1 else searching.SIZES
     before = dict(os.environ)
     with stack(plan.work / "search") as server:
         os.environ["SLUICE_HOME"] = str(server.settings.sluice_home)
         try:
-            return _figures("search", _bench_search.run(sizes))
+            return _figures("search", searching.run(sizes))
         finally:
             os.environ.clear()
             os.environ.update(before)
@@ -28,8 +27,8 @@ def search(plan: Plan) -> list[Figure]:
 
 def review(plan: Plan) -> list[Figure]:
     """Milliseconds from key press to the next flag painted, two moderators in Chromium."""
-    flags = 20 if plan.rounds == 1 else _bench_review.FLAGS
-    return _figures("review", _bench_review.run(flags))
+    flags = 20 if plan.rounds == 1 else reviewing.FLAGS
+    return _figures("review", reviewing.run(flags))
 
 
 def _figures(row: str, found: Iterable[dict[str, Any]]) -> list[Figure]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from _bench_burst import Burst
-from _chart import Band, Chart, Line, Panel
+from scripts.benches.burst import Burst
+from scripts.benches.chart import Band, Chart, Line, Panel
 
 COLOURS = {"async": "blue", "fast_track": "amber", "direct": "red"}
 SPAN = 1.0  # seconds over which a rate is counted

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import redis
 import urllib3
-from _faults_trial import Fault, Scene
 
+from scripts.trials.trial import Fault, Scene
 from tasks.stack.supervisor import Supervisor
 
 CHANCE = random.SystemRandom()  # which process dies is left to chance, afresh at each run

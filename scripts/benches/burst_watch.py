@@ -7,12 +7,8 @@ to it. It goes on until it is ended.
 from __future__ import annotations
 
 import json
-import sys
 import time
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from models.db import connect, connection
 from models.settings import Settings

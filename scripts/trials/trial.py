@@ -13,11 +13,11 @@ from typing import Any
 
 import psycopg2
 import urllib3
-from _faults_client import Sender
-from _faults_compare import compare, owed, undecided
-from _faults_receiver import Receiver
-from _own_stack import Stack, make
 
+from scripts._own_stack import Stack, make
+from scripts.trials.client import Sender
+from scripts.trials.compare import compare, owed, undecided
+from scripts.trials.receiver import Receiver
 from tasks.stack.console import Step
 
 WIDTH = 20  # characters of the bar

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 import gevent
 import gevent.event
-from _bench_load import Line, post, unique
+
+from scripts.benches.load import Line, post, unique
 
 AUTHORS = 5000
 TEXTS = (

@@ -10,14 +10,10 @@ import json
 import random
 import re
 import statistics
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from models.matching import Matcher, RuleSpec
 from models.starter_rules import load

@@ -16,18 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from scripts.trials import checks, kills, operator, uploads, webhooks
+from scripts.trials.trial import Fault, Plan, Result, run
 
-import _faults_checks
-import _faults_kills
-import _faults_operator
-import _faults_uploads
-import _faults_webhooks
-from _faults_trial import Fault, Plan, Result, run
-
-from models.settings import ROOT
-
-FAMILIES = (_faults_kills, _faults_uploads, _faults_checks, _faults_webhooks, _faults_operator)
+FAMILIES = (kills, uploads, checks, webhooks, operator)
 FAULTS: dict[str, Fault] = {fault.name: fault for family in FAMILIES for fault in family.FAULTS}
 HEAD = ("fault", "acknowledged", "lost", "twice", "drain", "clients saw", "")
 
@@ -36,7 +28,6 @@ def main() -> None:
     """Try the faults one after another; exits 1 where a promise was missed."""
     options = _parse()
     os.umask(0o077)
-    os.chdir(ROOT)  # the caller's folder need not be open to the service user
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     if options.list:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from models.settings import ROOT
+
 PICTURE = ROOT / "tests" / "fixtures" / "safe_astronaut.jpg"
 ROUNDS = 5
 PER_ROUND = 40
@@ -28,7 +27,6 @@ def run() -> list[Row]:
     `spread` is the lowest and the highest round. A row that could not be measured has `value` None
     and says why in `what`.
     """
-    sys.path.insert(0, str(ROOT))
     before = _one_core()
     try:
         return [_bare_network(), _whole_path(), _opennsfw2()]

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import _bench_rules
-from _bench_cpu import Spent, per_request
-from _bench_figures import Figure, Measure, against, at_most, percentile
-from _bench_load import Maker, Reply, drive, image_body, picture_file, upload
-from _bench_stack import bare
-from _own_stack import Stack, stack
-
 from models.settings import ROOT
+from scripts._own_stack import Stack, stack
+from scripts.benches import matching
+from scripts.benches.cpu import Spent, per_request
+from scripts.benches.figures import Figure, Measure, against, at_most, percentile
+from scripts.benches.load import Maker, Reply, drive, image_body, picture_file, upload
+from scripts.benches.stack import bare
 from tasks.classifier import load
 from tasks.pictures import Limits, read
 
@@ -164,7 +163,7 @@ def fast_track(plan: Plan) -> list[Figure]:
 
 
 def _rules_file(path: Path) -> Path:
-    terms = _bench_rules._terms(random.Random(1), RULES)  # nosec B311
+    terms = matching._terms(random.Random(1), RULES)  # nosec B311
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("kind", "pattern", "action", "label"))

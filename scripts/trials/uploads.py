@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import urllib3
-from _faults_client import Upload, fields, sample
-from _faults_console import Console
-from _faults_kills import back
-from _faults_trial import Fault, Scene
+
+from scripts.trials.client import Upload, fields, sample
+from scripts.trials.console import Console
+from scripts.trials.kills import back
+from scripts.trials.trial import Fault, Scene
 
 BOUNDARY = "sluice-faults"
 HALF = 400_000  # bytes of a picture that is never sent whole

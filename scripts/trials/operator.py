@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 
 import psycopg2
-from _faults_compare import FILES
-from _faults_kills import back
-from _faults_trial import Fault, Scene
-from _own_stack import free_port
 
 from models.settings import ROOT, Settings
+from scripts._own_stack import free_port
+from scripts.trials.compare import FILES
+from scripts.trials.kills import back
+from scripts.trials.trial import Fault, Scene
 from tasks.stack.supervisor import Supervisor
 
 HOUR = 3600

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean
 
-from _bench_figures import Figure, Measure
-from _bench_http import Plan
-from _chart import Chart, Line, Panel
-
 from models import traffic
 from models.scaling import Bounds
 from models.traffic import Second
+from scripts.benches.chart import Chart, Line, Panel
+from scripts.benches.figures import Figure, Measure
+from scripts.benches.http import Plan
 
 PACE, BOUNDS = 10.0, Bounds(fewest=1, most=16)
 POINTS = 300

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from _faults_client import Sent
-from _faults_receiver import Receiver
-from _own_stack import Stack
-
 from models.settings import ROOT
+from scripts._own_stack import Stack
+from scripts.trials.client import Sent
+from scripts.trials.receiver import Receiver
 
 OPEN = ("received", "queued", "processing")
 ROWS = """

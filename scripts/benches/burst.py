@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from _bench_http import FIXTURE, Plan
-from _bench_load import drive, upload
-from _own_stack import Stack, stack
 from PIL import Image
 
 from models.planning import Flood
 from models.settings import ROOT, Settings
+from scripts._own_stack import Stack, stack
+from scripts.benches.http import FIXTURE, Plan
+from scripts.benches.load import drive, upload
 
 CLIENTS = 4
 QUIET = 4.0  # seconds of the chart before the burst and after it
@@ -154,8 +154,8 @@ def _send(
 ) -> list[dict[str, Any]]:
     pictures = {"small": str(_small(plan)), "large": str(plan.picture)}
     told = {"port": server.settings.port, "keys": keys, "pictures": pictures}
-    client = str(ROOT / "scripts" / "_bench_burst_client.py")
-    command = [sys.executable, "-m", "gevent.monkey", client]
+    client = "scripts.benches.burst_client"
+    command = [sys.executable, "-m", "gevent.monkey", "--module", client]
     sent = subprocess.run(
         command,
         input=json.dumps({**told, "uploads": uploads, "connections": connections}),
@@ -180,7 +180,7 @@ def _small(plan: Plan) -> Path:
 @contextmanager
 def _watching(server: Stack, seen: Burst) -> Iterator[None]:
     """Look at the stack from another process during the block."""
-    command = [sys.executable, str(ROOT / "scripts" / "_bench_burst_watch.py")]
+    command = [sys.executable, "-m", "scripts.benches.burst_watch"]
     told = server.settings.sluice_home / "burst.jsonl"
     with told.open("w", encoding="utf-8") as file:
         watch = subprocess.Popen(command, stdout=file, env=server.environment, cwd=ROOT)

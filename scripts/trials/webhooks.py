@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from _faults_client import Sender
-from _faults_compare import owed
-from _faults_receiver import Call, Receiver
-from _faults_trial import Fault, Scene
+from scripts.trials.client import Sender
+from scripts.trials.compare import owed
+from scripts.trials.receiver import Call, Receiver
+from scripts.trials.trial import Fault, Scene
 
 SLOW = 12.0  # seconds that the slow receiver takes, below the longest that is waited for
 P95 = 5.0  # seconds from the decision to the arrival at a receiver that is well

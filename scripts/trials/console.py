@@ -6,7 +6,8 @@ import json
 import re
 
 import urllib3
-from _own_stack import Stack
+
+from scripts._own_stack import Stack
 
 TOKEN = re.compile(r'(?:csrf_token" value|csrf-token" content)="([^"]+)')
 

@@ -8,11 +8,10 @@ import subprocess
 import sys
 import time
 
-from _bench_figures import Figure, Measure, at_most, percentile
-from _bench_http import Plan
-from _own_stack import Stack, stack
-
 from models.settings import ROOT
+from scripts._own_stack import Stack, stack
+from scripts.benches.figures import Figure, Measure, at_most, percentile
+from scripts.benches.http import Plan
 from tests.api import Api
 from tests.console import Console
 
@@ -54,9 +53,9 @@ def _heard(server: Stack, listeners: int, changes: int) -> list[list[float]]:
     console.sign_in("bench", made["password"])
     cookie = "; ".join(f"{c.name}={c.value}" for c in console.http.cookies)
     told = {"port": server.settings.port, "cookie": cookie, "listeners": listeners}
-    client = str(ROOT / "scripts" / "_bench_events_client.py")
+    client = "scripts.benches.events_client"
     process = subprocess.Popen(
-        [sys.executable, "-m", "gevent.monkey", client],
+        [sys.executable, "-m", "gevent.monkey", "--module", client],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     try:

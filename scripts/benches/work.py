@@ -6,13 +6,11 @@ import math
 import threading
 import time
 
-import _bench_rules
-import _bench_worker_parts
-from _bench_figures import Figure, Measure, against, at_most
-from _bench_http import FILLING, Plan
-from _bench_load import Maker, drive, upload
-from _own_stack import Stack, make, stack
-
+from scripts._own_stack import Stack, make, stack
+from scripts.benches import matching, worker_parts
+from scripts.benches.figures import Figure, Measure, against, at_most
+from scripts.benches.http import FILLING, Plan
+from scripts.benches.load import Maker, drive, upload
 from tasks.stack import processes
 from tasks.stack.up import healthy
 
@@ -20,13 +18,13 @@ MEGABYTE = 1024 * 1024
 RULE_GOALS = {"better-profanity": 100, "alternation": 10}
 FLAT = 0.15  # exponent of growth that counts as none
 SLOWEST = 0.5  # images a second below which a worker is taken for stuck
-BARE, REFERENCE = 0, 2  # places in the rows of _bench_worker_parts
+BARE, REFERENCE = 0, 2  # places in the rows of worker_parts
 
 
 def rules(plan: Plan) -> list[Figure]:
     """Microseconds per text of 1 KB, beside the usual ways to match."""
-    rows = _bench_rules.run()
-    ours = {size: _matching(rows, size) for size in _bench_rules.SIZES}
+    rows = matching.run()
+    ours = {size: _matching(rows, size) for size in matching.SIZES}
     few, many = min(ours), max(ours)
     exponent = math.log(ours[many] / ours[few]) / math.log(many / few)
     growth = Figure(
@@ -39,14 +37,14 @@ def rules(plan: Plan) -> list[Figure]:
     return [*(_rule_figure(row, ours[many]) for row in rows), growth]
 
 
-def _matching(rows: list[_bench_rules.Row], size: int) -> float:
+def _matching(rows: list[matching.Row], size: int) -> float:
     """Microseconds of our matcher with so many terms."""
     name = f"{size:,} terms, normalisation included"
     value: float = next(row["value"] for row in rows if row["yardstick"] == name)
     return value
 
 
-def _rule_figure(row: _bench_rules.Row, ours: float) -> Figure:
+def _rule_figure(row: matching.Row, ours: float) -> Figure:
     measure = Measure(
         row["value"], row["unit"], rounds=row.get("rounds", 0), middle_half=row.get("spread")
     )
@@ -68,7 +66,7 @@ def worker(plan: Plan) -> list[Figure]:
         make_upload = upload(server.key, jpeg=plan.picture.read_bytes())
         for _ in range(plan.rounds):
             ours.append(_drain(server, make_upload, plan.count // 4))
-            parts.append(_bench_worker_parts.run())
+            parts.append(worker_parts.run())
     note = (
         f"rounds of {plan.count // 4} images of 100 KB from a full queue, from the first decision"
         " to the last; the bare network gets a decoded array"

@@ -16,37 +16,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import _bench_burst_row
-import _bench_console
-import _bench_docs
-import _bench_events
-import _bench_growth
-import _bench_http
-import _bench_scaling
-import _bench_work
-from _bench_figures import Figure, document, machine, markdown, table
-from _bench_http import Plan
-
 from models.settings import ROOT
+from scripts.benches import burst_row, console, docs, events, growth, http, scaling, work
+from scripts.benches.figures import Figure, document, machine, markdown, table
+from scripts.benches.http import Plan
 
 ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
-    "intake": _bench_http.intake,
-    "fast_track": _bench_http.fast_track,
-    "rules": _bench_work.rules,
-    "worker": _bench_work.worker,
-    "repeats": _bench_work.repeats,
-    "sync": _bench_http.sync,
-    "memory": _bench_work.memory,
-    "up": _bench_work.second_up,
-    "search": _bench_console.search,
-    "review": _bench_console.review,
-    "growth": _bench_growth.growth,
-    "events": _bench_events.events,
-    "burst": _bench_burst_row.burst,
-    "pressed": _bench_burst_row.pressed,
-    "scaling": _bench_scaling.scaling,
+    "intake": http.intake,
+    "fast_track": http.fast_track,
+    "rules": work.rules,
+    "worker": work.worker,
+    "repeats": work.repeats,
+    "sync": http.sync,
+    "memory": work.memory,
+    "up": work.second_up,
+    "search": console.search,
+    "review": console.review,
+    "growth": growth.growth,
+    "events": events.events,
+    "burst": burst_row.burst,
+    "pressed": burst_row.pressed,
+    "scaling": scaling.scaling,
 }
 
 
@@ -54,7 +44,6 @@ def main() -> None:
     """Run the rows one after another; one that fails is told, and the others go on."""
     options = _parse()
     os.umask(0o077)
-    os.chdir(ROOT)  # the caller's folder need not be open to the service user
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     if options.list:
@@ -95,7 +84,7 @@ def _keep(folder: Path, figures: list[Figure], where: dict[str, object]) -> None
     (folder / "bench.json").write_text(text + "\n", "utf-8")
     (folder / "bench.md").write_text(markdown(figures, where), "utf-8")
     page = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    (folder / "performance.md").write_text(_bench_docs.merge(page, figures, where), "utf-8")
+    (folder / "performance.md").write_text(docs.merge(page, figures, where), "utf-8")
 
 
 def _parse() -> argparse.Namespace:

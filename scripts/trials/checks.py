@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psycopg2
 import urllib3
-from _faults_client import sample, unlike
-from _faults_trial import Fault, Scene
 
+from scripts.trials.client import sample, unlike
+from scripts.trials.trial import Fault, Scene
 from tasks.classifier.weights import find_model
 from tests.hostile import progressive
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from _own_stack import SETTINGS, free_port
 from flask import Flask, request
 from uuid_utils.compat import uuid7
 
 from models.settings import ROOT, Settings
+from scripts._own_stack import SETTINGS, free_port
 from tasks.stack import configs, layout
 from tasks.stack.up import healthy
 
@@ -61,9 +61,10 @@ def bare(home: Path, instances: int) -> Iterator[Bare]:
 def _gunicorn(settings: Settings, number: int) -> list[str]:
     folder = settings.media / f"{number:02}"
     folder.mkdir(parents=True)
-    config, scripts = ROOT / "webapp" / "gunicorn.py", ROOT / "scripts"
+    config = ROOT / "webapp" / "gunicorn.py"
     command = [sys.executable, "-m", "gunicorn", "--config", str(config)]
-    return [*command, "--pythonpath", str(scripts), f"_bench_stack:save_only({str(folder)!r})"]
+    application = f"scripts.benches.stack:save_only({str(folder)!r})"
+    return [*command, "--pythonpath", str(ROOT), application]
 
 
 def save_only(folder: str) -> Flask:

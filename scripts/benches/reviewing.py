@@ -15,11 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from _bench_figures import Figure, markdown
+from scripts.benches.figures import Figure, markdown
 
 
 def merge(text: str, figures: Iterable[Figure], machine: dict[str, Any]) -> str:
