@@ -29,6 +29,7 @@ def test_it_lists_its_rows(tmp_path):
         "repeats",
         "sync",
         "memory",
+        "detect",
         "up",
         "search",
         "review",

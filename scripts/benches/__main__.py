@@ -17,18 +17,30 @@ from pathlib import Path
 from typing import NoReturn
 
 from models.settings import ROOT
-from scripts.benches import burst_row, console, docs, events, growth, http, scaling, work
+from scripts.benches import (
+    burst_row,
+    console,
+    detect,
+    docs,
+    events,
+    growth,
+    http,
+    matching,
+    scaling,
+    work,
+)
 from scripts.benches.figures import Figure, document, machine, markdown, table
 from scripts.benches.http import Plan
 
 ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "intake": http.intake,
     "fast_track": http.fast_track,
-    "rules": work.rules,
+    "rules": matching.rules,
     "worker": work.worker,
     "repeats": work.repeats,
     "sync": http.sync,
     "memory": work.memory,
+    "detect": detect.detect,
     "up": work.second_up,
     "search": console.search,
     "review": console.review,

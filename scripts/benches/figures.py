@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 import psutil
 
+ENOUGH = 20  # rounds from which a 95th percentile says something
+FLAT = 0.15  # exponent of growth that counts as none
 HEAD = ("row", "what", "measured", "spread", "yardstick", "ratio", "goal", "met")
 
 
@@ -20,7 +23,8 @@ HEAD = ("row", "what", "measured", "spread", "yardstick", "ratio", "goal", "met"
 class Measure:
     """The median of several rounds with the lowest and the highest; None where there is none.
 
-    ``middle_half`` is the width of the middle half of the rounds, for what is measured so.
+    ``middle_half`` is the width of the middle half of the rounds, for what is measured so, and
+    ``p95`` what one round in twenty exceeds.
     """
 
     value: float | None
@@ -29,11 +33,14 @@ class Measure:
     high: float | None = None
     rounds: int = 0
     middle_half: float | None = None
+    p95: float | None = None
 
     @classmethod
     def of(cls, values: Sequence[float], unit: str) -> Measure:
         """What these rounds say."""
-        return cls(statistics.median(values), unit, min(values), max(values), len(values))
+        p95 = percentile(values, 0.95) if len(values) >= ENOUGH else None
+        middle = statistics.median(values)
+        return cls(middle, unit, min(values), max(values), len(values), p95=p95)
 
     def __str__(self) -> str:
         return "–" if self.value is None else f"{_short(self.value)} {self.unit}".strip()
@@ -53,7 +60,8 @@ class Figure:
     """One line of the table.
 
     ``goal`` is what is aimed at, in words, and ``met`` whether it holds; ``ratio`` is to the
-    yardstick, above 1 for better.
+    yardstick, above 1 for better. A ``detail`` is one of many of its kind: it stands in the JSON
+    alone, and a figure of all of them in the tables.
     """
 
     row: str
@@ -65,6 +73,7 @@ class Figure:
     goal: str = ""
     met: bool | None = None
     note: str = ""
+    detail: bool = False
 
     def cells(self) -> tuple[str, ...]:
         """The line's texts, in the order of HEAD."""
@@ -79,7 +88,8 @@ class Figure:
         told = {name: getattr(self, name) for name in ("row", "what", "ratio", "goal", "met")}
         beside = vars(self.beside) if self.beside else None
         yardstick = {"what": self.yardstick, "measure": beside}
-        return {**told, "measure": vars(self.measure), "yardstick": yardstick, "note": self.note}
+        last = {"note": self.note, "detail": self.detail}
+        return {**told, "measure": vars(self.measure), "yardstick": yardstick, **last}
 
 
 def against(
@@ -111,6 +121,20 @@ def at_most(
     return Figure(row, what, measure, goal=f"≤ {_short(most)} {unit}", met=met, note=note)
 
 
+def growing(row: str, what: str, by_size: Mapping[int, float], *, slight: bool = False) -> Figure:
+    """How a figure grows with what it is measured at: the exponent; 0 is flat and 1 in proportion.
+
+    It is the slope of the line through all sizes on logarithmic scales. ``slight`` says that the
+    largest is far below its goal, so that growth is of no account.
+    """
+    sizes, values = zip(*sorted(by_size.items()), strict=True)
+    slope = statistics.linear_regression(*([math.log(n) for n in each] for each in (sizes, values)))
+    told = f"{what}: exponent of growth, {sizes[0]:,} to {sizes[-1]:,}"
+    goal = f"≤ {FLAT:g}, or far below its goal" if slight else f"≤ {FLAT:g}"
+    met = slope.slope <= FLAT or slight
+    return Figure(row, told, Measure(slope.slope, ""), goal=goal, met=met)
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that this share of the values does not exceed."""
     ordered = sorted(values)
@@ -119,7 +143,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def table(figures: Iterable[Figure]) -> str:
     """The figures for a terminal, and the notes below."""
-    figures = list(figures)
+    figures = [figure for figure in figures if not figure.detail]
     lines = [HEAD, *(figure.cells() for figure in figures)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(HEAD))]
     drawn = [
@@ -131,7 +155,7 @@ def table(figures: Iterable[Figure]) -> str:
 
 def markdown(figures: Iterable[Figure], machine: dict[str, Any]) -> str:
     """The figures as the table of ``docs/performance.md``."""
-    figures = list(figures)
+    figures = [figure for figure in figures if not figure.detail]
     lines = [_machine_line(machine), ""]
     lines += [f"| {' | '.join(HEAD)} |", f"|{' --- |' * len(HEAD)}"]
     lines += [f"| {' | '.join(figure.cells())} |" for figure in figures]
@@ -179,7 +203,9 @@ def _notes(figures: Iterable[Figure]) -> list[str]:
 
 
 def _short(value: float) -> str:
-    """Three figures and no more."""
+    """Three figures and no more; what was counted is told as it is."""
+    if isinstance(value, int):
+        return f"{value:,}"
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from models.settings import ROOT
 from scripts._own_stack import Stack, stack
-from scripts.benches import matching
 from scripts.benches.cpu import Spent, per_request
 from scripts.benches.figures import Figure, Measure, against, at_most, percentile
 from scripts.benches.load import Maker, Reply, drive, image_body, picture_file, upload
 from scripts.benches.stack import bare
+from scripts.benches.terms import terms_of
 from tasks.classifier import load
 from tasks.pictures import Limits, read
 
@@ -163,7 +163,7 @@ def fast_track(plan: Plan) -> list[Figure]:
 
 
 def _rules_file(path: Path) -> Path:
-    terms = matching._terms(random.Random(1), RULES)  # nosec B311
+    terms = terms_of(random.Random(1), RULES)  # nosec B311
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("kind", "pattern", "action", "label"))

@@ -184,12 +184,26 @@ def image_body(key: str, jpeg: bytes) -> Maker:
         number = next(numbers)
         author = number % AUTHORS
         fields = f"user_id=bench-{author}&user_ip=10.0.{author // 250}.{author % 250}"
-        return _request(key, f"/image?{fields}", "image/jpeg", unique(jpeg, first + number))
+        return _request(
+            key, f"submissions/image?{fields}", "image/jpeg", unique(jpeg, first + number)
+        )
 
     return make
 
 
-def post(key: str, fields: dict[str, str], jpeg: bytes | None) -> bytes:
+def detection(key: str, jpeg: bytes) -> Maker:
+    """A maker of questions for the score of a picture, each with bytes of its own."""
+    numbers = itertools.count(time.time_ns())
+    return lambda: post(key, {}, unique(jpeg, next(numbers)), "detect")
+
+
+def get(path: str, headers: dict[str, str]) -> bytes:
+    """The bytes of a question without a body."""
+    told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{told}\r\n".encode()
+
+
+def post(key: str, fields: dict[str, str], jpeg: bytes | None, call: str = "submissions") -> bytes:
     """The bytes of one multipart upload, head and all."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{quote(name)}"\r\n\r\n{value}\r\n'
@@ -201,12 +215,12 @@ def post(key: str, fields: dict[str, str], jpeg: bytes | None) -> bytes:
             "Content-Type: image/jpeg\r\n\r\n"
         )
     body = b"".join(("".join(parts).encode(), jpeg or b"", f"\r\n--{BOUNDARY}--\r\n".encode()))
-    return _request(key, "", f"multipart/form-data; boundary={BOUNDARY}", body)
+    return _request(key, call, f"multipart/form-data; boundary={BOUNDARY}", body)
 
 
-def _request(key: str, rest: str, kind: str, body: bytes) -> bytes:
+def _request(key: str, call: str, kind: str, body: bytes) -> bytes:
     head = (
-        f"POST /api/moderation/submissions{rest} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"POST /api/moderation/{call} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         f"Authorization: Bearer {key}\r\n"
         f"Content-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"

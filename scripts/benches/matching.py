@@ -1,75 +1,67 @@
-"""Measures the rule matcher; `scripts/bench` prints and keeps the rows.
-
-Each figure is the median of several rounds, with the spread (interquartile range) beside it, on
-the same texts and terms for all: English-like words by frequency, one text in ten with an evasion.
-"""
+"""The rule matcher beside the usual ways to look for many terms in a text."""
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from models.matching import Matcher, RuleSpec
 from models.starter_rules import load
+from scripts.benches.figures import Figure, Measure, growing
+from scripts.benches.http import Plan
+from scripts.benches.terms import KILOBYTE, terms_of, text_of
 
-Row = dict[str, Any]
+Find = Callable[[str], object]
 SIZES = (100, 1_000, 10_000)
 ROUNDS = 9
-KILOBYTE = 1024
-_SYLLABLES = """
-ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo ya ze sh th st tr
-""".split()
-_COMMON = """
-the of and to in a is that it for was on are with as they at be this have from or had by not but
-what all were we when your can said there use an each which she do how their if will up about
-out many then them these so some her would make like him into time has look two more table chair
-phone good condition collection only please call after price nice small large used new sell
-house garden delivery class glass analysis assess document title
-""".split()
+NOTE = "the same texts and terms for all; better-profanity is given two of the forty texts"
 
 
-def run() -> list[Row]:
-    """Rows of what was measured: {what, yardstick, value, unit, spread, rounds, note}."""
+def rules(plan: Plan) -> list[Figure]:
+    """Microseconds per text of 1 KB, beside the usual ways to match."""
+    rounds = 3 if plan.rounds == 1 else ROUNDS
     chance = random.Random(1)  # nosec B311
-    terms = _terms(chance, max(SIZES))
-    texts = [_text(chance, terms) for _ in range(40)]
-    rows = [_ours(terms[:size], texts) for size in SIZES]
-    rows += [_build(terms), _memory(terms), _starter(texts), _cyrillic(terms, chance)]
-    rows += [_alternation(terms[:size], texts) for size in SIZES]
-    rows.append(_better_profanity(terms, texts))
-    return rows
+    terms = terms_of(chance, max(SIZES))
+    texts = [text_of(chance, terms) for _ in range(40)]
+    figures, ours = [], {}
+    for size in SIZES:
+        times = _timed(_matcher(terms[:size]).find, texts, rounds)
+        ours[size] = statistics.median(times)
+        what = f"match 1 KB: {size:,} terms, normalisation included"
+        for name, least, make, share in YARDSTICKS:
+            other = _timed(make(terms[:size]), texts[:share], 3)
+            goal, held = f"≥ {least} ×", ratio_of(other, times)
+            figures.append(
+                Figure(
+                    "rules", what, Measure.of(times, "µs"), name, Measure.of(other, "µs"), held,
+                    *((goal, held >= least) if size == max(SIZES) else ()), note=NOTE,
+                )
+            )  # fmt: skip
+    return [*figures, growing("rules", "match 1 KB", ours), *_more(terms, texts, chance, rounds)]
 
 
-def _terms(chance: random.Random, count: int) -> list[str]:
-    """The starter words and invented ones, two thirds words and one third phrases."""
-    terms = [pattern for kind, pattern, *_ in load() if kind in ("word", "phrase")]
-    terms = [term for term in terms if term.isascii() and len(term) > 3][: count // 10]
-    while len(terms) < count:
-        words = [_word(chance) for _ in range(1 if chance.random() < 2 / 3 else 2)]
-        terms.append(" ".join(words))
-    chance.shuffle(terms)
-    return terms
+def ratio_of(others: list[float], ours: list[float]) -> float:
+    """How many times as long the others take."""
+    return statistics.median(others) / statistics.median(ours)
 
 
-def _word(chance: random.Random) -> str:
-    return "".join(chance.choices(_SYLLABLES, k=chance.randint(3, 5)))
-
-
-def _text(chance: random.Random, terms: list[str]) -> str:
-    """About 1 KB of sentences; one in ten names a term in leetspeak."""
-    words: list[str] = []
-    while sum(map(len, words)) + len(words) < KILOBYTE:
-        words += [*chance.choices(_COMMON, k=chance.randint(5, 14))]
-        words[-1] += chance.choice([".", ".", "!", ",", "?"])
-    if chance.random() < 0.1:
-        words[len(words) // 2] = chance.choice(terms).replace("i", "1").replace("a", "@")
-    return " ".join(words)[:KILOBYTE]
+def _more(
+    terms: list[str], texts: list[str], chance: random.Random, rounds: int
+) -> Iterator[Figure]:
+    """What else is worth to know of the matcher."""
+    starter = Matcher([RuleSpec(at, *row[:4]) for at, row in enumerate(r for r in load() if r[4])])
+    for what, find, asked in (
+        ("the active starter rules", starter.find, texts),
+        ("10,000 terms, 1,024 Cyrillic characters", _matcher(terms).find, _cyrillic(chance)),
+    ):
+        yield Figure("rules", f"match 1 KB: {what}", Measure.of(_timed(find, asked, rounds), "µs"))
+    builds = [_seconds(lambda: _matcher(terms)) * 1e3 for _ in range(rounds)]
+    yield Figure("rules", "build: 10,000 terms", Measure.of(builds, "ms"))
+    yield Figure("rules", "memory: 10,000 terms", Measure(_memory(terms), "MB"))
 
 
 def _matcher(terms: list[str]) -> Matcher:
@@ -77,85 +69,53 @@ def _matcher(terms: list[str]) -> Matcher:
     return Matcher([RuleSpec(at, *rule, "review", "other") for at, rule in enumerate(rules)])
 
 
-def _ours(terms: list[str], texts: list[str]) -> Row:
-    yardstick = f"{len(terms):,} terms, normalisation included"
-    return _timed("match 1 KB", yardstick, _matcher(terms).find, texts, ROUNDS)
-
-
-def _starter(texts: list[str]) -> Row:
-    rows = [row for row in load() if row[4]]
-    matcher = Matcher([RuleSpec(at, *row[:4]) for at, row in enumerate(rows)])
-    return _timed("match 1 KB", "active starter rules", matcher.find, texts, ROUNDS)
-
-
-def _cyrillic(terms: list[str], chance: random.Random) -> Row:
+def _cyrillic(chance: random.Random) -> list[str]:
     words = ["".join(chance.choices("абвгдежзиклмнопрстуфхчшыьюя", k=6)) for _ in range(500)]
-    texts = [" ".join(chance.choices(words, k=150))[:KILOBYTE] for _ in range(40)]
-    yardstick = f"{len(terms):,} terms, 1,024 Cyrillic characters"
-    return _timed("match 1 KB", yardstick, _matcher(terms).find, texts, ROUNDS)
+    return [" ".join(chance.choices(words, k=150))[:KILOBYTE] for _ in range(40)]
 
 
-def _alternation(terms: list[str], texts: list[str]) -> Row:
+def _alternation(terms: list[str]) -> Find:
     """The usual alternative, which sees through no evasion: one `re` of all terms."""
     longest_first = sorted(terms, key=len, reverse=True)
-    found = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b", re.IGNORECASE)
-    yardstick = f"{len(terms):,} terms, one compiled `re` alternation, no normalisation"
-    return _timed("match 1 KB", yardstick, found.findall, texts, 3)
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b", re.IGNORECASE).findall
 
 
-def _better_profanity(terms: list[str], texts: list[str]) -> Row:
-    yardstick = f"{len(terms):,} terms, better-profanity"
-    try:
-        from better_profanity import Profanity
-    except ImportError:
-        return _row("match 1 KB", yardstick, None, "µs", note="better-profanity is not installed")
+def _better_profanity(terms: list[str]) -> Find:
+    from better_profanity import Profanity  # of the extra `bench`, which this row alone needs
+
     profanity = Profanity()
     profanity.load_censor_words(terms)
-    return _timed("match 1 KB", yardstick, profanity.contains_profanity, texts[:2], 3)
+    return profanity.contains_profanity
 
 
-def _build(terms: list[str]) -> Row:
-    times = [_seconds(lambda: _matcher(terms)) * 1e3 for _ in range(ROUNDS)]
-    return _row("build", f"{len(terms):,} terms", times, "ms")
+# name, how many times as fast ours is to be, how it is made, how many of the texts it is given
+YARDSTICKS = (
+    ("one compiled `re` alternation, without normalisation", 10, _alternation, 40),
+    ("better-profanity", 100, _better_profanity, 2),
+)
 
 
-def _memory(terms: list[str]) -> Row:
-    """What Python's allocator holds; the automaton's own nodes are not in it."""
+def _memory(terms: list[str]) -> float:
+    """Megabytes that Python's allocator holds; the automaton's own nodes are not in it."""
     tracemalloc.start()
     matcher = _matcher(terms)
     held = tracemalloc.get_traced_memory()[0] / 1e6
     tracemalloc.stop()
     del matcher
-    return _row("memory", f"{len(terms):,} terms", [held], "MB")
+    return held
 
 
-def _timed(
-    what: str, yardstick: str, function: Callable[[str], object], texts: list[str], rounds: int
-) -> Row:
+def _timed(function: Find, texts: list[str], rounds: int) -> list[float]:
+    """Microseconds a text in each round."""
     for text in texts:
         function(text)  # warm the tables
-    times = [
+    return [
         _seconds(lambda: [function(text) for text in texts]) / len(texts) * 1e6
         for _ in range(rounds)
     ]
-    return _row(what, yardstick, times, "µs")
 
 
 def _seconds(function: Callable[[], object]) -> float:
     began = time.perf_counter()
     function()
     return time.perf_counter() - began
-
-
-def _row(what: str, yardstick: str, times: list[float] | None, unit: str, note: str = "") -> Row:
-    row: Row = {"what": what, "yardstick": yardstick, "value": None, "unit": unit, "note": note}
-    if times is not None:
-        low, _, high = statistics.quantiles(times, n=4) if len(times) > 1 else (0.0, 0.0, 0.0)
-        row |= {"value": round(statistics.median(times), 2), "spread": round(high - low, 2)}
-        row["rounds"] = len(times)
-    return row
-
-
-if __name__ == "__main__":
-    for measured in run():
-        print(json.dumps(measured, ensure_ascii=False))

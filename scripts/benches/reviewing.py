@@ -1,4 +1,4 @@
-"""Measures review in a real Chromium; `scripts/bench` prints and keeps the rows.
+"""Review in a real Chromium, key by key.
 
 Two moderators go through 200 flags by keyboard at the same time, on a stack of its own. Timed is
 what a moderator feels: from the key press's own time stamp to the frame in which the next flag has
@@ -11,24 +11,21 @@ import io
 import json
 import os
 import shutil
-import statistics
-import sys
-import tempfile
 import time
-from typing import Any
 from uuid import uuid4
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from models.settings import ROOT
+from scripts.benches.figures import Figure, Measure
 from tests.api import Api, unique
 from tests.browser.conftest import FLAGS as CHROMIUM_FLAGS
 from tests.browser.conftest import NAMES
 from tests.stack import Stack, running
 
-Row = dict[str, Any]
 FLAGS = 200
+GOAL = 100  # milliseconds
 PAUSE = 160  # ms between the presses of one person; a sooner one is taken for the same
 SHOWN = "[data-case]:not([hidden])"
 WATCH = """() => {
@@ -45,8 +42,8 @@ WATCH = """() => {
 }"""
 
 
-def run(flags: int = FLAGS) -> list[Row]:
-    """Rows of what was measured: {what, yardstick, value, unit, spread, rounds, note}."""
+def run(flags: int = FLAGS) -> list[Figure]:
+    """The row ``review``, of so many flags."""
     with running(WORKERS="1", PRIORITY_WORKERS="0", WEB_INSTANCES="1") as stack:
         _fill(stack, flags)
         with sync_playwright() as playwright:
@@ -108,30 +105,35 @@ def _go_through(people: list[Page], flags: int) -> list[set[str]]:
     return seen
 
 
-def _times(took: list[float], bare: int) -> list[Row]:
-    ordered = sorted(took)
-    marks = {"p50": statistics.median(ordered), "p95": ordered[int(len(ordered) * 0.95)]}
-    note = f"goal: p95 at most 100 ms; {bare} painted before their picture was there"
+def _times(took: list[float], bare: int) -> list[Figure]:
+    measure = Measure.of(took, "ms")
+    p95 = measure.p95 or max(took)
     return [
-        _row(f"review: key press to the next flag painted, {name}", value, "ms", len(took), note)
-        for name, value in marks.items()
-    ]
+        Figure(
+            "review", "key press to the next flag painted: p95", Measure(p95, "ms"),
+            goal=f"≤ {GOAL} ms", met=p95 <= GOAL,
+        ),
+        Figure("review", "key press to the next flag painted: p50", measure),
+        _none("flags painted before their picture was there", bare),
+    ]  # fmt: skip
 
 
-def _counts(stack: Stack, seen: list[set[str]]) -> list[Row]:
+def _counts(stack: Stack, seen: list[set[str]]) -> list[Figure]:
     total, distinct = stack.sql(
         "SELECT count(*), count(DISTINCT submission_id) FROM decision"
         " WHERE moderator_id IS NOT NULL AND undoes IS NULL"
     )[0]
-    both = len(seen[0] & seen[1])
     return [
-        _row("review: decisions of two people at once", total, "decisions", 1),
-        _row("review: flags decided twice", total - distinct, "flags", 1, "goal: 0"),
-        _row("review: flags shown to both", both, "flags", 1, "goal: 0"),
+        _none(f"flags decided twice, of {total} decisions of two people at once", total - distinct),
+        _none("flags shown to both", len(seen[0] & seen[1])),
     ]
 
 
-def _heatmap() -> list[Row]:
+def _none(what: str, count: int) -> Figure:
+    return Figure("review", what, Measure(count, "flags"), goal="0", met=count == 0)
+
+
+def _heatmap() -> list[Figure]:
     """What one heatmap costs a worker beyond decoding: the network again, and a small file."""
     from tasks import checks, explain
 
@@ -145,10 +147,11 @@ def _heatmap() -> list[Row]:
         written, began = io.BytesIO(), time.perf_counter()
         explain.layer(explain.heatmap(view), (320, 213)).save(written, "WEBP", quality=80, method=2)
         times.append((time.perf_counter() - began) * 1000)
+    note = "a heatmap's memory goes 20 s after the last one"
     return [
-        _row("heatmap: one picture", statistics.median(times), "ms", len(times)),
-        _row("heatmap: its file", len(written.getvalue()) / 1024, "kB", 1),
-        _row("heatmap: memory of a worker until 20 s later", grown, "MB", 1),
+        Figure("review", "heatmap: one picture", Measure.of(times, "ms")),
+        Figure("review", "heatmap: its file", Measure(len(written.getvalue()) / 1024, "kB")),
+        Figure("review", "heatmap: memory of a worker", Measure(grown, "MB"), note=note),
     ]
 
 
@@ -156,21 +159,3 @@ def _memory() -> float:
     import psutil
 
     return float(psutil.Process().memory_info().rss) / 1024**2
-
-
-def _row(what: str, value: float, unit: str, rounds: int, note: str = "") -> Row:
-    value = round(float(value), 1)
-    return {
-        "what": what,
-        "yardstick": "",
-        "value": value,
-        "unit": unit,
-        "rounds": rounds,
-        "note": note,
-    }
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("SLUICE_HOME", tempfile.mkdtemp(prefix="bench-review"))
-    for measured in run(int(sys.argv[1]) if len(sys.argv) > 1 else FLAGS):
-        print(json.dumps(measured, ensure_ascii=False))

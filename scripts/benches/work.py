@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 
 from scripts._own_stack import Stack, make, stack
-from scripts.benches import matching, worker_parts
+from scripts.benches import worker_parts
 from scripts.benches.figures import Figure, Measure, against, at_most
 from scripts.benches.http import FILLING, Plan
 from scripts.benches.load import Maker, drive, upload
@@ -15,48 +14,8 @@ from tasks.stack import processes
 from tasks.stack.up import healthy
 
 MEGABYTE = 1024 * 1024
-RULE_GOALS = {"better-profanity": 100, "alternation": 10}
-FLAT = 0.15  # exponent of growth that counts as none
 SLOWEST = 0.5  # images a second below which a worker is taken for stuck
 BARE, REFERENCE = 0, 2  # places in the rows of worker_parts
-
-
-def rules(plan: Plan) -> list[Figure]:
-    """Microseconds per text of 1 KB, beside the usual ways to match."""
-    rows = matching.run()
-    ours = {size: _matching(rows, size) for size in matching.SIZES}
-    few, many = min(ours), max(ours)
-    exponent = math.log(ours[many] / ours[few]) / math.log(many / few)
-    growth = Figure(
-        "rules",
-        f"exponent of growth, {few:,} to {many:,} terms",
-        Measure(exponent, ""),
-        goal=f"≤ {FLAT} (flat)",
-        met=exponent <= FLAT,
-    )
-    return [*(_rule_figure(row, ours[many]) for row in rows), growth]
-
-
-def _matching(rows: list[matching.Row], size: int) -> float:
-    """Microseconds of our matcher with so many terms."""
-    name = f"{size:,} terms, normalisation included"
-    value: float = next(row["value"] for row in rows if row["yardstick"] == name)
-    return value
-
-
-def _rule_figure(row: matching.Row, ours: float) -> Figure:
-    measure = Measure(
-        row["value"], row["unit"], rounds=row.get("rounds", 0), middle_half=row.get("spread")
-    )
-    what, note = f"{row['what']}: {row['yardstick']}", row["note"]
-    least = next((times for name, times in RULE_GOALS.items() if name in row["yardstick"]), None)
-    if least is None or not row["yardstick"].startswith("10,000"):
-        return Figure("rules", what, measure, note=note)
-    goal = f"ours ≥ {least} × as fast"
-    if row["value"] is None:
-        return Figure("rules", what, measure, goal=goal, note=note)
-    ratio = row["value"] / ours
-    return Figure("rules", what, measure, ratio=ratio, goal=goal, met=ratio >= least, note=note)
 
 
 def worker(plan: Plan) -> list[Figure]:
