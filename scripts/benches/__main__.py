@@ -26,6 +26,7 @@ from scripts.benches import (
     growth,
     http,
     matching,
+    pressed,
     scaling,
     work,
 )
@@ -47,7 +48,7 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "growth": growth.growth,
     "events": events.events,
     "burst": burst_row.burst,
-    "pressed": burst_row.pressed,
+    "pressed": pressed.pressed,
     "scaling": scaling.scaling,
 }
 
@@ -95,8 +96,12 @@ def _keep(folder: Path, figures: list[Figure], where: dict[str, object]) -> None
     text = json.dumps(document(figures, where), indent=2, ensure_ascii=False)
     (folder / "bench.json").write_text(text + "\n", "utf-8")
     (folder / "bench.md").write_text(markdown(figures, where), "utf-8")
-    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    (folder / "performance.md").write_text(docs.merge(page, figures, where), "utf-8")
+    pages = ROOT / "docs"
+    kept = json.loads((pages / "performance.json").read_text("utf-8"))
+    kept = docs.keep(kept, figures, where)
+    page = docs.page_of((pages / "performance.md").read_text("utf-8"), kept, figures, where)
+    (folder / "performance.md").write_text(page, "utf-8")
+    (folder / "performance.json").write_text(docs.dump(kept), "utf-8")
 
 
 def _parse() -> argparse.Namespace:

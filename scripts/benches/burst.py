@@ -115,11 +115,19 @@ class Burst:
 
 
 def run(
-    plan: Plan, sizes: Sequence[int], connections: int, name: str = "burst", **settings: object
+    plan: Plan,
+    sizes: Sequence[int],
+    connections: int,
+    name: str = "burst",
+    heavy: int = 1,
+    **settings: object,
 ) -> tuple[list[Burst], Settings]:
-    """Bursts of so many uploads one after another on a stack of its own, and its settings."""
+    """Bursts of so many uploads one after another on a stack of its own, and its settings.
+
+    The first client sends ``heavy`` uploads for each one of the others.
+    """
     with stack(plan.work / name, **settings) as server:
-        keys = [server.key, *(_client(server, number) for number in range(1, CLIENTS))]
+        keys = [*[server.key] * heavy, *(_client(server, number) for number in range(1, CLIENTS))]
         _warm_up(server, plan)
         return [_burst(server, plan, keys, size, connections) for size in sizes], server.settings
 

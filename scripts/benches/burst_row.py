@@ -26,43 +26,23 @@ def burst(plan: Plan) -> list[Figure]:
     """10,000 uploads over 1,000 connections: answers, modes, waits, verdicts, and a chart."""
     seen, settings = _seen(plan, "burst")
     first, whole = seen
-    _keep(plan, "burst", whole, settings)
+    keep(plan, "burst", whole, settings)
     return [*_answers(whole), *_outcome(whole), *_foreseen(first, whole, settings), *_memory(whole)]
 
 
-def pressed(plan: Plan) -> list[Figure]:
-    """The burst with adaptive limits on: the heaviest client is asked to slow down."""
-    [seen], settings = run(
-        plan,
-        _sizes(plan)[0][1:],
-        _sizes(plan)[1],
-        "pressed",
-        **{
-            **_sizes(plan)[2],
-            "ENABLE_ADAPTIVE_RATE_LIMITING": "on",
-            "ADAPTIVE_MAX_WAIT": 5,
-        },
-    )
-    _keep(plan, "burst-limits", seen, settings)
-    return [
-        replace(figure, row="pressed")
-        for figure in [*_answers(seen), *_outcome(seen)]
-        if figure.what.startswith(("answers", "acknowledged", "wait"))
-    ]
-
-
-def _sizes(plan: Plan) -> tuple[tuple[int, ...], int, dict[str, int]]:
+def sizes(plan: Plan) -> tuple[tuple[int, ...], int, dict[str, int]]:
+    """Uploads of the small burst and of the big one, connections, and settings for them."""
     if plan.rounds > 1:
         return SIZES, CONNECTIONS, {}
     return (300, 1_000), 100, QUICK
 
 
 def _seen(plan: Plan, name: str) -> tuple[list[Burst], Settings]:
-    sizes, connections, settings = _sizes(plan)
-    return run(plan, sizes, connections, name, **settings)
+    uploads, connections, settings = sizes(plan)
+    return run(plan, uploads, connections, name, **settings)
 
 
-def _keep(plan: Plan, name: str, seen: Burst, settings: Settings) -> None:
+def keep(plan: Plan, name: str, seen: Burst, settings: Settings) -> None:
     """The chart, and what was seen in full for whoever wants to look closer."""
     folder = plan.work / "charts"
     folder.mkdir(exist_ok=True)

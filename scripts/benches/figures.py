@@ -43,16 +43,16 @@ class Measure:
         return cls(middle, unit, min(values), max(values), len(values), p95=p95)
 
     def __str__(self) -> str:
-        return "–" if self.value is None else f"{_short(self.value)} {self.unit}".strip()
+        return "–" if self.value is None else f"{short(self.value)} {self.unit}".strip()
 
     @property
     def spread(self) -> str:
         """``lowest – highest``, or the width of the middle half."""
         if self.middle_half is not None:
-            return f"± {_short(self.middle_half / 2)}"
+            return f"± {short(self.middle_half / 2)}"
         if self.low is None or self.high is None:
             return "–"
-        return f"{_short(self.low)} – {_short(self.high)}"
+        return f"{short(self.low)} – {short(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Figure:
     def cells(self) -> tuple[str, ...]:
         """The line's texts, in the order of HEAD."""
         beside = f"{self.yardstick}: {self.beside}" if self.beside else self.yardstick
-        ratio = f"{_short(self.ratio)} ×" if self.ratio is not None else ""
+        ratio = f"{short(self.ratio)} ×" if self.ratio is not None else ""
         met = {True: "yes", False: "no", None: ""}[self.met]
         values = (self.row, self.what, str(self.measure), self.measure.spread, beside)
         return (*values, ratio, self.goal, met)
@@ -118,7 +118,7 @@ def at_most(
     """A figure that is to stay at or below ``most``."""
     measure = Measure.of(values, unit)
     met = statistics.median(values) <= most
-    return Figure(row, what, measure, goal=f"≤ {_short(most)} {unit}", met=met, note=note)
+    return Figure(row, what, measure, goal=f"≤ {short(most)} {unit}", met=met, note=note)
 
 
 def growing(row: str, what: str, by_size: Mapping[int, float], *, slight: bool = False) -> Figure:
@@ -202,7 +202,7 @@ def _notes(figures: Iterable[Figure]) -> list[str]:
     return ["", *(f"- {note}" for note in notes)] if notes else []
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three figures and no more; what was counted is told as it is."""
     if isinstance(value, int):
         return f"{value:,}"

@@ -66,6 +66,9 @@ def _asked(server: Stack, rounds: int, each: int) -> Iterator[tuple[str, Rounds]
     line = Line(server.settings.port)
 
     def page(path: str, headers: dict[str, str] = browser) -> None:
+        nonlocal line
+        if line.ended:  # nginx closes a connection after a thousand requests
+            line = Line(server.settings.port)
         _require(line.ask(get(path, headers)).status, path)
 
     ids = itertools.cycle(_ids(rounds * each))
@@ -77,7 +80,7 @@ def _asked(server: Stack, rounds: int, each: int) -> Iterator[tuple[str, Rounds]
     yield dashboard, _times(lambda: _dashboard(page, next(ranges)), rounds, each)
     with connection():
         yield asks, _times(_of_the_database, rounds, each)
-    kinds = [_times(_searched(page, one), rounds, 7) for one in searching.SEARCHES.values()]
+    kinds = (_times(_searched(page, one), rounds, 7) for one in searching.SEARCHES.values())
     yield search, max(kinds, key=lambda found: statistics.median(itertools.chain(*found)))
 
 
