@@ -28,6 +28,7 @@ from models.conditions import (
     Condition,
     Search,
     bucket_of,
+    frequency,
     lexemes_of,
     midnight,
     plan,
@@ -86,7 +87,9 @@ def page(wanted: Search, after: UUID | None = None, limit: int = PAGE) -> Page:
     end = _end_of(source, steps)
     if end is None or not lexemes:
         return Page(ids, end, full=False)
-    hours = DAY if len(ids) >= COMMON else EVERY_HOUR
+    # the index reads all matches before it gives the first few: a common word is not asked about
+    common = len(lexemes) == 1 and frequency(lexemes[0]) > MOST_MATCHES
+    hours = DAY if len(ids) >= COMMON or common else EVERY_HOUR
     return _by_words(lexemes, [driver, *tests], low, high, limit, hours)
 
 

@@ -56,16 +56,19 @@ FROM (
           FROM generate_series(%(first)s, %(last)s) n OFFSET 0) drawn OFFSET 0) made
 """
 REST = (
-    "INSERT INTO image (id, submission_id, position, storage_key, media_type, bytes, sha256)"
-    " SELECT gen_random_uuid(), id, 0, 'x', 'image/jpeg', 1000, sha256(id::text::bytea)"
+    "INSERT INTO image (id, submission_id, position, storage_key, media_type, bytes, sha256, pdq,"
+    " pdq_quality) SELECT gen_random_uuid(), id, 0, 'x', 'image/jpeg', 1000,"
+    " sha256(id::text::bytea), sha256(id::text::bytea), 100"
     " FROM submission WHERE score IS NOT NULL",
     "INSERT INTO decision (submission_id, to_verdict, reason, created_at)"
     " SELECT id, verdict, CASE WHEN verdict <> 'approved' THEN 'nudity' ELSE '' END, decided_at"
     " FROM submission WHERE verdict IS NOT NULL",
-    'INSERT INTO finding (submission_id, "check", label, action, score)'
+    'INSERT INTO finding (submission_id, "check", label, action, score, evidence)'
     " SELECT id, CASE WHEN score IS NULL THEN 'rules' WHEN client_id = 17 THEN 'known_hashes'"
     " ELSE 'classifier' END, CASE WHEN score IS NULL THEN 'scam' ELSE 'nudity' END,"
-    " CASE verdict WHEN 'rejected' THEN 'reject' WHEN 'review' THEN 'review' ELSE 'note' END, score"
+    " CASE verdict WHEN 'rejected' THEN 'reject' WHEN 'review' THEN 'review' ELSE 'note' END,"
+    " score, CASE WHEN score IS NULL THEN jsonb_build_object('rule', (1 + 50 * random() ^ 3)::int)"
+    " ELSE '{}' END"
     " FROM submission WHERE score IS NOT NULL OR verdict <> 'approved'",
     "VACUUM (ANALYZE) submission",
     "VACUUM (ANALYZE) image",
@@ -134,6 +137,6 @@ def count() -> float:
             pass
         seconds = time.perf_counter() - began
         db.execute_sql(YEAR)
-        for table in ("tally", "tally_hour", "tally_day", "decision"):
+        for table in ("tally", "tally_hour", "tally_day", "decision", "submission"):
             db.execute_sql(f"VACUUM (ANALYZE) {table}")
     return seconds

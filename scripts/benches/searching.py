@@ -24,7 +24,7 @@ from scripts.benches.figures import Figure, Measure, growing
 ROUNDS = 30
 DEEP = 100  # the page that must cost what the first one does
 GOAL = 100.0  # milliseconds
-SLIGHT = 0.5  # of the goal; below it, growth is of no account
+SLIGHT = 0.25  # of the goal; below it, growth is of no account
 Times = dict[str, list[float]]  # milliseconds of each round, by what was asked
 
 SEARCHES = {
@@ -138,9 +138,9 @@ def _figures(kind: str, by_size: dict[int, Times]) -> Iterator[Figure]:
             Measure(middle[size], "ms", min(medians.values()), max(medians.values())),
         )
     if len(middle) > 1:
-        slight = max(worst.values()) <= SLIGHT * GOAL
-        yield growing("search", f"{kind}, the median", middle)
-        yield growing("search", f"{kind}, the worst", worst, slight=slight)
+        for name, by in (("the median", middle), ("the worst", worst)):
+            slight = max(by.values()) <= SLIGHT * GOAL
+            yield growing("search", f"{kind}, {name}", by, slight=slight)
 
 
 def show(wanted: Search, after: Any) -> None:
