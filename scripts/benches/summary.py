@@ -41,6 +41,9 @@ LINES = (
     Line("burst", r"^answer: p99", "a burst of 10,000: an answer, p99"),
     Line("burst", r"^wait told", "a burst of 10,000: error of the wait that was told, median"),
     Line("pressed", r"heavy client", "a burst with limits that adapt: told to come later"),
+    Line(
+        "scaling", r"10,000: longest wait", "a burst of 10,000 that autoscaling meets: longest wait"
+    ),
     Line("growth", r"^status.*1,000,000 submissions", "1,000,000 submissions: status, p95"),
     Line("growth", r"^review.*1,000,000 submissions", "1,000,000 submissions: review, p95"),
     Line("growth", r"^dashboard, 1,000,000 submissions", "1,000,000 submissions: dashboard, p95"),
