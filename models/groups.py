@@ -21,7 +21,7 @@ KINDS = ("alike", "author", "rule")
 MIN_QUALITY = 50  # below it a PDQ hash says too little to compare (its authors)
 MOST = 500  # flags that are shown and decided at once
 
-LOOKED_AT = 2000  # flags that come next, or newest uploads of an author, or newest hits of a rule
+LOOKED_AT = 1000  # flags that come next, or newest uploads of an author, or newest hits of a rule
 
 # (of, id): the open flags ``id`` that belong to each of the flags ``of``. Each looks at so many
 # rows and no more, however many flags wait and whatever was decided before.
