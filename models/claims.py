@@ -171,15 +171,27 @@ def in_order(ids: Sequence[UUID]) -> list[Submission]:
     )
 
 
+COUNTS = f"""
+WITH waiting AS (
+    SELECT priority, count(*) AS n, min(created_at) AS oldest
+    FROM submission WHERE {FLAGGED} GROUP BY priority)
+SELECT coalesce(sum(n), 0)::bigint,
+    coalesce(sum(n) FILTER (WHERE priority = 'priority'), 0)::bigint,
+    (SELECT count(*) FROM submission WHERE {FLAGGED} AND escalated_at IS NOT NULL),
+    (SELECT count(*) FROM submission WHERE {FLAGGED} AND status = 'quarantined'),
+    (SELECT count(*) FROM submission WHERE {FLAGGED} AND appealed_at IS NOT NULL),
+    (SELECT count(*) FROM submission
+        WHERE {FLAGGED} AND review_by IS NOT NULL AND review_until > now()),
+    min(oldest)
+FROM waiting
+"""
+
+
 def counts() -> dict[str, Any]:
-    """How many flags wait: all, by kind, claimed ones, and the oldest one's time."""
-    row = db.execute_sql(
-        "SELECT count(*), count(*) FILTER (WHERE priority = 'priority'),"
-        " count(*) FILTER (WHERE escalated_at IS NOT NULL),"
-        " count(*) FILTER (WHERE status = 'quarantined'),"
-        " count(*) FILTER (WHERE appealed_at IS NOT NULL),"
-        " count(*) FILTER (WHERE review_until > now()), min(created_at)"
-        " FROM submission WHERE verdict = 'review' AND NOT review_owed"
-    ).fetchone()
+    """How many flags wait: all, by kind, claimed ones, and the oldest one's time.
+
+    Each number is read from an index that holds just those, without the rows.
+    """
+    row = db.execute_sql(COUNTS).fetchone()
     names = ("all", "priority", "escalated", "quarantined", "appeals", "claimed", "oldest")
     return dict(zip(names, row, strict=True))

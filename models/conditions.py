@@ -180,3 +180,21 @@ def _shares(table: str, column: str) -> dict[str, float]:
         shares = dict(zip(row[0] or [], row[1] or [], strict=True)) if row else {}
         _known[table, column] = (time.monotonic(), shares)
     return shares
+
+
+def frequency(lexeme: str) -> float:
+    """How many submissions have this word, as the last ANALYZE saw it; 0 for what is not common."""
+    at, counts = _known.get(("submission_words", "words"), (float("-inf"), {}))
+    if time.monotonic() - at > KNOWN_FOR:
+        row = db.execute_sql(
+            "SELECT s.most_common_elems::text::text[], s.most_common_elem_freqs, c.reltuples"
+            " FROM pg_stats s JOIN pg_class c ON c.oid = 'submission_words'::regclass"
+            " WHERE s.schemaname = current_schema() AND s.tablename = 'submission_words'"
+            " AND s.attname = 'words'"
+        ).fetchone()
+        words, shares, rows = row or ([], [], 0.0)
+        # the frequencies end with the lowest and the highest of them
+        known = zip(words or [], shares or [], strict=False)
+        counts = {word: share * rows for word, share in known}
+        _known["submission_words", "words"] = (time.monotonic(), counts)
+    return counts.get(lexeme, 0.0)

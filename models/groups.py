@@ -21,21 +21,29 @@ KINDS = ("alike", "author", "rule")
 MIN_QUALITY = 50  # below it a PDQ hash says too little to compare (its authors)
 MOST = 500  # flags that are shown and decided at once
 
-# (of, id): the open flags ``id`` that belong to each of the flags ``of``.
+LOOKED_AT = 1000  # flags that come next, or newest uploads of an author, or newest hits of a rule
+
+# (of, id): the open flags ``id`` that belong to each of the flags ``of``. Each looks at so many
+# rows and no more, however many flags wait and whatever was decided before.
 ALIKE = f"""
 WITH given AS (
     SELECT i.submission_id AS of, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM image i
     WHERE i.submission_id = ANY(%(ids)s::uuid[]) AND i.pdq_quality >= {MIN_QUALITY}),
 open AS MATERIALIZED (
     SELECT submission.id, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits
-    FROM submission JOIN image i ON i.submission_id = submission.id
-    WHERE {FLAGGED} AND i.pdq_quality >= {MIN_QUALITY} AND EXISTS (SELECT 1 FROM given))
+    FROM (SELECT id FROM submission WHERE {FLAGGED} AND EXISTS (SELECT 1 FROM given)
+          ORDER BY priority DESC, created_at, id LIMIT {LOOKED_AT}) submission
+    CROSS JOIN LATERAL (  -- never a join of all pictures
+        SELECT pdq FROM image WHERE submission_id = submission.id
+        AND pdq_quality >= {MIN_QUALITY} OFFSET 0) i)
 SELECT DISTINCT given.of, open.id FROM given JOIN open
     ON open.id <> given.of AND bit_count(given.bits # open.bits) <= %(distance)s
 """
 AUTHOR = f"""
-SELECT given.id AS of, submission.id FROM submission given
-    JOIN submission USING (client_id, user_id)
+SELECT given.id AS of, submission.id FROM submission given CROSS JOIN LATERAL (
+    SELECT s.id, s.verdict, s.review_owed FROM submission s
+    WHERE s.client_id = given.client_id AND s.user_id = given.user_id
+    ORDER BY s.id DESC LIMIT {LOOKED_AT}) submission
 WHERE given.id = ANY(%(ids)s::uuid[]) AND submission.id <> given.id AND {FLAGGED}
 """
 RULE = f"""
@@ -45,7 +53,10 @@ WITH given AS (
       AND "check" = 'rules' AND action IN ('reject', 'review')
     ORDER BY submission_id, action, id)
 SELECT DISTINCT given.of, submission.id FROM given
-    JOIN finding f ON f."check" = 'rules' AND (f.evidence->>'rule')::bigint = given.rule
+    CROSS JOIN LATERAL (
+        SELECT hit.submission_id FROM finding hit
+        WHERE hit."check" = 'rules' AND (hit.evidence->>'rule')::bigint = given.rule
+        ORDER BY hit.created_at DESC LIMIT {LOOKED_AT}) f
     JOIN submission ON submission.id = f.submission_id
 WHERE submission.id <> given.of AND {FLAGGED}
 """

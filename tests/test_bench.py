@@ -3,16 +3,13 @@
 import json
 import re
 import subprocess
-import sys
 from xml.etree import ElementTree
 
+from models.settings import ROOT
+from scripts.benches import docs, summary
+from scripts.benches.chart import Band, Chart, Line, Panel
+from scripts.benches.figures import Figure, Measure
 from tests.stack import SCRIPTS
-
-sys.path.insert(0, str(SCRIPTS))
-
-import _bench_docs
-from _bench_figures import Figure, Measure
-from _chart import Band, Chart, Line, Panel
 
 
 def bench(folder, *arguments):
@@ -33,6 +30,7 @@ def test_it_lists_its_rows(tmp_path):
         "repeats",
         "sync",
         "memory",
+        "detect",
         "up",
         "search",
         "review",
@@ -79,11 +77,55 @@ What stands between stays.
 def test_each_row_has_its_place_in_the_docs():
     figures = [Figure("two", "anew", Measure(2.0, "ms")), Figure("three", "new", Measure(3.0, "s"))]
     where = {"date": "2026-01-02", "processor": "P", "cores": 2, "memory_gb": 4, "system": "S"}
-    text = _bench_docs.merge(PAGE, figures, {**where, "python": "3", "load": 0.1})
+    text = docs.merge(PAGE, figures, {**where, "python": "3", "load": 0.1})
     assert "old figures" not in text
     assert text.index("| two | anew | 2.00 ms") < text.index("What stands between stays.")
     assert text.index("## Three") < text.index("| three | new | 3.00 s")
-    assert _bench_docs.merge(text, figures, {**where, "python": "3", "load": 0.1}) == text
+    assert docs.merge(text, figures, {**where, "python": "3", "load": 0.1}) == text
+
+
+def test_quick_figures_do_not_come_into_the_docs(tmp_path):
+    told = bench(tmp_path, "--quick", "--docs", "rules")
+    assert told.returncode == 1
+    assert "--quick" in told.stderr
+
+
+def test_a_figure_of_many_of_its_kind_stands_in_the_json_alone():
+    one = Figure("two", "one of many", Measure(2.0, "ms"), detail=True)
+    where = {"date": "2026-01-02", "processor": "P", "cores": 2, "memory_gb": 4, "system": "S"}
+    text = docs.merge(PAGE, [one], {**where, "python": "3", "load": 0.1})
+    assert "one of many" not in text
+    kept = docs.keep({}, [one], where)
+    assert json.loads(docs.dump(kept)) == kept
+    assert kept["two"]["figures"][0]["what"] == "one of many"
+
+
+def test_a_row_measured_anew_replaces_its_older_figures_alone():
+    old = docs.keep({}, [Figure("two", "old", Measure(1.0, "ms")), MISSED], {"date": "2026-01-01"})
+    new = docs.keep(old, [Figure("two", "new", Measure(2.0, "ms"))], {"date": "2026-01-02"})
+    assert [figure["what"] for figure in new["two"]["figures"]] == ["new"]
+    assert new["memory"] == old["memory"]
+
+
+MISSED = Figure("memory", "one worker", Measure(130.0, "MB"), goal="≤ 120 MB", met=False)
+
+
+def test_the_summary_tells_what_holds_and_what_does_not():
+    page = "<!-- summary -->\n<!-- end -->\n\n## How much memory\n\n<!-- bench memory -->\n"
+    up = Figure("up", "second scripts/up: serving", Measure(2.0, "s"), goal="≤ 5 s", met=True)
+    text = summary.put(page, docs.keep({}, [MISSED, up], {}))
+    assert "1 of 2 goals hold." in text
+    assert (
+        "| memory of a worker | [memory](#how-much-memory) | 130 MB | ≤ 120 MB | **no** |" in text
+    )
+    assert summary.put(text, docs.keep({}, [MISSED, up], {})) == text
+
+
+def test_the_docs_say_what_their_json_says():
+    kept = json.loads((ROOT / "docs" / "performance.json").read_text())
+    page = (ROOT / "docs" / "performance.md").read_text()
+    assert not summary.missing(kept)
+    assert summary.put(page, kept) == page
 
 
 def test_a_chart_is_drawn_in_both_looks():

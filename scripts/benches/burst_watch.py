@@ -1,0 +1,69 @@
+"""Watches a stack from beside it: depth, mode, wait, debt and memory, one line of JSON a look.
+
+It asks Redis and PostgreSQL themselves, so that it neither waits behind the burst at nginx nor adds
+to it. It goes on until it is ended.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from models.db import connect, connection
+from models.settings import Settings
+from models.submission import Submission
+from tasks import load
+from tasks.stack import processes
+from tasks.stack.supervisor import Supervisor
+
+EVERY = 0.5  # seconds between two looks
+MEMORY_EVERY = 10  # looks; it reads a table of the kernel for each process
+
+
+def main() -> None:
+    """Look and print, until the reader is gone or a signal comes."""
+    settings = Settings.load()
+    connect(settings, pool=1)
+    supervisor, number = Supervisor(settings), 0
+    while True:
+        began = time.monotonic()
+        told = look()
+        if number % MEMORY_EVERY == 0:
+            told["memory"] = memory(supervisor)
+        print(json.dumps(told), flush=True)
+        number += 1
+        time.sleep(max(0.0, EVERY - (time.monotonic() - began)))
+
+
+def look() -> dict[str, Any]:
+    """The load of this moment."""
+    now = load.read()
+    beats = load.workers()
+    with connection():
+        debt = Submission.count_owed()
+    return {
+        "at": time.time(),
+        "depth": now.depth,
+        "priority": now.priority,
+        "debt": debt,
+        "mode": load.current()["mode"],  # the one that the next upload would find
+        "wait": load.estimated_wait(),
+        "rates": {beat["name"]: beat["jobs_per_second"] for beat in beats},
+        "busy": {beat["name"]: beat["load"] for beat in beats},
+        "processed": {beat["name"]: beat["processed"] for beat in beats},
+    }
+
+
+def memory(supervisor: Supervisor) -> dict[str, int]:
+    """Proportional bytes by line of the Procfile, children included."""
+    found: dict[str, int] = {}
+    for member in supervisor.members():
+        if member.pid:
+            used = processes.memory(processes.family(member.pid))
+            found[member.group] = found.get(member.group, 0) + used
+    return found
+
+
+if __name__ == "__main__":
+    main()

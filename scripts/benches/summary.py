@@ -1,0 +1,113 @@
+"""The summary on top of ``docs/performance.md``: what an operator asks first, row by row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.benches.figures import Measure, short
+
+Kept = Mapping[str, Mapping[str, Any]]  # by row: its machine, and its figures as the JSON has them
+HEAD = ("what", "row", "measured", "goal", "met")
+PLACE = re.compile(r"(<!-- summary -->\n).*?(<!-- end -->\n)", re.S)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: the row, which of its figures (a pattern in their ``what``), and plain words."""
+
+    row: str
+    pattern: str
+    words: str
+
+
+LINES = (
+    Line("intake", r"form$", "pictures of 100 KB taken in a second, as a form"),
+    Line("intake", r"image as the body$", "pictures of 100 KB taken in a second, as the body"),
+    Line("fast_track", r"^1 KB text, one at a time: total p95", "fast rules, a text: p95"),
+    Line("fast_track", r"JPEG, one at a time: total p95", "fast rules, text and picture: p95"),
+    Line("fast_track", r"JPEG, 16 at once: total p95", "the same, 16 at once: p95"),
+    Line("rules", r"10,000 terms, norm.*alternation", "a text of 1 KB against 10,000 terms"),
+    Line("rules", r"10,000 terms, norm.*better-profanity", "the same"),
+    Line("worker", r"one worker, whole tasks.*ONNX", "pictures a worker decides a second"),
+    Line("worker", r"one worker, whole tasks.*opennsfw2", "the same"),
+    Line("repeats", r"80 % repeats", "the same where four of five come again"),
+    Line("sync", r"end to end, p50", "a verdict while the caller waits, nothing else to do: p50"),
+    Line("detect", r"^32 requests at once \|", "pictures scored a second, 32 requests at once"),
+    Line("burst", r"answers but", "a burst of 10,000: answers that no design asks for"),
+    Line("burst", r"lost or undecided", "a burst of 10,000: uploads lost or undecided"),
+    Line("burst", r"^answer: p99", "a burst of 10,000: an answer, p99"),
+    Line("burst", r"^wait told", "a burst of 10,000: error of the wait that was told, median"),
+    Line("pressed", r"heavy client", "a burst with limits that adapt: told to come later"),
+    Line(
+        "scaling", r"10,000: longest wait", "a burst of 10,000 that autoscaling meets: longest wait"
+    ),
+    Line("growth", r"^status.*1,000,000 submissions", "1,000,000 submissions: status, p95"),
+    Line("growth", r"^review.*1,000,000 submissions", "1,000,000 submissions: review, p95"),
+    Line("growth", r"^dashboard, 1,000,000 submissions", "1,000,000 submissions: dashboard, p95"),
+    Line("growth", r"^search.*1,000,000 submissions", "1,000,000 submissions: search, p95"),
+    Line("memory", r"^one worker", "memory of a worker"),
+    Line("memory", r"^whole idle stack", "memory of the whole stack, idle"),
+    Line("events", r"^500 browsers.*p99", "from a decision to 500 browsers: p99"),
+    Line("review", r"p95$", "key press to the next flag painted: p95"),
+    Line("up", r"serving", "a second `scripts/up`, until it serves"),
+)
+
+
+def put(page: str, kept: Kept) -> str:
+    """The page with its summary made anew of the figures that are kept."""
+    return PLACE.sub(lambda found: f"{found[1]}{_table(page, kept)}{found[2]}", page, count=1)
+
+
+def missing(kept: Kept) -> list[Line]:
+    """Lines whose row was measured and has no such figure."""
+    return [line for line in LINES if line.row in kept and _figure(line, kept) is None]
+
+
+def _table(page: str, kept: Kept) -> str:
+    rows = list(_rows(page, kept))
+    told = [HEAD, ("---",) * len(HEAD), *rows]
+    held = sum(row[-1] == "yes" for row in rows)
+    counted = sum(bool(row[-1]) for row in rows)
+    lines = [f"| {' | '.join(row)} |" for row in told]
+    return "\n".join([f"{held} of {counted} goals hold.", "", *lines]) + "\n"
+
+
+def _rows(page: str, kept: Kept) -> Iterator[tuple[str, ...]]:
+    for line in LINES:
+        figure = _figure(line, kept)
+        if figure is not None:
+            met = {True: "yes", False: "**no**", None: ""}[figure["met"]]
+            row = f"[{line.row}](#{_anchor(page, line.row)})"
+            yield line.words, row, _measured(figure), figure["goal"], met
+
+
+def _figure(line: Line, kept: Kept) -> Mapping[str, Any] | None:
+    """The first figure of a line's row whose words, yardstick included, hold its pattern."""
+    for figure in kept.get(line.row, {}).get("figures", ()):
+        told = f"{figure['what']} | {figure['yardstick']['what']}"
+        what = figure["what"]
+        if not figure["detail"] and (
+            re.search(line.pattern, what) or re.search(line.pattern, told)
+        ):
+            return figure
+    return None
+
+
+def _measured(figure: Mapping[str, Any]) -> str:
+    """The figure, and beside its yardstick where it is judged by that."""
+    ours, yardstick = Measure(**figure["measure"]), figure["yardstick"]
+    if not yardstick["measure"]:
+        return str(ours)
+    beside = f"{ours}; {yardstick['what']}: {Measure(**yardstick['measure'])}"
+    judged = "×" in figure["goal"] and figure["ratio"] is not None
+    return f"{short(figure['ratio'])} × ({beside})" if judged else beside
+
+
+def _anchor(page: str, row: str) -> str:
+    """The anchor of the heading above a row's place."""
+    above = page.partition(f"<!-- bench {row} -->")[0]
+    heading = re.findall(r"^## (.+)$", above, re.M)[-1:] or [row]
+    return re.sub(r"[^\w\- ]", "", heading[0].lower()).replace(" ", "-")

@@ -1,0 +1,1 @@
+"""What `scripts/faults` tries: a module a family of faults."""
