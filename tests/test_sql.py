@@ -17,7 +17,7 @@ PIECES = {
     "models/author_list.py": {"mine", "source", "condition", "place", "order"},
     "models/claims.py": {"wanted.sql()", "chosen.sql()", "skipped"},
     "models/conditions.py": {"asked"},
-    "models/db.py": {"', '.join([row] * count)"},  # %s, %s
+    "models/db.py": {"chosen", "record"},  # columns of the tables' constants, with their types
     "models/erasure.py": {"mine"},
     "models/finding.py": {"', '.join(COLUMNS)", "values"},  # %s, %s
     "models/finish.py": {"names", "found"},
