@@ -13,6 +13,7 @@ from itertools import pairwise
 
 DAY, MONTH = 86_400, 30
 BUSY = 0.8  # share of its time that a worker or a core shall be busy at the peak
+WORKERS_SHARE = 0.35  # of the cores in a flood, their priority being lower than that of the web
 MB, GB = 1e6, 1e9
 COMING_DOWN = 0.8  # as in ``mode``: a mode is left below this share of its threshold
 
@@ -157,6 +158,14 @@ class Flood:
     intake: float
     during: float
     after: float
+
+
+def flood(uploads: int, cores: float, workers: int, rates: Rates, images: float) -> Flood:
+    """A burst over so many connections that the cores are never idle while it lasts."""
+    job = rates.job(images)
+    most = min(workers, cores) / job
+    during = min(most, cores * WORKERS_SHARE / job)
+    return Flood(uploads, cores * (1 - WORKERS_SHARE) / rates.intake, during, most)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ as they have measured it themselves. What comes later and would overtake is not 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 PACE_JOBS = 60  # jobs after which what was measured before counts for a third in the pace
 PACE_SECONDS = 20.0  # and seconds of work after which it does
+FLOOD_JOBS, FLOOD_SLOWER = 20, 2.0  # jobs that took so many times as long tell of a flood
 UNKNOWN_RATE = 10.0  # jobs a second of one worker before it has measured itself
 
 
@@ -21,17 +22,25 @@ class Pace:
 
     Texts and pictures differ so much that the last ten jobs say little of the next hundred, and a
     flood that takes the processors away changes it within a second: so sixty jobs are looked at,
-    however long they took, and what is older fades.
+    however long they took, and what is older fades. Where the last twenty took twice as long as
+    those before, a flood has begun, and what was before says nothing of it.
     """
 
     jobs: float = 0.0
     seconds: float = 0.0
+    lately: tuple[int, float] = (0, 0.0)
 
     def add(self, jobs: int, seconds: float) -> None:
         """So many jobs were done in so many seconds of work."""
+        before = self.rate
         kept = math.exp(-jobs / PACE_JOBS - seconds / PACE_SECONDS)
         self.jobs = self.jobs * kept + jobs
         self.seconds = self.seconds * kept + seconds
+        self.lately = self.lately[0] + jobs, self.lately[1] + seconds
+        if self.lately[0] >= FLOOD_JOBS:
+            if self.lately[0] * FLOOD_SLOWER < self.lately[1] * before:
+                self.jobs, self.seconds = self.lately
+            self.lately = 0, 0.0
 
     @property
     def rate(self) -> float:
@@ -61,12 +70,19 @@ def estimate(ahead: int, rates: Sequence[float]) -> float:
     return ahead / total + 1 / typical
 
 
-def in_lane(priority: bool, ahead: int, others: int, crew: Crew, normal_share: float) -> float:
+def in_lane(
+    priority: bool,
+    ahead: int,
+    others: int,
+    crew: Crew,
+    normal_share: float,
+    batch: Callable[[int], int] = lambda waiting: 1,
+) -> float:
     """Seconds until a job with ``ahead`` jobs before it in its lane is decided.
 
     ``others`` wait in the other lane; while they do, the workers of both lanes give
     ``normal_share`` of their jobs to the normal one, and all of them to one lane once the other is
-    empty.
+    empty. A worker takes ``batch(waiting)`` jobs at once: half of those come before it, as well.
     """
     typical = _typical([*crew.both, *crew.priority])
     both = sum(rate or typical for rate in crew.both)
@@ -80,7 +96,7 @@ def in_lane(priority: bool, ahead: int, others: int, crew: Crew, normal_share: f
     if waiting > until_empty:
         alone = both + (only if priority else 0.0)
         waiting = until_empty + (ahead - until_empty * mine) / alone
-    return waiting + 1 / typical
+    return waiting + (batch(ahead) + 1) / 2 / typical
 
 
 def _typical(rates: Sequence[float]) -> float:

@@ -18,7 +18,7 @@ from models.mode import Load
 from models.settings import Settings
 from models.submission import PROCESSING, QUEUED, Submission
 from tasks import heartbeat, machine, parts, scaled
-from tasks.queue import FAIRNESS, PRIORITY, client, huey, place, rank_of, settings
+from tasks.queue import FAIRNESS, PRIORITY, batch, client, huey, place, rank_of, settings
 
 MODE_KEY = "sluice:mode"
 MOST_COUNTED = 1_000_000  # rows that the estimate of the wait counts
@@ -133,7 +133,7 @@ def estimated_wait(priority: str = "normal", ahead: int | None = None) -> float:
     mine, others = (load.priority, load.normal) if first else (load.normal, load.priority)
     if ahead is None:
         ahead = mine + (0 if first else _beyond_the_queue(load))
-    return round(wait.in_lane(first, ahead, others, crew(), 1 / FAIRNESS), 1)
+    return round(wait.in_lane(first, ahead, others, crew(), 1 / FAIRNESS, batch), 1)
 
 
 def remaining_wait(row: Submission) -> float:

@@ -187,6 +187,20 @@ def enqueue_drawing(submission_id: UUID) -> None:
     huey.storage.enqueue(huey.serializer.serialize(message), SYNC_RANK)
 
 
+def batch(waiting: int) -> int:
+    """How many jobs a worker takes at once where so many wait in the lane."""
+    return max(1, min(settings.worker_batch, waiting // SHARE))
+
+
+def missing(jobs: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
+    """Those jobs that do not wait, in one round trip; raises redis.RedisError."""
+    wanted = list(jobs)
+    pipe = client.pipeline(transaction=False)
+    for submission_id, rank in wanted:
+        pipe.zscore(huey.storage.lane(rank), _message(submission_id, rank))
+    return [job for job, score in zip(wanted, pipe.execute(), strict=True) if score is None]
+
+
 def enqueue_missing(jobs: Iterable[tuple[UUID, int]]) -> list[UUID]:
     """Add those jobs that do not wait already, in one round trip; returns which were added."""
     wanted = list(jobs)

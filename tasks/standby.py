@@ -89,7 +89,7 @@ def renew_certificate() -> None:
 
 DUTIES = (
     Duty("sweep", 1.0, sweep.sweep),
-    Duty("debt", 0.25, sweep.repay),
+    Duty("debt", 0.25, lambda: sweep.repay(stop)),
     Duty("deliveries", 0.5, deliver.deliver_due),
     Duty("waiting", 600.0, deliver.give_up),
     Duty("sample", 10.0, sample),

@@ -7,6 +7,7 @@ queue what is added only where it is missing.
 from __future__ import annotations
 
 import logging
+import threading
 from uuid import UUID
 
 import redis
@@ -18,10 +19,11 @@ from models.submission import Submission
 from models.verdict import REVIEW
 from tasks import load, metrics
 from tasks import storage as stores
-from tasks.queue import enqueue_missing, rank_of, settings
+from tasks.queue import enqueue_missing, missing, rank_of, settings
 
 BATCH = 1000
 STRANDED_AFTER = 3.0  # seconds; a row is committed a moment before its job is in the queue
+REPAY_EVERY = 0.1  # seconds between two looks at the debt while there is one
 ORPHANED_AFTER = 3600.0  # seconds; longer than any upload takes to commit its row
 log = logging.getLogger("sluice.sweep")
 _suspects: list[str] = []  # orphans of the round before
@@ -65,22 +67,31 @@ def requeue() -> int:
     return _add(jobs[:room])
 
 
-def repay() -> int:
-    """Add jobs of the review debt while there is little else to do.
+def repay(stop: threading.Event) -> None:
+    """Add jobs of the review debt while there is little else to do, and more as they are done."""
+    while _repay() and not stop.wait(REPAY_EVERY):
+        pass
+
+
+def _repay() -> bool:
+    """Fill the queue up with debt; whether there was any, and room for it.
 
     No more than half of what makes a server busy, and often, so that the workers never run dry
-    while anything is owed, and a flood that begins anew finds little before it.
+    while anything is owed, and a flood that begins anew finds little before it. What was added
+    before and still waits is the oldest of the debt: it is asked for as well, and left out.
     """
     load_now = load.read()
     room = int(settings.sync_max_depth * 0.5) - load_now.depth
     if room <= 0 or not load_now.redis:
-        return 0
-    owing = Submission.owing(room)
+        return False
+    owing = Submission.owing(room + load_now.depth)
     try:
-        return _add([(owed, rank_of("normal", "", owed=True)) for owed in owing])
+        jobs = missing((owed, rank_of("normal", "", owed=True)) for owed in owing)
+        _add(jobs[:room])
     except redis.RedisError as error:
         log.debug("Redis: %s", error)
-        return 0
+        return False
+    return bool(owing)
 
 
 def _add(jobs: list[tuple[UUID, int]]) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.planning import ASSUMED, Demand, Flood, Prices, Rates, foresee, plan
+from models.planning import ASSUMED, Demand, Flood, Prices, Rates, flood, foresee, plan
 
 RATES = Rates(text=0.01, image=0.04, intake=0.005, row=2000, row_image=1000, thumbnail=0)
 
@@ -79,6 +79,15 @@ def test_whatever_comes_ends_and_is_bounded(uploads, intake, during, after, fast
     assert seen.depth <= fast_from + intake * 0.5 + 1
     assert seen.debt <= uploads
     assert 0 <= seen.worst_wait <= seen.checked
+
+
+def test_in_a_flood_answers_come_before_checks():
+    sent = flood(10_000, cores=2, workers=3, rates=RATES, images=1)
+    assert sent.after == pytest.approx(2 / 0.05)  # a third worker has no core of its own
+    assert sent.intake == pytest.approx(2 * 0.65 / 0.005)
+    assert sent.during == pytest.approx(2 * 0.35 / 0.05)
+    few = flood(10_000, cores=8, workers=1, rates=RATES, images=1)
+    assert few.during == few.after == pytest.approx(1 / 0.05)
 
 
 def test_a_burst_without_an_end_is_refused():

@@ -48,6 +48,17 @@ def test_in_lane(priority: bool, ahead: int, others: int, crew: Crew, seconds: f
     assert in_lane(priority, ahead, others, crew, SHARE) == pytest.approx(seconds, rel=0.02)
 
 
+def test_half_of_what_a_worker_takes_at_once_comes_before_a_job():
+    crew = Crew([10.0, 10.0])
+    one, several = (in_lane(False, 100, 0, crew, SHARE, batch) for batch in (lambda _: 1, _batch))
+    assert several - one == pytest.approx((16 - 1) / 2 / 10)
+    assert in_lane(False, 0, 0, crew, SHARE, _batch) == pytest.approx(0.1)
+
+
+def _batch(waiting: int) -> int:
+    return max(1, min(16, waiting // 4))
+
+
 @given(
     st.booleans(),
     st.integers(0, 5000),
@@ -109,6 +120,19 @@ def test_a_pace_follows_a_flood_within_two_seconds_and_back():
     assert worked(pace, 5, 0.5, 6) < 24
     assert worked(pace, 5, 0.5, 30) == pytest.approx(10, rel=0.05)
     assert worked(pace, 20, 0.5, 8) > 30
+
+
+def test_a_flood_that_begins_is_known_by_its_first_jobs():
+    pace = Pace()
+    worked(pace, 80, 0.5, 10)
+    assert worked(pace, 10, 0.5, 2) == pytest.approx(20)  # not the 160 of the quiet before
+
+
+def test_a_batch_that_is_not_done_yet_is_no_flood():
+    pace = Pace()
+    worked(pace, 20, 0.5, 10)
+    pace.add(0, 0.4)
+    assert worked(pace, 16, 0.1, 1) == pytest.approx(40, rel=0.1)
 
 
 def test_a_pace_of_mixed_jobs_is_steady():

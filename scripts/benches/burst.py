@@ -211,8 +211,13 @@ def _until_decided(server: Stack) -> None:
 
 
 def rates(burst: Burst) -> Flood:
-    """What the machine did in a burst: uploads taken in, and jobs done during it and after it."""
-    span = burst.answered - burst.began
+    """What the machine did in a burst: uploads taken in, and jobs done during it and after it.
+
+    It is counted from the first answer on: all connections begin at once, and until then there is
+    nothing to see, which says the less of a burst the longer it is.
+    """
+    first = min(one["at"] + one["seconds"] for one in burst.acknowledged)
+    span = max(burst.answered - first, 0.1)
     left = min(burst.looks, key=lambda look: abs(look["at"] - burst.answered))
     fast = {one["job_id"] for one in burst.acknowledged if one["mode"] == "fast_track"}
     done = sum(

@@ -92,7 +92,8 @@ def _converse(
             told.append({**sent, "status": 0, "error": type(error).__name__})
             line = None
             continue
-        told.append({**sent, "status": reply.status, "seconds": reply.seconds, **_said(reply.body)})
+        seen = {"status": reply.status, "seconds": reply.seconds, "timing": reply.timing}
+        told.append({**sent, **seen, **_said(reply.body)})
         if line.ended:
             line = None
 

@@ -15,7 +15,17 @@ import peewee
 from models import volume
 from models.db import connect, connection
 from models.errors import SluiceError
-from models.planning import ASSUMED, Demand, Flood, Foreseen, Needs, Prices, Rates, foresee, plan
+from models.planning import (
+    ASSUMED,
+    Demand,
+    Foreseen,
+    Needs,
+    Prices,
+    Rates,
+    flood,
+    foresee,
+    plan,
+)
 from models.settings import Settings
 from tasks import load
 from tasks.stack.console import fail
@@ -73,11 +83,9 @@ def measured(settings: Settings) -> Rates:
 
 
 def _burst(options: argparse.Namespace, settings: Settings, rates: Rates, needs: Needs) -> Foreseen:
-    """What a burst does to these workers; while it lasts, web and workers share the cores."""
-    after = needs.workers / rates.job(options.images)
-    intake = needs.cores / (rates.intake + 1e-9) / 2
-    flood = Flood(options.burst, intake, after / 2, after)
-    return foresee(flood, settings.fast_track_depth)
+    """What a burst does to these machines."""
+    sent = flood(options.burst, needs.cores, needs.workers, rates, options.images)
+    return foresee(sent, settings.fast_track_depth)
 
 
 def _document(

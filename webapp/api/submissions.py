@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from flask import Blueprint, current_app
@@ -13,8 +14,11 @@ from webapp import admission, limits
 from webapp.api.answers import answer
 from webapp.intake import Incoming, receive, receive_image
 from webapp.keys import client_of_request
+from webapp.line import Line
 from webapp.timing import measured
 from webapp.waiting import until_decided
+
+_line = Line()
 
 
 def register(blueprint: Blueprint, url: str) -> None:
@@ -39,11 +43,26 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
     admission.require_room()
     limits.hold_back(client.id)
     key = admission.idempotency_key()
-    incoming = receive()
-    with admission.chosen_mode(incoming) as how:
-        row = admission.admit(client, incoming, key, how)
-        release()
+    with ExitStack() as held:
+        with _in_turn():
+            incoming = receive()
+            how = held.enter_context(admission.chosen_mode(incoming))
+            row = admission.admit(client, incoming, key, how)
+            release()
         if how in (mode.SYNC, mode.DIRECT) and not row.is_decided:
             with measured("wait"):
                 row = until_decided(row.id, client.id, current_app.config["SETTINGS"].sync_timeout)
     return answer(row, fresh=how == mode.ASYNC)
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """A place in the line of uploads for the block; ``line`` is the time until it came.
+
+    Who waits there holds no connection: those who have a place need them.
+    """
+    release()
+    with ExitStack() as held:
+        with measured("line"):
+            held.enter_context(_line.place())
+        yield
