@@ -27,6 +27,35 @@ def test_little_law():
     assert needed(Reading(0, 4800, 0.0, 10.0, 1), BOUNDS) == 10.0
 
 
+def test_hosts_share_the_load_as_they_share_the_workers():
+    alone, beside = (needed(Reading(0, 0, 80.0, 10.0, 2, n), BOUNDS) for n in (0, 6))
+    assert (alone, beside) == (10.0, 2.5)
+
+
+def test_hosts_that_scale_themselves_come_to_rest_together():
+    rate, pace, depth = 80.0, 10.0, 0.0
+    hosts, memories = [1, 1, 3], [Memory(), Memory(), Memory()]
+    bounds = [BOUNDS, BOUNDS, Bounds(1, 4)]
+    seen = []
+    for at in range(0, 3600, 5):
+        for i, own in enumerate(hosts):
+            others = sum(hosts) - own
+            reading = Reading(at + i, int(depth), rate, pace, own, others)
+            choice = choose(reading, bounds[i], memories[i])
+            hosts[i], memories[i] = choice.workers, choice.memory
+        depth = max(0.0, depth + 5 * (rate - pace * sum(hosts)))
+        seen.append(tuple(hosts))
+    assert depth == 0
+    assert 10 <= sum(hosts) <= 12  # what one host would take, and at most one more each
+    assert len(set(seen[-200:])) == 1
+
+
+def test_the_reason_says_where_the_bound_holds_it_back():
+    told = choose(Reading(0, 0, 400.0, 10.0, 1, 2), BOUNDS, Memory())
+    assert told.workers == 16
+    assert "2 workers elsewhere; 17 wanted, 16 allowed" in told.why
+
+
 def test_without_a_known_pace_nothing_changes():
     assert choose(Reading(0, 900, 50.0, 0.0, 3), BOUNDS, Memory()).workers == 3
 
