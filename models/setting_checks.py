@@ -48,12 +48,25 @@ def check(settings: Table) -> None:
     if settings.database_owner_url and not settings.database_url:
         raise SettingError("DATABASE_OWNER_URL goes with a DATABASE_URL")
     _check_web(settings)
+    _check_detectors(settings)
     if settings.redis_url:
         check_redis(settings.redis_url)
     if is_bucket(settings.storage_url):
         Bucket.parse(settings.storage_url)
     elif settings.storage_url and not Path(settings.storage_url).is_absolute():
         raise SettingError("STORAGE_URL must be an absolute folder, or s3://BUCKET")
+
+
+def _check_detectors(settings: Table) -> None:
+    urls = names(settings.moderation_image_service_url)
+    if settings.nsfw_engine == "remote" and not urls:
+        raise SettingError("NSFW_ENGINE=remote wants MODERATION_IMAGE_SERVICE_URL")
+    for url in urls:
+        if not url.startswith(("http://", "https://")):
+            raise SettingError(
+                f"MODERATION_IMAGE_SERVICE_URL holds {url!r}; each must begin with http:// or"
+                " https://"
+            )
 
 
 def _check_tls(settings: Table) -> None:
