@@ -91,6 +91,15 @@ def test_a_day_is_followed_up_and_down_without_a_backlog():
     assert spent < 1.6 * least
 
 
+def test_a_wait_is_the_one_that_came_true():
+    seconds = run(traffic.burst(0, 900, at=300, jobs=10_000, over=10), workers=1)
+    longest = max(seconds, key=lambda second: second.wait)
+    emptied = next(s.at for s in seconds if s.at > longest.at and s.depth == 0)
+    assert 300 <= longest.at < 312
+    assert longest.at + longest.wait == pytest.approx(emptied, abs=1)
+    assert 10_000 / (16 * 10) - 10 < longest.wait < 10_000 / (16 * 10) + 10
+
+
 def test_spikes_do_not_make_it_thrash():
     seconds = run(traffic.spikes(5, 120, 7200, every=120, width=20))
     ups = [at for at, before, after in changes(seconds) if after > before]
