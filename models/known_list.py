@@ -15,8 +15,6 @@ from models.known_hash import KnownHash
 from models.moderator import Moderator
 
 STATES = ("known", "removed")
-DAYS = 30  # of which hits are counted
-MOST_HITS = 1000  # counting ends here
 RECENT = 100_000  # images that near matches are looked for among
 
 # Only pictures with a thumbnail can be shown; a distance is told of all.
@@ -69,20 +67,6 @@ def page(wanted: Filter, limit: int, after: int | None = None) -> list[KnownHash
 def count(wanted: Filter) -> int:
     """How many entries are wanted."""
     return int(wanted.query().order_by().count())
-
-
-def hits(ids: list[int]) -> dict[int, int]:
-    """How many submissions each entry hit in the last 30 days, up to MOST_HITS."""
-    rows = db.execute_sql(
-        "SELECT wanted.id, count(*) FROM unnest(%(ids)s::bigint[]) AS wanted(id),"
-        " LATERAL (SELECT DISTINCT submission_id FROM (SELECT submission_id FROM finding"
-        "  WHERE \"check\" = 'known_hashes' AND action <> 'note'"
-        "  AND (evidence->>'known')::bigint = wanted.id"
-        "  AND created_at > now() - make_interval(days => %(days)s) LIMIT %(most)s) AS f) AS hit"
-        " GROUP BY wanted.id",
-        {"ids": ids, "days": DAYS, "most": MOST_HITS},
-    ).fetchall()
-    return dict(rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,61 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import peewee
 
+from models import sheet_plan
 from models.audit import Audit
 from models.db import db
 from models.errors import Invalid
 from models.known_hash import FACTS, KnownHash, check
+from models.sheet_plan import Key, Plan, require
 
-COLUMNS = ("kind", "hash", "action")
-MOST_ERRORS = 100
-
-
-@dataclass(slots=True)
-class Plan:
-    """What an import would do: (row's number, facts), with the entry that stands where one does."""
-
-    added: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    changed: list[tuple[int, KnownHash, dict[str, Any]]] = field(default_factory=list)
-    same: int = 0
-    errors: list[tuple[int, str]] = field(default_factory=list)
+COLUMNS: tuple[str, ...] = ("kind", "hash", "action")
 
 
-def plan(rows: Sequence[dict[str, str]]) -> Plan:
+def plan(rows: Sequence[Mapping[str, str]]) -> Plan[KnownHash]:
     """What an import of these rows would do; nothing is written."""
-    made = Plan()
-    wanted: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
-    for number, row in enumerate(rows, 1):
-        try:
-            facts = _facts(row)
-            first = wanted.setdefault((facts["kind"], facts["hash"]), (number, facts))[0]
-            if first != number:
-                raise Invalid(f"This is the same image as in row {first}.")
-        except Invalid as error:
-            if len(made.errors) < MOST_ERRORS:
-                made.errors.append((number, error.detail))
-    standing = _standing([bytes.fromhex(code) for _, code in wanted])
-    for key, (number, facts) in wanted.items():
-        known = standing.get(key)
-        if known is None:
-            made.added.append((number, facts))
-        elif known.facts != facts or known.removed_at is not None:
-            made.changed.append((number, known, facts))
-        else:
-            made.same += 1
-    return made
+    return sheet_plan.plan(rows, _facts, _key, _standing, "image")
 
 
-def _facts(row: dict[str, str]) -> dict[str, Any]:
+def _facts(row: Mapping[str, str]) -> dict[str, Any]:
     values = {name: row.get(name, "").strip() for name in FACTS}
-    for name in COLUMNS:
-        if not values[name]:
-            raise Invalid(f"{name} is missing.")
+    require(values, COLUMNS)
     try:
         code = bytes.fromhex(values["hash"])
     except ValueError as error:
@@ -66,31 +34,30 @@ def _facts(row: dict[str, str]) -> dict[str, Any]:
     return {**values, "hash": code.hex()}
 
 
-def _standing(codes: list[bytes]) -> dict[tuple[str, str], KnownHash]:
+def _key(facts: dict[str, Any]) -> Key:
+    return facts["kind"], facts["hash"]
+
+
+def _standing(keys: Collection[Key]) -> dict[Key, KnownHash]:
     found = {}
-    for batch in peewee.chunked(codes, 5000):
+    for batch in peewee.chunked([bytes.fromhex(code) for _, code in keys], 5000):
         for row in KnownHash.select().where(KnownHash.hash.in_(list(batch))):
             found[row.kind, bytes(row.hash).hex()] = row
     return found
 
 
 def load(
-    rows: Sequence[dict[str, str]], name: str, moderator_id: int | None = None, **more: Any
-) -> Plan:
+    rows: Sequence[Mapping[str, str]], name: str, moderator_id: int | None = None, **more: Any
+) -> Plan[KnownHash]:
     """Import the rows, all or none; raises Invalid with the first rows that are wrong."""
     with db.atomic():
         db.execute_sql("LOCK TABLE known_hash IN SHARE ROW EXCLUSIVE MODE")
         made = plan(rows)
-        if made.errors:
-            shown = " ".join(f"Row {number}: {words}" for number, words in made.errors[:5])
-            raise Invalid(f"Nothing was imported. {shown}", field="file")
-        facts = [facts for _, facts in made.added] + [facts for _, _, facts in made.changed]
-        for values in facts:
-            code, note = bytes.fromhex(values["hash"]), values["note"]
-            kind, action, label = values["kind"], values["action"], values["label"]
-            KnownHash.learn(kind, code, action, label, moderator_id, note=note)
-        counted = {"added": len(made.added), "changed": len(made.changed), "same": made.same}
-        Audit.append("hashes.import", name, moderator_id=moderator_id, **counted, **more)
+        made.refuse_errors()
+        for facts in (*(facts for _, facts in made.added), *(facts for *_, facts in made.changed)):
+            values = {**facts, "hash": bytes.fromhex(facts["hash"])}
+            KnownHash.learn(**values, moderator_id=moderator_id)
+        Audit.append("hashes.import", name, moderator_id=moderator_id, **made.counted, **more)
     return made
 
 

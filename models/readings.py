@@ -32,6 +32,12 @@ def deliveries() -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+def quarantined() -> int:
+    """Submissions that failed at every attempt and that no person has decided yet."""
+    row = one("SELECT count(*) FROM submission WHERE status = 'quarantined'") or (0,)
+    return int(row[0])
+
+
 def connections() -> tuple[dict[str, int], int]:
     """PostgreSQL's connections by their state, and the most that it takes."""
     most = one("SELECT current_setting('max_connections')::int") or (0,)

@@ -9,15 +9,12 @@ from typing import Any
 import peewee
 
 from models.audit import Audit
-from models.db import db
 from models.errors import Conflict, NotFound
 from models.moderator import Moderator
 from models.rule import FACTS, Rule
 
 STATES = ("on", "off", "removed")
 SOURCES = ("starter", "import", "moderator")
-DAYS = 30  # of which hits are counted
-MOST_HITS = 1000  # counting ends here
 VERSIONS = 50
 
 
@@ -62,19 +59,6 @@ def counts(wanted: Filter) -> tuple[int, int]:
     query = wanted.query().order_by()
     row = query.select(peewee.fn.COUNT(peewee.SQL("1")), on).tuples().first()
     return (int(row[0]), int(row[1]))
-
-
-def hits(ids: list[int]) -> dict[int, int]:
-    """In how many submissions each rule was found in the last 30 days, up to MOST_HITS."""
-    rows = db.execute_sql(
-        "SELECT wanted.id, count(*) FROM unnest(%(ids)s::bigint[]) AS wanted(id),"
-        " LATERAL (SELECT DISTINCT submission_id FROM (SELECT submission_id FROM finding"
-        "  WHERE \"check\" = 'rules' AND (evidence->>'rule')::bigint = wanted.id"
-        "  AND created_at > now() - make_interval(days => %(days)s) LIMIT %(most)s) AS f) AS hit"
-        " GROUP BY wanted.id",
-        {"ids": ids, "days": DAYS, "most": MOST_HITS},
-    ).fetchall()
-    return dict(rows)
 
 
 @dataclass(frozen=True, slots=True)

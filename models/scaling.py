@@ -18,7 +18,8 @@ TOLERANCE = 0.1  # a wish that differs by less than this share is none
 class Reading:
     """The load at one moment: ``at`` in seconds, rates in jobs a second.
 
-    ``pace`` is what one worker does while it is busy; 0 where none has worked yet.
+    ``pace`` is what one worker does while it is busy; 0 where none has worked yet. ``others`` are
+    workers of other hosts, on the same queue.
     """
 
     at: float
@@ -26,6 +27,7 @@ class Reading:
     arrivals: float
     pace: float
     workers: int
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,16 @@ class Choice:
 
 
 def needed(reading: Reading, bounds: Bounds) -> float:
-    """Workers that this load asks for, without bounds; the present ones where no pace is known."""
+    """Workers that this load asks of this host, without bounds; its own where no pace is known.
+
+    Hosts share the load as they share the workers: each that scales itself so comes to rest, where
+    all that counted on the others would go up together and down together.
+    """
     if reading.pace <= 0:
         return float(reading.workers)
-    return (reading.arrivals + reading.depth / bounds.drain) / (reading.pace * bounds.busy)
+    wanted = (reading.arrivals + reading.depth / bounds.drain) / (reading.pace * bounds.busy)
+    own = max(reading.workers, 1)
+    return wanted * own / (own + reading.others)
 
 
 def choose(reading: Reading, bounds: Bounds, memory: Memory) -> Choice:
@@ -100,7 +108,7 @@ def _up(reading: Reading, bounds: Bounds, memory: Memory, wish: int) -> Choice:
     if rest > 0:
         why = f"{wish} wanted; the last step up was less than {bounds.up_cooldown:.0f} s ago"
         return Choice(reading.workers, why, memory)
-    return Choice(wish, _because(reading), replace(memory, went_up_at=reading.at))
+    return Choice(wish, _because(reading, bounds), replace(memory, went_up_at=reading.at))
 
 
 def _down(reading: Reading, bounds: Bounds, memory: Memory, wish: int) -> Choice:
@@ -108,7 +116,7 @@ def _down(reading: Reading, bounds: Bounds, memory: Memory, wish: int) -> Choice
     if reading.at - last < bounds.down_cooldown:
         why = f"{wish} would do; the last change was less than {bounds.down_cooldown:.0f} s ago"
         return Choice(reading.workers, why, memory)
-    return Choice(wish, _because(reading), replace(memory, went_down_at=reading.at))
+    return Choice(wish, _because(reading, bounds), replace(memory, went_down_at=reading.at))
 
 
 def put_off(choice: Choice, reading: Reading, before: Memory, why: str) -> Choice:
@@ -117,8 +125,9 @@ def put_off(choice: Choice, reading: Reading, before: Memory, why: str) -> Choic
     return Choice(reading.workers, why, memory)
 
 
-def _because(reading: Reading) -> str:
-    return (
-        f"{reading.depth:,} wait, {reading.arrivals:.1f} a second come,"
-        f" a worker does {reading.pace:.1f}"
-    )
+def _because(reading: Reading, bounds: Bounds) -> str:
+    load = f"{reading.depth:,} wait, {reading.arrivals:.1f} a second come"
+    others = f", {reading.others} workers elsewhere" if reading.others else ""
+    wanted = math.ceil(needed(reading, bounds))
+    short = f"; {wanted} wanted, {bounds.most} allowed" if wanted > bounds.most else ""
+    return f"{load}, a worker does {reading.pace:.1f}{others}{short}"

@@ -1,252 +1,36 @@
 """Every setting of Sluice, read once from the environment into one frozen object.
 
-Each field is an environment variable of the same name in capitals. Where the environment does
-not name it, ``SLUICE_HOME/sluice.env`` may; where neither does, the default below holds. What is
-secret may stand in a file of its own: ``NAME_FILE`` is its path.
+Each field of ``setting_table`` is an environment variable of the same name in capitals. Where the
+environment does not name it, ``SLUICE_HOME/sluice.env`` may; where neither does, its default holds.
+What is secret may stand in a file of its own: ``NAME_FILE`` is its path.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from models.addresses import Allowed
 from models.errors import SettingError
-from models.places import Bucket, check_redis, is_bucket
+from models.places import is_bucket
+from models.setting_checks import check
+from models.setting_table import ENGINES, ROOT, Table
+from models.setting_text import addresses, names, parse, read_env_file, read_named_files
 
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = ["ENGINES", "ROOT", "Settings", "addresses", "names", "read_env_file"]
 # Of an address that stands for all
 LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104
-ENGINES = ("onnx", "opennsfw2", "remote")
-
-
-def _setting(default: Any, about: str, *, unit: str = "", choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": about, "unit": unit, "choices": choices})
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What an operator can set; the help beside each default is what the docs print."""
-
-    sluice_home: Path = _setting(ROOT / "var", "folder of everything that the server writes")
-    secrets_path: str = _setting(
-        "", "folder of the secrets that several hosts share; default SLUICE_HOME/secrets"
-    )
-    host: str = _setting("127.0.0.1", "address that nginx listens on; 0.0.0.0 for all")
-    port: int = _setting(8080, "port that nginx listens on, for HTTPS where TLS is on")
-    http_port: int = _setting(0, "port that leads plain HTTP to HTTPS and answers certbot; 0: none")
-    tls_certificate: str = _setting("", "PEM file of the certificate and its chain; turns TLS on")
-    tls_key: str = _setting("", "PEM file of the certificate's private key")
-    hsts_seconds: int = _setting(
-        31_536_000, "how long browsers insist on HTTPS, where TLS is on; 0: not at all", unit="s"
-    )
-    public_url: str = _setting(
-        "", "address of this server as browsers see it; default http(s)://HOST:PORT"
-    )
-    metrics_listen: str = _setting(
-        "",
-        "ADDRESS:PORT at which a worker or the standby tells its own measures, where it is alone"
-        " on its host or in its container; empty: the web tells of all",
-    )
-    log_format: str = _setting("json", "how log lines are written", choices=("json", "text"))
-    metrics_allowed: str = _setting(
-        "", "addresses or networks, by comma, that may read /metrics besides this machine"
-    )
-    trusted_proxies: str = _setting(
-        "", "addresses or networks of a proxy before nginx, by comma; their X-Forwarded-For holds"
-    )
-
-    # Modes
-    sync_max_depth: int = _setting(100, "queue depth from which replies are async", unit="jobs")
-    fast_track_depth: int = _setting(1000, "queue depth from which fast rules answer", unit="jobs")
-    sync_timeout: float = _setting(
-        2.0, "longest wait for a worker's verdict before the reply is 202", unit="s"
-    )
-    moderation_content_async: bool = _setting(False, "submissions with text are always async")
-    moderation_image_async: bool = _setting(False, "submissions with images are always async")
-
-    # Limits
-    max_uploads_per_minute: int = _setting(10, "uploads an author may make in a minute; 0 is off")
-    max_uploads_per_hour: int = _setting(50, "uploads an author may make in an hour; 0 is off")
-    max_uploads_per_minute_per_ip: int = _setting(
-        50, "uploads one user_ip may make in a minute; 0 is off"
-    )
-    max_uploads_per_minute_per_client: int = _setting(
-        0, "uploads a client may make in a minute; 0 is off"
-    )
-    global_rate_limit: int = _setting(0, "uploads all may make in a minute together; 0 is off")
-    max_uploads_per_day_per_client: int = _setting(
-        0, "uploads a client may make in a day; 0 is off"
-    )
-    max_bytes_per_day_per_client: int = _setting(
-        0, "images a client may send in a day, together; 0 is off", unit="bytes"
-    )
-    min_seconds_between_uploads: float = _setting(
-        0.0, "pause that an author must leave between uploads; 0 is off", unit="s"
-    )
-    enable_adaptive_rate_limiting: bool = _setting(
-        True, "lower the limits of the heaviest clients while the server is overloaded"
-    )
-    adaptive_max_wait: float = _setting(
-        60.0, "estimated wait from which limits are lowered; 0 is off", unit="s"
-    )
-    adaptive_max_debt: float = _setting(
-        600.0, "time to work the review debt off from which limits are lowered; 0 is off", unit="s"
-    )
-    adaptive_max_error_rate: float = _setting(
-        5.0, "answers or jobs that fail from which limits are lowered; 0 is off", unit="%"
-    )
-    adaptive_min_uploads_per_minute: int = _setting(
-        60, "uploads a minute that a lowered client may always make"
-    )
-    nginx_rate: int = _setting(2000, "requests a second that nginx lets one address make")
-    nginx_connections: int = _setting(2000, "connections that nginx lets one address hold")
-
-    # Work
-    lease_seconds: int = _setting(30, "claim of a worker, renewed while at work", unit="s")
-    max_attempts: int = _setting(3, "attempts before a submission is quarantined")
-    processing_timeout: int = _setting(300, "longest work on one submission", unit="s")
-    worker_batch: int = _setting(
-        16, "submissions that a worker takes at once while many wait; 1 is one by one"
-    )
-    result_ttl: int = _setting(3600, "how long a verdict is reused for the same bytes", unit="s")
-    max_queue_size: int = _setting(10_000, "jobs in Redis; more wait in PostgreSQL", unit="jobs")
-    enable_queue_priority: bool = _setting(True, "priority submissions are served first")
-    enable_backpressure: bool = _setting(True, "refuse uploads when memory or disk run short")
-    review_lease_seconds: int = _setting(120, "a moderator's claim on an open item", unit="s")
-
-    # Uploads
-    max_file_size: int = _setting(10 * 1024 * 1024, "largest image", unit="bytes")
-    max_files_per_request: int = _setting(5, "images in one submission")
-    max_pixels: int = _setting(40_000_000, "largest image", unit="pixels")
-    max_frames: int = _setting(200, "frames of an animation that are looked at")
-    decode_timeout: float = _setting(
-        3.0, "longest decoding of an image, of one processor; twice that by the clock", unit="s"
-    )
-    decode_memory: int = _setting(768, "most memory that decoding an image may take", unit="MB")
-    memory_threshold: int = _setting(80, "memory in use above which uploads pause", unit="%")
-    disk_threshold: int = _setting(95, "disk in use above which uploads pause", unit="%")
-
-    # Checks
-    nsfw_engine: str = _setting("onnx", "engine that runs the network", choices=ENGINES)
-    nsfw_providers: str = _setting(
-        "CPUExecutionProvider", "ONNX Runtime execution providers, comma-separated"
-    )
-    nsfw_batch: int = _setting(2, "pictures that go through the network at once; more for a GPU")
-    detect_batch: int = _setting(8, "requests for detection that a worker answers together")
-    nsfw_model: str = _setting("", "path of another .onnx or, for opennsfw2, .h5 weights file")
-    moderation_image_service_url: str = _setting("", "detectors of the remote engine, by comma")
-    moderation_image_service_key: str = _setting("", "API key for those detectors")
-    reject_at: float = _setting(0.8, "score from which the machine rejects")
-    review_at: float = _setting(0.2, "score from which a person looks")
-    sample_rate: float = _setting(0.0, "share of approvals that a person looks at too")
-    dedupe_local_ttl: int = _setting(30, "memory of look-alikes in a process", unit="s")
-    dedupe_shared_ttl: int = _setting(300, "memory of look-alikes for all", unit="s")
-    pdq_max_distance: int = _setting(31, "largest PDQ distance of look-alikes", unit="bits")
-
-    # Servers
-    database_url: str = _setting("", "PostgreSQL; empty starts the embedded one")
-    database_owner_url: str = _setting(
-        "", "the same as the role that owns the tables, for migrations; empty: DATABASE_URL's"
-    )
-    database_replica_url: str = _setting(
-        "", "PostgreSQL's read replica, for lists, search and charts of the console; empty: none"
-    )
-    database_pooled: bool = _setting(
-        False, "DATABASE_URL leads to PgBouncer in transaction mode; needs DATABASE_OWNER_URL"
-    )
-    redis_url: str = _setting(
-        "", "Redis or Valkey, or its sentinels; rediss for TLS; empty starts the embedded one"
-    )
-    storage_url: str = _setting(
-        "", "folder of the media, or s3://BUCKET/PREFIX?endpoint=URL; default SLUICE_HOME/media"
-    )
-    otel_exporter_otlp_endpoint: str = _setting(
-        "", "OpenTelemetry collector (OTLP over HTTP) that traces go to; empty: none"
-    )
-    db_pool_max: int = _setting(20, "database connections a process")
-    db_connection_timeout: float = _setting(30.0, "wait for a database connection", unit="s")
-    db_query_timeout: float = _setting(60.0, "longest query", unit="s")
-    redis_pool_max: int = _setting(100, "Redis connections a process")
-    redis_command_timeout: float = _setting(10.0, "longest Redis command", unit="s")
-
-    # Processes
-    web_instances: int = _setting(2, "gunicorn instances behind nginx")
-    web_listen: str = _setting(
-        "", "ADDRESS:PORT of the first web instance, the next one's is a port higher; none: sockets"
-    )
-    web_servers: str = _setting(
-        "",
-        "HOST:PORT of the web instances for an nginx of another host, by comma; names are asked"
-        " for again",
-    )
-    web_resolver: str = _setting(
-        "", "name servers for the names in WEB_SERVERS, by comma; default /etc/resolv.conf's"
-    )
-    workers: int = _setting(2, "workers of both queues at start")
-    priority_workers: int = _setting(1, "workers of the priority queue alone at start")
-    min_workers: int = _setting(1, "fewest workers")
-    max_workers: int = _setting(16, "most workers")
-    autoscale: bool = _setting(False, "the number of workers follows the load")
-    scale_drain: int = _setting(60, "within this a backlog shall be gone", unit="s")
-    scale_up_cooldown: int = _setting(60, "pause between two steps up", unit="s")
-    scale_down_cooldown: int = _setting(
-        300, "how long the load must have been low before workers are stopped", unit="s"
-    )
-    max_priority_workers: int = _setting(8, "most workers of the priority queue alone")
-
-    # Alerts; 0 turns a rule off
-    alert_urls: str = _setting(
-        "", "where alerts are sent: addresses as Apprise knows them, by space or comma"
-    )
-    alert_after: float = _setting(
-        30.0, "how long a reading must stay over its bound, or under, to count", unit="s"
-    )
-    alert_queue_depth: int = _setting(8000, "jobs that wait, above which an alert", unit="jobs")
-    alert_memory: int = _setting(85, "memory in use above which an alert", unit="%")
-    alert_disk: int = _setting(90, "disk in use above which an alert", unit="%")
-    alert_connections: int = _setting(
-        90, "connections of PostgreSQL or of Redis in use above which an alert", unit="%"
-    )
-    alert_error_rate: float = _setting(
-        5.0, "answers of a minute that are 5xx above which an alert", unit="%"
-    )
-    alert_answer_seconds: float = _setting(
-        5.0, "time that 95 % of a minute's answers took at most, above which an alert", unit="s"
-    )
-    alert_review_debt_age: int = _setting(
-        3600, "age of the oldest review debt above which an alert", unit="s"
-    )
-    alert_oldest_flag_age: int = _setting(
-        86_400, "age of the oldest open flag above which an alert", unit="s"
-    )
-
-    # Webhooks
-    webhook_allowed_hosts: str = _setting(
-        "",
-        "hosts, addresses or networks, by comma, that webhooks may lead to though they are private",
-    )
-
-    # Console
-    undo_seconds: int = _setting(10, "how long a decision's webhook waits for an undo", unit="s")
-    session_hours: int = _setting(12, "how long a sign-in lasts", unit="h")
-    retention_days: int = _setting(
-        30, "how long originals, texts and addresses stay; 0 is for ever", unit="days"
-    )
-    stats_raw_days: int = _setting(
-        30,
-        "how long samples of the load and counts by minute stay; hours and days stay for ever",
-        unit="days",
-    )
+class Settings(Table):
+    """What an operator has set, and what follows from it."""
 
     def __post_init__(self) -> None:
-        _check_ranges(self)
+        check(self)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -254,9 +38,9 @@ class Settings:
         env = dict(os.environ if environ is None else environ)
         home = Path(env.get("SLUICE_HOME") or ROOT / "var").resolve()
         env = {**read_env_file(home / "sluice.env"), **env, "SLUICE_HOME": str(home)}
-        env = {**_read_named_files(env, [f.name.upper() for f in fields(cls)]), **env}
+        env = {**read_named_files(env, [f.name.upper() for f in fields(cls)]), **env}
         values = {
-            f.name: _parse(f.name, env[f.name.upper()], f.default, f.metadata["choices"])
+            f.name: parse(f.name, env[f.name.upper()], f.default, f.metadata["choices"])
             for f in fields(cls)
             if env.get(f.name.upper(), "") != ""
         }
@@ -341,137 +125,3 @@ class Settings:
         if len(value) < 32:
             raise SettingError(f"{path} holds fewer than 32 characters: remove it, run scripts/up")
         return value
-
-
-def _check_ranges(settings: Settings) -> None:
-    for f in fields(settings):
-        value = getattr(settings, f.name)
-        if isinstance(value, int | float) and value < 0:
-            raise SettingError(f"{f.name.upper()} is {value}; it must not be negative")
-    if not settings.review_at <= settings.reject_at <= 1:
-        raise SettingError("REVIEW_AT <= REJECT_AT <= 1 does not hold")
-    if not 0 < settings.sync_max_depth <= settings.fast_track_depth:
-        raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH does not hold")
-    if not 0 < settings.port < 65536:
-        raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
-    for name in ("worker_batch", "nsfw_batch", "detect_batch"):
-        if getattr(settings, name) < 1:
-            raise SettingError(f"{name.upper()} must be at least 1")
-    if settings.adaptive_min_uploads_per_minute < 1:
-        raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
-    if not 2 <= settings.stats_raw_days <= 400:
-        raise SettingError(f"STATS_RAW_DAYS is {settings.stats_raw_days}; it must be 2 to 400")
-    _check_tls(settings)
-    if settings.decode_timeout < 0.1 or settings.decode_memory < 64:
-        raise SettingError("DECODE_TIMEOUT >= 0.1 and DECODE_MEMORY >= 64 do not hold")
-    if settings.workers > settings.max_workers:
-        raise SettingError("WORKERS <= MAX_WORKERS does not hold")
-    collector = settings.otel_exporter_otlp_endpoint
-    if collector and not collector.startswith(("http://", "https://")):
-        raise SettingError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://")
-    if not all("://" in address for address in addresses(settings.alert_urls)):
-        raise SettingError("ALERT_URLS holds what is no address, such as mailto://…")
-    Allowed.parse(settings.webhook_allowed_hosts)
-    if settings.database_pooled and not settings.database_url:
-        raise SettingError("DATABASE_POOLED goes with a DATABASE_URL")
-    if settings.database_owner_url and not settings.database_url:
-        raise SettingError("DATABASE_OWNER_URL goes with a DATABASE_URL")
-    _check_web(settings)
-    if settings.redis_url:
-        check_redis(settings.redis_url)
-    if is_bucket(settings.storage_url):
-        Bucket.parse(settings.storage_url)
-    elif settings.storage_url and not Path(settings.storage_url).is_absolute():
-        raise SettingError("STORAGE_URL must be an absolute folder, or s3://BUCKET")
-
-
-def _check_tls(settings: Settings) -> None:
-    if bool(settings.tls_certificate) != bool(settings.tls_key):
-        raise SettingError("TLS_CERTIFICATE and TLS_KEY go together")
-    if settings.tls_certificate and settings.public_url.startswith("http://"):
-        raise SettingError("PUBLIC_URL begins with http://, but TLS_CERTIFICATE turns HTTPS on")
-    if settings.http_port and not settings.tls_certificate:
-        raise SettingError("HTTP_PORT leads to HTTPS: give TLS_CERTIFICATE and TLS_KEY too")
-    if settings.http_port == settings.port or settings.http_port > 65535:
-        raise SettingError(f"HTTP_PORT is {settings.http_port}; it must be another port than PORT")
-
-
-def _check_web(settings: Settings) -> None:
-    if settings.secrets_path and not Path(settings.secrets_path).is_absolute():
-        raise SettingError("SECRETS_PATH must be an absolute folder")
-    listen, servers = settings.web_listen, names(settings.web_servers)
-    for name, places in (
-        ("WEB_LISTEN", [listen] if listen else []),
-        ("WEB_SERVERS", servers),
-        ("METRICS_LISTEN", [settings.metrics_listen] if settings.metrics_listen else []),
-    ):
-        for place in places:
-            if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", place):
-                raise SettingError(f"{name} holds {place!r}, which is not HOST:PORT")
-
-
-def names(text: str) -> list[str]:
-    """The values of a setting that holds several, by comma or space."""
-    return [part for part in re.split(r"[\s,]+", text) if part]
-
-
-def addresses(text: str) -> list[str]:
-    """The addresses of a setting that holds several, by space or comma.
-
-    A comma within one, as between two recipients of mail, does not end it.
-    """
-    return [part for part in re.split(r"[\s,]+(?=[a-zA-Z][\w+.-]*://)", text.strip(" ,")) if part]
-
-
-def _parse(name: str, text: str, default: Any, choices: tuple[str, ...]) -> Any:
-    variable = name.upper()
-    if choices and text not in choices:
-        raise SettingError(f"{variable} is {text!r}; it must be one of {', '.join(choices)}")
-    if isinstance(default, bool):
-        return _parse_bool(variable, text)
-    if isinstance(default, Path):
-        return Path(text)
-    kind = type(default)
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise SettingError(f"{variable} is {text!r}; it must be a number") from error
-
-
-def _parse_bool(variable: str, text: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True}
-    words |= {"0": False, "false": False, "no": False, "off": False}
-    if text.lower() not in words:
-        raise SettingError(f"{variable} is {text!r}; it must be on or off")
-    return words[text.lower()]
-
-
-def _read_named_files(env: Mapping[str, str], names: list[str]) -> dict[str, str]:
-    """The values of those settings that are given as ``NAME_FILE``."""
-    values = {}
-    for name in names:
-        path = env.get(f"{name}_FILE", "")
-        if path and name not in env:
-            try:
-                values[name] = Path(path).read_text("utf-8").strip()
-            except OSError as error:
-                raise SettingError(f"{name}_FILE: {path}: {error.strerror}") from error
-    return values
-
-
-def read_env_file(path: Path) -> dict[str, str]:
-    """The ``NAME=value`` lines of a file; comments and blank lines are skipped."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    values = {}
-    for number, line in enumerate(lines, 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        name, sign, value = line.partition("=")
-        if not sign:
-            raise SettingError(f"{path}:{number}: {line!r} is not NAME=value")
-        values[name.strip()] = value.strip().strip("\"'")
-    return values

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from models.scaling import Bounds, Memory, Reading, choose
 
@@ -65,6 +66,15 @@ def serve(
     ``pace`` is in jobs a second and worker; a worker that is started serves after ``start_up``
     seconds. The scaler sees arrivals as the mean of its last round, as the real one does.
     """
+    served = list(_served(arrivals, pace, bounds, workers, every, start_up))
+    for second, wait in zip(served, _waits(served, pace), strict=True):
+        yield replace(second, wait=wait)
+
+
+def _served(
+    arrivals: Iterable[float], pace: float, bounds: Bounds, workers: int, every: int, start_up: int
+) -> Iterator[Second]:
+    """The seconds without the waits, which only later ones tell."""
     memory, why, depth, seen = Memory(), "", 0.0, 0.0
     ready = [0] * workers  # the second from which each worker serves
     for at, coming in enumerate(arrivals):
@@ -77,4 +87,20 @@ def serve(
             memory, why, seen = choice.memory, choice.why, 0.0
             ready = ready[: choice.workers]
             ready += [at + start_up] * (choice.workers - len(ready))
-        yield Second(at, coming, depth, len(ready), depth / max(serving * pace, 1e-9), why)
+        yield Second(at, coming, depth, len(ready), 0.0, why)
+
+
+def _waits(seconds: Sequence[Second], pace: float) -> Iterator[float]:
+    """How long the last job of each second waits, first come first served.
+
+    Until as many are done as had come by then; what is not done at the end, by the pace of then.
+    """
+    come = list(accumulate(second.arrivals for second in seconds))
+    done = [came - second.depth for came, second in zip(come, seconds, strict=True)]
+    later = 0
+    for at, came in enumerate(come):
+        later = max(later, at)
+        while later < len(done) - 1 and done[later] < came - 1e-6:
+            later += 1
+        left = max(0.0, came - done[later]) if later == len(done) - 1 else 0.0
+        yield later - at + left / max(seconds[-1].workers * pace, 1e-9)

@@ -33,6 +33,14 @@ install_packages() {
   (umask 022 && unset PYTHONPATH PYTHONHOME && "$python" -I "$ROOT/scripts/_install.py" "$@")
 }
 
+# Extras that the settings ask for: a bucket's client is no part of every installation.
+extras() {
+  local storage=${STORAGE_URL:-}
+  [ -n "$storage" ] ||
+    storage=$(sed -n "s/^ *STORAGE_URL *= *[\"']*//p" "$SLUICE_HOME/sluice.env" 2>/dev/null | tail -1)
+  [[ $storage != s3://* ]] || printf s3
+}
+
 # SLUICE_HOME belongs to the service user; root gives it away only while it is empty.
 make_home() {
   if [ ! -d "$SLUICE_HOME" ]; then

@@ -20,12 +20,13 @@ import psutil
 import setproctitle
 
 from models import stats
+from models.audit import Audit
 from models.db import connect, connection
 from models.errors import SluiceError
 from models.scaling import Bounds, Choice, Memory, Reading, choose, put_off
 from models.settings import Settings
 from tasks import load, logs, scaled
-from tasks.heartbeat import is_ours
+from tasks.heartbeat import HOST, is_ours
 from tasks.stack import scale
 from tasks.stack.console import fail
 from tasks.stack.supervisor import AWAY
@@ -76,7 +77,7 @@ def follow(settings: Settings, *, once: bool, dry_run: bool) -> None:
         line = f"workers: {reading.workers} → {choice.workers}: {choice.why}"
         if choice.workers != reading.workers and not dry_run:
             scale.scale(settings, {"worker": choice.workers})
-            scaled.keep(reading.workers, choice.workers, choice.why)
+            _tell(reading.workers, choice.workers, choice.why)
         if once or dry_run or (choice.workers != reading.workers and line != said):
             log.info(line)
             said = line
@@ -85,19 +86,30 @@ def follow(settings: Settings, *, once: bool, dry_run: bool) -> None:
         stop.wait(EVERY)
 
 
+def _tell(before: int, after: int, why: str) -> None:
+    """Write a change down: for the status and the dashboard, and for good in the audit."""
+    scaled.keep(before, after, why)
+    try:
+        with connection():
+            Audit.append("workers.scale", HOST, before=before, after=after, why=why)
+    except peewee.PeeweeException as error:
+        log.warning("PostgreSQL: %s", str(error).strip().split("\n")[0])
+
+
 def read(settings: Settings, pace: float = 0.0) -> Reading:
     """The load of this moment, on the database's rows; raises PeeweeException, OSError.
 
     ``pace`` is the last one that was known: it holds while no worker is heard.
     """
-    rates = [beat["jobs_per_second"] for beat in load.workers() if beat["state"] != "stale"]
-    known = [rate for rate in rates if rate > 0]
+    beats = [beat for beat in load.workers() if beat["state"] != "stale"]
+    known = [beat["jobs_per_second"] for beat in beats if beat["jobs_per_second"] > 0]
     return Reading(
         at=time.monotonic(),
         depth=stats.count_undone(),
         arrivals=stats.received_since(LOOK_BACK) / LOOK_BACK,
         pace=fmean(known) if known else pace,
         workers=scale.running(settings)["worker"],
+        others=sum(not is_ours(beat) and not beat["lanes"] for beat in beats),
     )
 
 

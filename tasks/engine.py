@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from models.settings import names
 from tasks import classifier
 from tasks.classifier.base import Classifier
 from tasks.queue import settings
@@ -15,7 +16,7 @@ def engine() -> Classifier:
     name, given = settings.nsfw_engine, settings.nsfw_model or None
     return classifier.load(
         name,
-        providers=settings.nsfw_providers.split(","),
+        providers=names(settings.nsfw_providers),
         batch=settings.nsfw_batch,
         model_path=given if name == "onnx" else None,
         weights_path=given if name == "opennsfw2" else None,

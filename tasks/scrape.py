@@ -137,6 +137,11 @@ def _database() -> Iterator[Metric]:
     yield _one("review_debt", "Submissions that owe their full checks.", debt)
     yield _one("oldest_flag_age_seconds", "Age of the oldest open flag.", ages["oldest_flag_age"])
     yield _one("review_debt_age_seconds", "Age of the oldest review debt.", ages["review_debt_age"])
+    yield _one(
+        "submissions_quarantined",
+        "Submissions that failed at every attempt and wait for a person.",
+        readings.quarantined(),
+    )
     yield _one("deliveries_owed", "Webhook calls that are owed.", owed)
     yield _one("deliveries_dead", "Webhook calls that were given up.", dead)
     counts = [((state,), float(number)) for state, number in states.items()]

@@ -47,6 +47,13 @@ def test_workers_come_and_go_with_the_load(own):
     assert told["before"] > 1
     assert f"{told['before']} → 1 workers" in own.run("status").stdout
     assert f"{told['before']} → 1 workers" in person(own).get("/").text
+    [(before, after, why)] = own.sql(
+        "SELECT details->'before', details->'after', details->>'why' FROM audit"
+        " WHERE action = 'workers.scale' ORDER BY id DESC LIMIT 1"
+    )
+    assert (before, after) == (told["before"], 1)
+    assert why == told["why"]
+    assert "the number of workers of" in person(own, "administrator").get("/audit").text
 
 
 def test_a_dry_run_tells_and_changes_nothing(own):

@@ -23,6 +23,7 @@ from PIL import Image
 
 from tasks import explain
 from tasks.classifier import Classifier, ClassifierDown, load, preprocess, weights
+from tasks.classifier.onnx import see_that_it_runs_on
 from tasks.classifier.remote import RemoteClassifier
 from tasks.pictures import Limits, read
 
@@ -135,6 +136,13 @@ def test_a_changed_model_is_down(tmp_path: Path) -> None:
 def test_a_provider_that_is_not_there_is_down() -> None:
     with pytest.raises(ClassifierDown, match="QuantumExecutionProvider"):
         load("onnx", providers=["Quantum"]).score(views("reject_a.jpg"))
+
+
+def test_a_provider_that_cannot_be_started_is_not_replaced_in_silence() -> None:
+    gpu, cpu = "CUDAExecutionProvider", "CPUExecutionProvider"
+    see_that_it_runs_on(gpu, [gpu, cpu])
+    with pytest.raises(ClassifierDown, match="cannot start it"):
+        see_that_it_runs_on(gpu, [cpu])
 
 
 @needs_opennsfw2

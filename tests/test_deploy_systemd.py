@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import SYSTEMD, unit
-from tests.stack import SCRIPTS
+from tests.stack import ROOT, SCRIPTS
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +98,18 @@ def install(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [("STORAGE_URL=s3://uploads/a", "s3"), ("STORAGE_URL=/srv/media", ""), ("", "")],
+)
+def test_what_the_settings_ask_for_is_installed_before_the_tree_is_read_only(
+    tmp_path: Path, line: str, wanted: str
+) -> None:
+    (tmp_path / "sluice.env").write_text(line + "\n")
+    command = f"source {ROOT}/scripts/_install.sh; extras"
+    env = {"SLUICE_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(["bash", "-euc", command], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, wanted), done.stderr
+    assert "install_packages $(extras)" in (ROOT / "scripts/install-systemd").read_text()

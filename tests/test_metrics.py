@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,6 +91,27 @@ def test_the_dashboard_and_the_alert_rules_ask_for_what_there_is(stack: Stack) -
         known = set.union({"job", "instance"}, *(labels[name] for name in names))
         for by in re.findall(r"\bby \(([^)]*)\)", expression):
             assert set(re.findall(r"\w+", by)) <= known, expression
+
+
+def test_expressions_ask_in_a_way_that_has_an_answer() -> None:
+    for expression in expressions():
+        assert all(expression.count(a) == expression.count(b) for a, b in ("()", "[]", "{}"))
+        # A counter is a total since the start: what it says is its rate.
+        for at in re.finditer(r"\bsluice_\w+_(total|bucket|sum|count)\b", expression):
+            assert expression[: at.start()].endswith("rate("), expression
+        for quantile in re.findall(r"histogram_quantile\(.*?rate\(\w+", expression, re.S):
+            assert re.search(r"by \([^)]*\ble\b[^)]*\) \(rate\(sluice_\w+_bucket$", quantile)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool of Prometheus is not there")
+def test_promtool_takes_the_rules_and_the_dashboards_expressions(tmp_path: Path) -> None:
+    asked = [e.replace("$__rate_interval", "5m").replace("$job", "j") for e in expressions()]
+    board = tmp_path / "board.yml"
+    records = [{"record": f"expression_{at}", "expr": e} for at, e in enumerate(asked)]
+    board.write_text(yaml.safe_dump({"groups": [{"name": "board", "rules": records}]}))
+    for path in (ROOT / "deploy/prometheus/alerts.yml", board):
+        told = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True)
+        assert told.returncode == 0, told.stdout + told.stderr
 
 
 def test_what_happens_is_counted(stack: Stack, api: Api) -> None:

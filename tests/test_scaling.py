@@ -27,6 +27,35 @@ def test_little_law():
     assert needed(Reading(0, 4800, 0.0, 10.0, 1), BOUNDS) == 10.0
 
 
+def test_hosts_share_the_load_as_they_share_the_workers():
+    alone, beside = (needed(Reading(0, 0, 80.0, 10.0, 2, n), BOUNDS) for n in (0, 6))
+    assert (alone, beside) == (10.0, 2.5)
+
+
+def test_hosts_that_scale_themselves_come_to_rest_together():
+    rate, pace, depth = 80.0, 10.0, 0.0
+    hosts, memories = [1, 1, 3], [Memory(), Memory(), Memory()]
+    bounds = [BOUNDS, BOUNDS, Bounds(1, 4)]
+    seen = []
+    for at in range(0, 3600, 5):
+        for i, own in enumerate(hosts):
+            others = sum(hosts) - own
+            reading = Reading(at + i, int(depth), rate, pace, own, others)
+            choice = choose(reading, bounds[i], memories[i])
+            hosts[i], memories[i] = choice.workers, choice.memory
+        depth = max(0.0, depth + 5 * (rate - pace * sum(hosts)))
+        seen.append(tuple(hosts))
+    assert depth == 0
+    assert 10 <= sum(hosts) <= 12  # what one host would take, and at most one more each
+    assert len(set(seen[-200:])) == 1
+
+
+def test_the_reason_says_where_the_bound_holds_it_back():
+    told = choose(Reading(0, 0, 400.0, 10.0, 1, 2), BOUNDS, Memory())
+    assert told.workers == 16
+    assert "2 workers elsewhere; 17 wanted, 16 allowed" in told.why
+
+
 def test_without_a_known_pace_nothing_changes():
     assert choose(Reading(0, 900, 50.0, 0.0, 3), BOUNDS, Memory()).workers == 3
 
@@ -60,6 +89,15 @@ def test_a_day_is_followed_up_and_down_without_a_backlog():
     spent = sum(second.workers for second in seconds)
     least = sum(second.arrivals for second in seconds) / 10.0
     assert spent < 1.6 * least
+
+
+def test_a_wait_is_the_one_that_came_true():
+    seconds = run(traffic.burst(0, 900, at=300, jobs=10_000, over=10), workers=1)
+    longest = max(seconds, key=lambda second: second.wait)
+    emptied = next(s.at for s in seconds if s.at > longest.at and s.depth == 0)
+    assert 300 <= longest.at < 312
+    assert longest.at + longest.wait == pytest.approx(emptied, abs=1)
+    assert 10_000 / (16 * 10) - 10 < longest.wait < 10_000 / (16 * 10) + 10
 
 
 def test_spikes_do_not_make_it_thrash():

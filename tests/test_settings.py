@@ -31,6 +31,8 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("METRICS_LISTEN", "9108", "not HOST:PORT"),
         ("STORAGE_URL", "media", "absolute"),
         ("ALERT_URLS", "hunter2", "^ALERT_URLS holds what is no address"),
+        ("NSFW_ENGINE", "remote", "MODERATION_IMAGE_SERVICE_URL"),
+        ("MODERATION_IMAGE_SERVICE_URL", "https://a/detect, b/detect", "'b/detect'"),
     ],
 )
 def test_a_bad_value_is_named(tmp_path: Path, name: str, value: str, words: str) -> None:

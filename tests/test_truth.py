@@ -73,6 +73,7 @@ def test_what_keeps_failing_is_quarantined_to_a_person(own: Stack, api: Api) -> 
     assert "FileNotFoundError" in after["reasons"][0]["explanation"]
     [(attempts,)] = own.sql("SELECT attempts FROM submission WHERE id = %s", told["job_id"])
     assert attempts == 3
+    assert "sluice_submissions_quarantined 1.0" in requests.get(own.url + "/metrics").text
 
 
 def test_a_missing_model_owes_the_check_and_approves_nothing_for_good(new_stack) -> None:

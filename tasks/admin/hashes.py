@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import closing
-from pathlib import Path
+from typing import Any
 
-from models import known_sheet, sheet
+from models import known_sheet
 from models.audit import Audit
 from models.db import db
 from models.errors import Invalid
 from models.known_hash import FACTS, MIN_QUALITY, TOO_PLAIN, KnownHash
 from models.settings import Settings
-from tasks.admin import command
+from tasks.admin import command, sheets
 from tasks.decoder import Decoder, DecoderDown
 from tasks.hashing import pdq, sha256_file
 from tasks.opening import Limits, PictureError
-
-
-def imported(arguments: argparse.Namespace) -> None:
-    """Make the hashes of a file known, all or none."""
-    rows = sheet.read(Path(arguments.file).read_text("utf-8-sig"), known_sheet.COLUMNS)
-    made = known_sheet.load(rows, arguments.file, by="scripts/hashes")
-    print(
-        f"{len(rows)} hashes imported: {len(made.added)} added,"
-        f" {len(made.changed)} changed, {made.same} as they were"
-    )
 
 
 def add(arguments: argparse.Namespace) -> None:
@@ -51,27 +40,20 @@ def add(arguments: argparse.Namespace) -> None:
         print(f"{arguments.action}: sha256 and pdq {code.hex()} (quality {quality})")
 
 
-def exported(arguments: argparse.Namespace) -> None:
-    """Print the bank."""
-    query = KnownHash.select().where(KnownHash.removed_at.is_null()).order_by(KnownHash.id)
-    write = sheet.as_json if arguments.json else sheet.as_csv
-    sys.stdout.write(write(FACTS, known_sheet.export(query)))
+def standing() -> Any:
+    """The bank, in the order in which it was learnt."""
+    return KnownHash.select().where(KnownHash.removed_at.is_null()).order_by(KnownHash.id)
 
 
 def main() -> None:
     """Run the verb."""
     made, verbs = command.parser("hashes")
-    verb = verbs.add_parser("import", add_help=False)
-    verb.add_argument("file", metavar="FILE")
-    verb.set_defaults(act=imported)
+    sheets.add_verbs(verbs, "hashes", known_sheet, FACTS, standing)
     verb = verbs.add_parser("add", add_help=False)
     verb.add_argument("picture", metavar="PICTURE")
     verb.add_argument("--action", choices=("block", "allow"), required=True)
     verb.add_argument("--label", default="other")
     verb.set_defaults(act=add)
-    verb = verbs.add_parser("export", add_help=False)
-    verb.add_argument("--json", action="store_true")
-    verb.set_defaults(act=exported)
     command.run(made)
 
 

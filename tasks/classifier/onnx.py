@@ -100,9 +100,22 @@ def open_session(
         raise ClassifierDown("The package onnxruntime is missing.") from error
     names = _provider_names(providers, onnxruntime.get_available_providers())
     try:
-        return onnxruntime.InferenceSession(model, _options(onnxruntime, threads), providers=names)
+        session = onnxruntime.InferenceSession(
+            model, _options(onnxruntime, threads), providers=names
+        )
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ClassifierDown(f"The model cannot be loaded: {error}") from error
+    see_that_it_runs_on(names[0], session.get_providers())
+    return session
+
+
+def see_that_it_runs_on(wanted: str, active: Sequence[str]) -> None:
+    """ONNX Runtime goes on with the processor, in silence, where a driver is missing."""
+    if wanted not in active:
+        raise ClassifierDown(
+            f"ONNX Runtime has {wanted} but cannot start it: its driver or libraries are missing, "
+            f"or no such device is there. It would run on {', '.join(active)}."
+        )
 
 
 def _provider_names(wanted: Sequence[str], available: Sequence[str]) -> list[str]:

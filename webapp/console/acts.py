@@ -62,6 +62,7 @@ WORDS = {
     "rules.import": "imported rules from",
     "hashes.import": "imported known images from",
     "hashes.add": "made an image known:",
+    "workers.scale": "changed, by the load, the number of workers of",
 }
 
 

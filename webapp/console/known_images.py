@@ -9,7 +9,7 @@ import redis
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask_login import login_required
 
-from models import known_list, known_sheet
+from models import hits, known_list, known_sheet
 from models.db import db
 from models.errors import Invalid, SluiceError
 from models.image import Image
@@ -28,7 +28,7 @@ from models.verdict import LABELS
 from tasks import known
 from tasks.storage import Upload
 from webapp import auth, fragments, sniff, taking
-from webapp.console import uploading
+from webapp.console import listing, uploading
 from webapp.console.review import find
 
 ROWS = 60
@@ -83,8 +83,8 @@ def one(number: int) -> str:
     return render_template(
         "known_images/entry.html",
         row=row,
-        hits=known_list.hits([number]).get(number, 0),
-        most_hits=known_list.MOST_HITS,
+        hits=hits.of_known([number]).get(number, 0),
+        most_hits=hits.MOST_HITS,
         partners=known_list.partners(row),
         history=known_list.history(row),
         limit=_settings().pdq_max_distance,
@@ -125,17 +125,7 @@ def upload() -> str:
 @auth.configures
 def take() -> Any:
     """Show what a file would change; then, in a second step, do it, all or nothing."""
-    try:
-        sent = uploading.sent_sheet(known_sheet.COLUMNS)
-        if request.form.get("step") == "apply":
-            made = known_sheet.load(sent.rows, sent.name, auth.moderator().id)
-            counted = f"{len(made.added)},{len(made.changed)}"
-            return redirect(url_for("known_images.show", imported=counted), 303)
-        planned = known_sheet.plan(sent.rows)
-    except Invalid as error:
-        return render_template("known_images/import.html", error=error), 422
-    values = {"plan": planned, "sent": sent, "kind_words": KIND_WORDS}
-    return render_template("known_images/import.html", **values), 422 if planned.errors else 200
+    return uploading.take_sheet(known_sheet, "known_images", kind_words=KIND_WORDS)
 
 
 @pages.get("/known-images/export.<any(csv, json):shape>")
@@ -225,8 +215,8 @@ def _listed() -> dict[str, Any]:
         "rows": rows[:ROWS],
         "more": len(rows) > ROWS,
         "pictures": _pictures(rows[:ROWS]),
-        "hits": known_list.hits([row.id for row in rows[:ROWS]]),
-        "most_hits": known_list.MOST_HITS,
+        "hits": hits.of_known([row.id for row in rows[:ROWS]]),
+        "most_hits": hits.MOST_HITS,
         "total": known_list.count(wanted),
         "wanted": wanted,
         "kept": _kept(),
@@ -247,10 +237,10 @@ def _rows(**more: Any) -> Any:
     if not fragments.wanted():
         return redirect(url_for("known_images.show", **more, **_kept()), 303)
     rows = list(KnownHash.select().where(KnownHash.id.in_(_ids())).order_by(KnownHash.id.desc()))
-    hits = known_list.hits([row.id for row in rows])
-    values = {"most_hits": known_list.MOST_HITS, "more": False, "kind_words": KIND_WORDS}
+    found = hits.of_known([row.id for row in rows])
+    values = {"most_hits": hits.MOST_HITS, "more": False, "kind_words": KIND_WORDS}
     return render_template(
-        "known_images/_rows.html", rows=rows, hits=hits, pictures=_pictures(rows), **values
+        "known_images/_rows.html", rows=rows, hits=found, pictures=_pictures(rows), **values
     )
 
 
@@ -264,32 +254,22 @@ def _joined(ids: Any) -> str:
 
 
 def _filter() -> Filter:
-    """What the address asks for; what is not known counts as not said."""
-    chosen = {
-        name: value for name, known in CHOICES.items() if (value := request.args.get(name)) in known
-    }
-    text = request.args.get("q", "").replace("\0", "").strip()[:200]
-    return Filter(text=text, **chosen)
+    return Filter(**listing.asked(CHOICES))
 
 
 def _kept() -> dict[str, Any]:
     """The filter as an address has it."""
-    wanted = _filter()
-    kept = {name: value for name in CHOICES if (value := getattr(wanted, name))}
-    return {"q": wanted.text, **kept} if wanted.text else kept
+    return listing.kept(_filter(), CHOICES)
 
 
 def _done() -> dict[str, Any] | None:
     """What this page follows, for the notice with its undo."""
     for name in ("made", "gone"):
         if name in request.args:
-            ids = [int(text) for text in request.args[name].split(",")[:500] if text.isdigit()]
+            ids = listing.numbers(request.args[name])
             rows = list(KnownHash.select().where(KnownHash.id.in_(ids)))
             return {name: rows, "action": rows[0].action} if rows else None
-    added, _, changed = request.args.get("imported", "").partition(",")
-    if added.isdigit() and changed.isdigit():
-        return {"imported": True, "added": int(added), "changed": int(changed)}
-    return None
+    return uploading.imported()
 
 
 def _settings() -> Settings:

@@ -7,13 +7,13 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_login import login_required
 
-from models import rule_list, rule_sheet, rule_trial
+from models import hits, rule_list, rule_sheet, rule_trial
 from models.errors import Conflict, Invalid, SluiceError
 from models.rule import ACTIONS, FACTS, KINDS, Rule
 from models.rule_list import Filter
 from models.verdict import LABELS
 from webapp import auth, fragments
-from webapp.console import uploading
+from webapp.console import listing, uploading
 from webapp.offload import offload
 
 ROWS = 60
@@ -172,17 +172,7 @@ def upload() -> str:
 @auth.configures
 def take() -> Any:
     """Show what a file would change; then, in a second step, do it, all or nothing."""
-    try:
-        sent = uploading.sent_sheet(rule_sheet.COLUMNS)
-        if request.form.get("step") == "apply":
-            made = rule_sheet.load(sent.rows, sent.name, auth.moderator().id)
-            counted = f"{len(made.added)},{len(made.changed)}"
-            return redirect(url_for("rules.show", imported=counted), 303)
-        planned = rule_sheet.plan(sent.rows)
-    except Invalid as error:
-        return render_template("rules/import.html", error=error), 422
-    status = 422 if planned.errors else 200
-    return render_template("rules/import.html", plan=planned, sent=sent), status
+    return uploading.take_sheet(rule_sheet, "rules")
 
 
 @pages.get("/export.<any(csv, json):shape>")
@@ -200,8 +190,8 @@ def _listed() -> dict[str, Any]:
     return {
         "rows": rows[:ROWS],
         "more": len(rows) > ROWS,
-        "hits": rule_list.hits([rule.id for rule in rows[:ROWS]]),
-        "most_hits": rule_list.MOST_HITS,
+        "hits": hits.of_rules([rule.id for rule in rows[:ROWS]]),
+        "most_hits": hits.MOST_HITS,
         "total": total,
         "on": on,
         "wanted": wanted,
@@ -216,7 +206,7 @@ def _row(rule_id: int, **more: Any) -> Any:
     if not fragments.wanted():
         return redirect(url_for("rules.show", **more, **_kept()), 303)
     rule = Rule.found(rule_id)
-    values = {"rule": rule, "hits": rule_list.hits([rule_id]), "most_hits": rule_list.MOST_HITS}
+    values = {"rule": rule, "hits": hits.of_rules([rule_id]), "most_hits": hits.MOST_HITS}
     return render_template("rules/_row.html", source_words=SOURCE_WORDS, kept=_kept(), **values)
 
 
@@ -258,32 +248,19 @@ def _fields() -> tuple[str, str, str, str]:
 
 
 def _filter() -> Filter:
-    """What the address or the form asks for; what is not known counts as not said."""
-    chosen = {
-        name: value
-        for name, known in CHOICES.items()
-        if (value := request.values.get(f"filter-{name}", request.args.get(name, ""))) in known
-    }
-    text = request.values.get("filter-q", request.args.get("q", ""))
-    return Filter(text=text.replace("\0", "").strip()[:200], **chosen)
+    return Filter(**listing.asked(CHOICES))
 
 
 def _kept() -> dict[str, Any]:
     """The filter as an address has it."""
-    wanted = _filter()
-    kept = {name: value for name in CHOICES if (value := getattr(wanted, name))}
-    return {"q": wanted.text, **kept} if wanted.text else kept
+    return listing.kept(_filter(), CHOICES)
 
 
 def _done() -> dict[str, Any] | None:
     """What this page follows, for the notice with its undo."""
     if "switched" in request.args:
-        ids = [int(text) for text in request.args["switched"].split(",") if text.isdigit()]
+        ids = listing.numbers(request.args["switched"])
         return {"switched": ids, "active": request.args.get("to") == "on"}
     if request.args.get("removed", "").isdigit():
         return {"removed": Rule.get_or_none(Rule.id == int(request.args["removed"]))}
-    if "imported" in request.args:
-        added, _, changed = request.args["imported"].partition(",")
-        if added.isdigit() and changed.isdigit():
-            return {"imported": True, "added": int(added), "changed": int(changed)}
-    return None
+    return uploading.imported()

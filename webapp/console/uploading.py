@@ -5,15 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from flask import Response, request
+from flask import Response, redirect, render_template, request, url_for
 
 from models import sheet
 from models.errors import Invalid
+from models.sheet_plan import Plan
+from webapp import auth
 
 LARGEST_FORM = 16 * 1024 * 1024  # bytes of a sheet on its way from the preview to the import
 LARGEST_SHEET = 8 * 1024 * 1024
+
+
+class Sheets(Protocol):
+    """A module of ``models`` that plans and loads the sheets of something."""
+
+    COLUMNS: tuple[str, ...]
+
+    def plan(self, rows: Sequence[sheet.Row]) -> Plan[Any]: ...
+
+    def load(self, rows: Sequence[sheet.Row], name: str, moderator_id: int) -> Plan[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,33 @@ def sent_sheet(columns: Sequence[str]) -> Sent:
     if not text.strip():
         raise Invalid("Choose a file or paste some rows.", field="file")
     return Sent(sheet.read(text, columns), name)
+
+
+def take_sheet(sheets: Sheets, page: str, **more: Any) -> Any:
+    """Show what a file would change; then, in a second step, do it, all or nothing.
+
+    ``page`` is the blueprint whose list the sheet is of, and its templates' folder.
+    """
+    template = f"{page}/import.html"
+    try:
+        sent = sent_sheet(sheets.COLUMNS)
+        if request.form.get("step") == "apply":
+            made = sheets.load(sent.rows, sent.name, auth.moderator().id)
+            counted = f"{len(made.added)},{len(made.changed)}"
+            return redirect(url_for(f"{page}.show", imported=counted), 303)
+        planned = sheets.plan(sent.rows)
+    except Invalid as error:
+        return render_template(template, error=error), 422
+    status = 422 if planned.errors else 200
+    return render_template(template, plan=planned, sent=sent, **more), status
+
+
+def imported() -> dict[str, Any] | None:
+    """What the import did that this request's page follows, for its notice."""
+    added, _, changed = request.args.get("imported", "").partition(",")
+    if added.isdigit() and changed.isdigit():
+        return {"imported": True, "added": int(added), "changed": int(changed)}
+    return None
 
 
 def _text_of_upload() -> str:
