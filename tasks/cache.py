@@ -95,14 +95,14 @@ class Shared:
                     found[key] = twin
         return found
 
-    def put(self, key: bytes, twin: Twin) -> None:
-        """Keep an entry for all, where there is room and Redis answers."""
+    def put_all(self, twins: Mapping[bytes, Twin]) -> None:
+        """Keep entries for all, where there is room and Redis answers."""
         slot = int(time.time() // self._half)
         if not self._seconds or self._full == slot or time.monotonic() < self._away_until:
             return
         name = f"{self._prefix}:{slot}"
         pipe = client.pipeline(transaction=False)
-        pipe.hset(name, key, _encoded(twin))
+        pipe.hset(name, mapping={key: _encoded(twin) for key, twin in twins.items()})
         pipe.expire(name, int(3 * self._half) + 1)
         pipe.hlen(name)
         try:
@@ -124,6 +124,8 @@ class Scores:
         self._seconds = settings.result_ttl
         self._local = Recently(min(settings.dedupe_local_ttl, settings.result_ttl))
         self._shared = Shared(f"sluice:scores:{mark}", settings.result_ttl)
+        self._unshared: dict[bytes, Twin] = {}
+        self._lock = threading.Lock()
 
     def get(self, digest: bytes) -> Twin | None:
         """What the network said of these bytes within RESULT_TTL, as ``scored_twins``; or None."""
@@ -146,9 +148,17 @@ class Scores:
         return found | from_shared | stored
 
     def put(self, digest: bytes, twin: Twin) -> None:
-        """Keep what the network said just now, of a picture without doubts."""
+        """Keep what the network said just now, of a picture without doubts; ``share`` it soon."""
         self._local.put(digest, twin)
-        self._shared.put(digest, twin)
+        with self._lock:
+            self._unshared[digest] = twin
+
+    def share(self) -> None:
+        """Let the other workers know what was put, in one trip to Redis."""
+        with self._lock:
+            twins, self._unshared = self._unshared, {}
+        if twins:
+            self._shared.put_all(twins)
 
 
 def _count(layer: str, asked: Collection[bytes], found: Mapping[bytes, Twin]) -> list[bytes]:

@@ -50,7 +50,7 @@ def begin(job: Job) -> None:
     _make(job, WITHOUT_PICTURES)
     if not job.rejected:
         for _, item in job.open_items:
-            if item.digest not in job.coming:
+            if item.digest not in job.coming and not scores_before.kept(item.digest):
                 job.coming.add(item.digest)
                 item.prepare(job.submission.traceparent)
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from models import finish, submission
 from models.db import connection
 from models.finish import Outcome
-from tasks import events, logs, metrics, tracing
+from tasks import checks, events, logs, metrics, tracing
 from tasks.storage import StorageDown
 
 TOGETHER = 0.05  # seconds that a judgement waits for others
@@ -82,6 +82,7 @@ def commit(outcomes: Sequence[Outcome], lease: str, trace: str | None = None) ->
             if outcome.owed:
                 submission.pause(outcome.claimed.id, PAUSE_AFTER_DOWN)
     events.announce([row.id for row in finished])
+    checks.scores_before.share()  # whoever waits for the verdict need not wait for this
     begun = {outcome.claimed.id: outcome.begun for outcome in outcomes}
     for row in finished:
         metrics.verdict(row.verdict, row.mode, metrics.MACHINE)

@@ -149,7 +149,7 @@ class Decoder:
             if digest in self._given_up:
                 raise self._given_up[digest]
             try:
-                most = GREY_SIDE**2 + limits.max_frames * VIEWS * VIEW_BYTES
+                most = (2 * GREY_SIDE) ** 2 + limits.max_frames * VIEWS * VIEW_BYTES
                 told, blobs = self._ask({"do": "look"}, path, limits, budget or self.budget(), most)
                 return self._trusted(_decoded, told, blobs)
             except PictureError as error:

@@ -13,7 +13,7 @@ from PIL import Image, ImageChops
 
 VIEW = (256, 256)  # what opennsfw2's Preprocessing.YAHOO resizes to
 PREVIEW_SIDE = 1280
-GREY_SIDE = 512  # what PDQ's reference implementation shrinks to before hashing, in pixels
+GREY_SIDE = 512  # pixels; a side of twice as many is halved for the perceptual hash
 GREY_LEAST = 5  # below this side the reference gives no hash
 SAME_VIEW = 3  # levels of 255: alpha views that differ by no more are one view
 
@@ -108,16 +108,18 @@ def shrink(image: Image.Image, longest: int) -> Image.Image:
 
 
 def luma(image: Image.Image) -> Image.Image:
-    """`image` as grey, no longer than `GREY_SIDE`: all that its perceptual hash needs."""
-    image = image.convert("L")  # before it shrinks: a third of the work
-    if max(image.size) <= GREY_SIDE or min(image.size) < GREY_LEAST:
-        return image
-    scale = GREY_SIDE / max(image.size)
-    size = (
-        max(GREY_LEAST, round(image.width * scale)),
-        max(GREY_LEAST, round(image.height * scale)),
-    )
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    """`image` as grey, of fewer than twice `GREY_SIDE` pixels a side: all that its hash needs.
+
+    Whole pixels are averaged, and only where there are plenty: of the 256 bits of the whole
+    picture's hash 1.4 change on average; a bilinear filter changed 6.7, and took longer.
+    """
+    # Grey before it shrinks: a third of the work.
+    grey = image if image.mode == "L" else image.convert("L")
+    excess = max(grey.size) // GREY_SIDE
+    if excess < 2 or min(grey.size) < GREY_LEAST:
+        return grey
+    along, down = (min(excess, side // GREY_LEAST) for side in grey.size)
+    return grey.reduce((along, down))
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -83,6 +83,15 @@ class Item:
         if self._looked is None and self._coming is None:
             self._coming = ahead.submit(self._decode_ahead, trace)
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether its picture was prepared and has not been looked at."""
+        return self._coming is not None and self._looked is None
+
+    def let_go(self) -> None:
+        """Forget the picture, which is some 1 MB."""
+        self._looked = self._coming = None
+
     def draw(self, frames: Collection[int]) -> dict[int, bytes]:
         """Thumbnails (WebP) of those of the frames that can be read; raises PictureError."""
         with self.storage.file(self._name) as path:
@@ -143,6 +152,16 @@ class Job:
     twins: Mapping[bytes, tuple[Any, ...]] = field(default_factory=dict)  # known by their SHA-256
     coming: set[bytes] = field(default_factory=set)  # those, and what is at work with it
     rejected: bool = False  # no further check is needed
+
+    @property
+    def pictures_ahead(self) -> int:
+        """How many of its pictures were prepared and have not been looked at."""
+        return sum(item.is_ahead for item in self.items)
+
+    def let_go(self) -> None:
+        """Forget its pictures."""
+        for item in self.items:
+            item.let_go()
 
     @classmethod
     def of(cls, submission: Submission, settings: Settings) -> Job:

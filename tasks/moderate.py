@@ -25,7 +25,7 @@ from tasks.opening import PictureError
 from tasks.queue import enqueue_missing, rank_of, settings
 from tasks.storage import still, thumbnail
 
-AHEAD = 2  # jobs whose pictures are decoded while one is at the network: some 1 MB a picture
+AHEAD = 2  # pictures that are decoded while one is at the network: some 1 MB each
 LONGEST_WAIT = 2.0  # seconds after which what waits behind others is given back
 log = logging.getLogger("sluice.moderate")
 holder = Holder(settings)
@@ -70,12 +70,14 @@ def work(claimed: Sequence[Submission], lease: str) -> None:
         for row in claimed:
             metrics.waited(row)
         jobs = _jobs(claimed, lease)
+        ahead = _Ahead(jobs)
         for at, job in enumerate(jobs):
             if at and time.monotonic() - begun > LONGEST_WAIT:
                 _give_back(claimed[at:], lease)
                 break
-            _begin(jobs[at + 1 : at + 1 + AHEAD])
+            ahead.go(at)
             _work_on(job, held, commits, last=at == len(jobs) - 1)
+            job.let_go()
     if commits.errors:
         raise commits.errors[0]
 
@@ -103,6 +105,8 @@ def _work_on(job: Job, held: Held, commits: Commits, *, last: bool) -> None:
 def _jobs(claimed: Sequence[Submission], lease: str) -> list[Job]:
     try:
         jobs = Job.of_all(claimed, settings) if claimed else []
+        if len(jobs) == 1:  # nothing else waits, so it is decoded while it is looked up
+            _begin(jobs[0])
         checks.look_up(jobs)
     except Exception as error:
         for row in claimed:
@@ -111,12 +115,31 @@ def _jobs(claimed: Sequence[Submission], lease: str) -> list[Job]:
     return jobs
 
 
-def _begin(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        try:
-            checks.begin(job)
-        except Exception as error:  # its own turn raises it again
-            log.debug("%s: %s", job.submission.id, error)
+class _Ahead:
+    """Begins jobs before their turn, as many as it takes to have `AHEAD` pictures on their way.
+
+    Repeats have nothing to decode: a new picture behind a number of them is begun all the same.
+    """
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = jobs
+        self._begun = 0
+
+    def go(self, at: int) -> None:
+        """Begin the job whose turn it is, before those that come after it."""
+        while self._begun < len(self._jobs):
+            coming = sum(job.pictures_ahead for job in self._jobs[at + 1 : self._begun])
+            if self._begun > at and coming >= AHEAD:
+                return
+            _begin(self._jobs[self._begun])
+            self._begun += 1
+
+
+def _begin(job: Job) -> None:
+    try:
+        checks.begin(job)
+    except Exception as error:  # its own turn raises it again
+        log.debug("%s: %s", job.submission.id, error)
 
 
 def _give_back(rows: Sequence[Submission], lease: str) -> None:

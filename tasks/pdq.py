@@ -9,20 +9,21 @@ kept. It differs from the reference in rounding only: a bit whose coefficient is
 from __future__ import annotations
 
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 SIDE, BLOCK = 64, 16  # the picture is decimated to 64 x 64, of whose transform 16 x 16 are kept
+BANDS = 8  # pieces of a filter
 Matrix = NDArray[np.float32]
 
 
 def compute(image: Image.Image) -> tuple[bytes, int]:
     """The hash (32 bytes, the reference's bit order) and its quality from 0 to 100."""
-    luma = np.asarray(image.convert("L"), dtype=np.float32)
-    rows, columns = luma.shape
-    small: Matrix = (_filter(rows) @ luma @ _filter(columns).T).astype(np.float32, copy=False)
+    luma = np.asarray(image if image.mode == "L" else image.convert("L"))
+    small = _decimated(_decimated(luma).T).T
     transformed = _cosines() @ small @ _cosines().T
     # The reference takes the lower of the two middle values, and writes the last bit first.
     median = np.partition(transformed, BLOCK * BLOCK // 2 - 1, axis=None)[BLOCK * BLOCK // 2 - 1]
@@ -37,7 +38,24 @@ def _quality(small: Matrix) -> int:
     return min(100, int(np.abs(down).sum() + np.abs(along).sum()) // 90)
 
 
-@lru_cache(maxsize=512)
+def _decimated(values: NDArray[Any]) -> Matrix:
+    """(64, n): the rows of (size, n) through the filter."""
+    bands = [weights @ values[rows].astype(np.float32) for rows, weights in _bands(len(values))]
+    return np.concatenate(bands)
+
+
+@lru_cache(maxsize=256)
+def _bands(size: int) -> list[tuple[slice, Matrix]]:
+    """The filter in pieces, each with the rows that it weighs: most of a matrix is zeros."""
+    matrix = _filter(size)
+    pieces = []
+    for some in np.split(matrix, BANDS):
+        used = np.flatnonzero(some.any(axis=0))
+        rows = slice(int(used[0]), int(used[-1]) + 1)
+        pieces.append((rows, np.ascontiguousarray(some[:, rows])))
+    return pieces
+
+
 def _filter(size: int) -> Matrix:
     """(64, size): two box filters and the decimation along one side of that many pixels."""
     window = (size + 2 * SIDE - 1) // (2 * SIDE)

@@ -30,14 +30,19 @@ class Sampler:
     def offer(self, index: int, image: Image.Image) -> None:
         """Take what is wanted from a frame while it is decoded."""
         if index == 0:
-            preview = shrink(flatten(image, "white"), PREVIEW_SIDE)
-            self._preview = upright(preview, self.source.orientation)
+            self._preview = self._preview_of(image)
         change = 0.0 if self._all else self._change(image)
         if self._all or index in self._wanted:
             self._even.append((index, self._views(image)))
         elif self._room and (len(self._changed) < self._room or change > self._changed[0][0]):
             push = heapq.heappush if len(self._changed) < self._room else heapq.heapreplace
             push(self._changed, (change, index, self._views(image)))
+
+    def _preview_of(self, image: Image.Image) -> Image.Image:
+        flat = flatten(image, "white")
+        # The next frame may be drawn over this one; where there is none, it need not be copied.
+        small = max(flat.size) <= PREVIEW_SIDE and self.source.frames == 1
+        return upright(flat if small else shrink(flat, PREVIEW_SIDE), self.source.orientation)
 
     @property
     def first_preview(self) -> Image.Image:
