@@ -10,9 +10,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-PACE_JOBS = 60  # jobs after which what was measured before counts for a third in the pace
+PACE_JOBS = 120  # jobs after which what was measured before counts for a third in the pace
 PACE_SECONDS = 20.0  # and seconds of work after which it does
-FLOOD_JOBS, FLOOD_SLOWER = 20, 2.0  # jobs that took so many times as long tell of a flood
+TURN_JOBS = 40  # jobs that tell whether the pace is another one now
+SLOWER, FASTER = 1.5, 2.0  # times as slow or as quick as before; chance hardly does that
 UNKNOWN_RATE = 10.0  # jobs a second of one worker before it has measured itself
 
 
@@ -21,9 +22,9 @@ class Pace:
     """The pace of one worker, by jobs and the seconds that it was busy with them.
 
     Texts and pictures differ so much that the last ten jobs say little of the next hundred, and a
-    flood that takes the processors away changes it within a second: so sixty jobs are looked at,
-    however long they took, and what is older fades. Where the last twenty took twice as long as
-    those before, a flood has begun, and what was before says nothing of it.
+    flood that takes the processors away changes it within a second: so some hundred jobs are looked
+    at, however long they took, and what is older fades. Where the last forty were much slower or
+    quicker than those before, a flood has begun or ended, and only they count.
     """
 
     jobs: float = 0.0
@@ -37,8 +38,9 @@ class Pace:
         self.jobs = self.jobs * kept + jobs
         self.seconds = self.seconds * kept + seconds
         self.lately = self.lately[0] + jobs, self.lately[1] + seconds
-        if self.lately[0] >= FLOOD_JOBS:
-            if self.lately[0] * FLOOD_SLOWER < self.lately[1] * before:
+        if self.lately[0] >= TURN_JOBS:
+            now = self.lately[0] / max(self.lately[1], 1e-6)
+            if not before / SLOWER <= now <= before * FASTER:
                 self.jobs, self.seconds = self.lately
             self.lately = 0, 0.0
 

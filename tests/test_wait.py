@@ -125,14 +125,20 @@ def test_a_pace_follows_a_flood_within_two_seconds_and_back():
 def test_a_flood_that_begins_is_known_by_its_first_jobs():
     pace = Pace()
     worked(pace, 80, 0.5, 10)
-    assert worked(pace, 10, 0.5, 2) == pytest.approx(20)  # not the 160 of the quiet before
+    assert worked(pace, 20, 0.5, 2) == pytest.approx(40)  # not the 160 of the quiet before
+
+
+def test_a_flood_that_ends_is_known_as_soon():
+    pace = Pace()
+    worked(pace, 10, 0.5, 40)
+    assert worked(pace, 40, 0.5, 1) == pytest.approx(80)
 
 
 def test_a_batch_that_is_not_done_yet_is_no_flood():
     pace = Pace()
-    worked(pace, 20, 0.5, 10)
+    worked(pace, 20, 0.5, 20)
     pace.add(0, 0.4)
-    assert worked(pace, 16, 0.1, 1) == pytest.approx(40, rel=0.1)
+    assert worked(pace, 16, 0.0, 1) == pytest.approx(40, rel=0.1)
 
 
 def test_a_pace_of_mixed_jobs_is_steady():

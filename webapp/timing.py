@@ -35,6 +35,11 @@ def add(parts: Mapping[str, float]) -> None:
         spans[name] = spans.get(name, 0.0) + seconds
 
 
+def elapsed() -> float:
+    """Seconds since this request began here."""
+    return time.perf_counter() - float(g.started)
+
+
 def _begin() -> None:
     logs.begin(request_id=request.headers.get("X-Request-ID"))
     g.started = time.perf_counter()

@@ -15,7 +15,7 @@ from webapp.api.answers import answer
 from webapp.intake import Incoming, receive, receive_image
 from webapp.keys import client_of_request
 from webapp.line import Line
-from webapp.timing import measured
+from webapp.timing import elapsed, measured
 from webapp.waiting import until_decided
 
 _line = Line()
@@ -50,8 +50,10 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
             row = admission.admit(client, incoming, key, how)
             release()
         if how in (mode.SYNC, mode.DIRECT) and not row.is_decided:
+            # What it has waited for already counts: the client waits for one answer.
+            left = current_app.config["SETTINGS"].sync_timeout - elapsed()
             with measured("wait"):
-                row = until_decided(row.id, client.id, current_app.config["SETTINGS"].sync_timeout)
+                row = until_decided(row.id, client.id, left)
     return answer(row, fresh=how == mode.ASYNC)
 
 
