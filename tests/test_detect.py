@@ -48,8 +48,9 @@ def test_requests_that_wait_together_go_through_the_network_together(stack: Stac
     def batches() -> tuple[float, float]:
         """(batches, pictures in them) so far."""
         text = requests.get(stack.url + "/metrics").text
-        found = re.findall(r"^sluice_inference_batch_size_(?:count|sum) (\S+)$", text, re.M)
-        return float(found[0]), float(found[1])
+        found = re.findall(r"^sluice_inference_batch_size_(count|sum) (\S+)$", text, re.M)
+        told = {name: float(number) for name, number in found}
+        return told["count"], told["sum"]
 
     workers = [name for name in stack.pids() if name.startswith("worker")]
     for name in workers:
