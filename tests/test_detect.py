@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.api import Api, unique
+import requests
+
+from tests.api import Api, eventually, unique
+from tests.stack import Stack
 
 
 def test_many_at_once_get_their_own_answers(api: Api) -> None:
@@ -34,3 +39,29 @@ def test_a_bad_picture_spoils_no_other_answer(api: Api) -> None:
         codes = list(pool.map(ask, [whole, whole[: len(whole) // 2]] * 4))
     assert codes[::2] == [200] * 4
     assert all(400 <= code < 500 for code in codes[1::2])
+
+
+def test_requests_that_wait_together_go_through_the_network_together(stack: Stack, api: Api):
+    def asked(data: bytes) -> int:
+        return api.http.post(f"{api.base}/detect", files={"images": ("a.jpg", data)}).status_code
+
+    def batches() -> tuple[float, float]:
+        """(batches, pictures in them) so far."""
+        text = requests.get(stack.url + "/metrics").text
+        found = re.findall(r"^sluice_inference_batch_size_(count|sum) (\S+)$", text, re.M)
+        told = {name: float(number) for name, number in found}
+        return told["count"], told["sum"]
+
+    workers = [name for name in stack.pids() if name.startswith("worker")]
+    for name in workers:
+        stack.kill(name, signal.SIGSTOP)
+    before = batches()
+    with ThreadPoolExecutor(8) as pool:
+        codes = pool.map(asked, [unique("safe_coffee.jpg") for _ in range(8)])
+        # One may have gone to each stopped worker already.
+        eventually(lambda: api.stats()["queue_depth"] >= 8 - len(workers))
+        for name in workers:
+            stack.kill(name, signal.SIGCONT)
+        assert list(codes) == [200] * 8
+    after = eventually(lambda: (now := batches())[1] >= before[1] + 8 and now)
+    assert after[0] - before[0] < 8, "each picture alone"

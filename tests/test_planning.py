@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.planning import ASSUMED, Demand, Flood, Prices, Rates, flood, foresee, plan
+from tests.api import drawn, eventually
+from tests.stack import ROOT
 
 RATES = Rates(text=0.01, image=0.04, intake=0.005, row=2000, row_image=1000, thumbnail=0)
 
@@ -100,12 +106,57 @@ def test_the_script_plans_where_nothing_runs(new_stack):
     assert told["needs"]["workers"] > told["needs"]["least_workers"] > 1
     assert told["needs"]["total"] == pytest.approx(sum(told["needs"]["cost"].values()))
     assert told["burst"]["checked"] > 0
-    assert told["rates"]["of"].startswith("assumed")
+    assert told["rates"]["measured"] == {}
 
 
-def test_the_script_measures_the_stack_that_runs(stack):
-    told = stack.json("plan", "--uploads-per-day", "1000", "--json")
-    assert "the rest" in told["rates"]["of"]
+def test_the_script_measures_the_stack_that_runs(stack, api):
+    for _ in range(3):
+        api.decided(drawn())
+
+    def measured():
+        told = stack.json("plan", "--uploads-per-day", "1000", "--json")
+        return told["rates"]["measured"].get("job")
+
+    assert "pictures an upload" in eventually(measured)
+    shown = stack.run("plan", "--uploads-per-day", "1000").stdout
+    assert "Measured  a worker's job" in shown
+    assert "Assumed   after scripts/bench" in shown
+
+
+MEASURE = """
+import json
+from dataclasses import asdict
+from models import db, volume
+from tasks.queue import settings
+db.connect(settings, pool=1)
+with db.connection():
+    print(json.dumps(asdict(volume.measure())))
+"""
+
+
+def test_a_rows_bytes_are_those_of_its_tables(stack, api):
+    api.decided(drawn())
+    command = [sys.executable, "-c", MEASURE]
+    done = subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    known = json.loads(done.stdout)
+    assert known["submissions"] >= 1
+    assert known["images"] >= 1
+    page = 8192  # bytes: each table has one at least, and each of its indexes
+    assert known["rows"] > 5 * page
+    assert known["image_rows"] > page
+
+
+def test_what_stays_of_a_row_is_told_apart():
+    found = needs(1_000_000)
+    assert found.stubs_gb == pytest.approx(30 * RATES.stub / 1000)
+    assert found.stubs_gb < found.database_gb
+
+
+def test_more_pictures_than_an_upload_may_have_are_an_error(new_stack):
+    refused = new_stack().run("plan", "--uploads-per-day", "9", "--images", "6", check=False)
+    assert refused.returncode == 2
+    assert "at most 5 (MAX_FILES_PER_REQUEST)" in refused.stderr
 
 
 @pytest.mark.parametrize("text", ["many", "-5", "inf"])

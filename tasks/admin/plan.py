@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from statistics import fmean
@@ -30,7 +31,9 @@ from models.settings import Settings
 from tasks import load
 from tasks.stack.console import fail
 
+WRONG = 2  # exit code of a wrong option, as argparse has it
 FEWEST = 1000  # submissions from which a row's bytes are no accident
+NAMES, WIDTH = 10, 110  # columns of what is printed
 PRICES = [price.name for price in fields(Prices)]
 
 
@@ -49,6 +52,9 @@ def main() -> None:
         settings = Settings.load()
     except SluiceError as error:
         raise fail(f"plan: {error.detail}") from error
+    if options.images > settings.max_files_per_request:
+        most = settings.max_files_per_request
+        raise fail(f"plan: --images: an upload has at most {most} (MAX_FILES_PER_REQUEST)", WRONG)
     rates = ASSUMED if options.defaults else measured(settings)
     needs = plan(demand, rates, prices, cores_a_machine=options.cores)
     burst = _burst(options, settings, rates, needs) if options.burst else None
@@ -61,8 +67,8 @@ def main() -> None:
 def measured(settings: Settings) -> Rates:
     """The rates of the running stack as far as it knows them, else what is assumed."""
     found: dict[str, float] = {}
-    of: list[str] = []
-    paces = [beat["jobs_per_second"] for beat in load.workers() if beat["jobs_per_second"] > 0]
+    on: dict[str, str] = {}
+    beats = [beat for beat in load.workers() if beat["jobs_per_second"] > 0]
     try:
         connect(settings, pool=1)
         with connection():
@@ -70,16 +76,20 @@ def measured(settings: Settings) -> Rates:
     except (peewee.PeeweeException, SluiceError, OSError):
         return ASSUMED
     images = known.images / known.submissions if known.submissions else 1.0
-    if paces:
-        slower = 1 / fmean(paces) / ASSUMED.job(images)
+    if beats:
+        pace, jobs = fmean(b["jobs_per_second"] for b in beats), sum(b["processed"] for b in beats)
+        slower = 1 / pace / ASSUMED.job(images)
         found |= {"text": ASSUMED.text * slower, "image": ASSUMED.image * slower}
-        of.append(f"pace of {len(paces)} running workers")
+        on["job"] = (
+            f"the last of {jobs:,} jobs of {len(beats)} workers, {images:.1f} pictures an upload"
+        )
     if known.submissions >= FEWEST:
-        found["row"] = known.rows / known.submissions
-        of.append(f"rows of {known.submissions:,} submissions")
+        found["row"] = (known.rows - ASSUMED.stub * known.stubs) / known.submissions
+        on["row"] = f"{known.submissions:,} submissions"
     if known.images >= FEWEST:
         found["row_image"] = known.image_rows / known.images
-    return replace(ASSUMED, **found, of="; ".join([*of, f"the rest: {ASSUMED.of}"]))
+        on["row_image"] = f"{known.images:,} pictures"
+    return replace(ASSUMED, **found, measured=on)  # type: ignore[arg-type]
 
 
 def _burst(options: argparse.Namespace, settings: Settings, rates: Rates, needs: Needs) -> Foreseen:
@@ -109,7 +119,8 @@ def _text(demand: Demand, rates: Rates, needs: Needs, burst: Foreseen | None, si
         ("Web", f"{needs.web_instances:,} instances"),
         ("Cores", f"{needs.cores:,}, on {needs.machines:,} machines"),
         ("Memory", _gb(needs.memory_gb) + ", the newest day of the database in it"),
-        ("Database", f"{_gb(needs.database_gb)} after {demand.retention_days} days"),
+        ("Database", f"{_gb(needs.database_gb)} after {demand.retention_days} days, then"
+                     f" {_gb(needs.stubs_gb)} more a month: verdicts and decisions stay"),
         ("Pictures", f"{_gb(needs.media_gb)} after {demand.retention_days} days"),
         ("Network", f"{needs.peak_mbit:,.0f} Mbit/s in the busiest hour,"
                     f" {_gb(needs.traffic_gb)} a month"),
@@ -118,9 +129,31 @@ def _text(demand: Demand, rates: Rates, needs: Needs, burst: Foreseen | None, si
     rows.append(("Cost", f"{needs.total:,.0f} a month: {costs} (example prices: --help)"))
     if burst is not None:
         rows.append(("A burst", _told(burst, size)))
-    rows.append(("Rates", f"{rates.of}: a job {1e3 * rates.job(demand.images):.0f} ms, a row"
-                          f" {rates.row / 1e3:.1f} kB"))  # fmt: skip
-    return "\n".join(f"{name:<10}{text}" for name, text in rows)
+    rows += _sources(rates, demand.images)
+    indent = " " * NAMES
+    return "\n".join(
+        textwrap.fill(text, WIDTH, initial_indent=f"{name:<{NAMES}}", subsequent_indent=indent)
+        for name, text in rows
+    )
+
+
+def _sources(rates: Rates, images: float) -> list[tuple[str, str]]:
+    """The figures that all of it follows from: which were measured here, and which are assumed."""
+    told = {
+        "job": f"a worker's job {1e3 * rates.job(images):.0f} ms",
+        "intake": f"an upload's intake {1e3 * rates.intake:.0f} ms of a core",
+        "row": f"a row {rates.row / 1e3:.1f} kB",
+        "row_image": f"a picture's row {rates.row_image / 1e3:.1f} kB",
+        "stub": f"what stays of it {rates.stub / 1e3:.1f} kB",
+        "thumbnail": f"a thumbnail {rates.thumbnail / 1e3:.0f} kB",
+        "worker": f"a worker {rates.worker / 1e6:.0f} MB",
+        "base": f"all else {rates.base / 1e6:.0f} MB",
+    }
+    seen = [f"{told.pop(name)} ({on})" for name, on in rates.measured.items()]
+    return [
+        ("Measured", "; ".join(seen) or "nothing here: no stack runs, or it has not worked yet"),
+        ("Assumed", f"{rates.assumed}: {', '.join(told.values())}"),
+    ]
 
 
 def _told(burst: Foreseen, size: int) -> str:
@@ -135,7 +168,8 @@ def _gb(value: float) -> str:
 
 
 def _options() -> argparse.Namespace:
-    made = argparse.ArgumentParser(prog="scripts/plan", add_help=False)
+    usage = "scripts/plan --uploads-per-day N [OPTION]…; scripts/plan --help tells them"
+    made = argparse.ArgumentParser(prog="scripts/plan", usage=usage, add_help=False)
     more, share = _number(1e-9), _number(1.0)
     made.add_argument("--uploads-per-day", type=more, required=True)
     made.add_argument("--peak", type=share, default=Demand(1).peak)
@@ -156,7 +190,8 @@ def _number(least: float) -> Callable[[str], float]:
     def number(text: str) -> float:
         value = float(text.replace(",", "").replace("_", ""))
         if not least <= value < math.inf:
-            raise argparse.ArgumentTypeError(f"{text} is not a number from {least:g} up")
+            bound = f"from {least:g} up" if least in (0, 1) else "above 0"
+            raise argparse.ArgumentTypeError(f"{text} is not a number {bound}")
         return value
 
     return number
