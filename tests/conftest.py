@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -30,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
 
 
-# How fast examples are made, and how long one takes, says something of the machine alone.
+# Both are bounds in seconds of the clock, of an example's making and of its run: they fail where
+# the machine is busy. What says something of the strategies (too much filtered, too large) is on.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
@@ -53,7 +53,7 @@ def open_stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def open_key(open_stack: Stack) -> str:
     """The key of a client of that one."""
-    return json.loads(open_stack.run("client", "create", "Open", "--json").stdout)["key"]
+    return open_stack.json("client", "create", "Open", "--json")["key"]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def new_client(stack: Stack) -> Callable[..., str]:
 
     def make(name: str = "", *arguments: str) -> str:
         name = name or f"client-{uuid4().hex[:8]}"
-        return json.loads(stack.run("client", "create", name, *arguments, "--json").stdout)["key"]
+        return stack.json("client", "create", name, *arguments, "--json")["key"]
 
     return make
 
@@ -84,7 +84,7 @@ def new_client(stack: Stack) -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def client_key(stack: Stack) -> str:
     """The key of a client that the session's tests share."""
-    return json.loads(stack.run("client", "create", "Tests", "--json").stdout)["key"]
+    return stack.json("client", "create", "Tests", "--json")["key"]
 
 
 @pytest.fixture

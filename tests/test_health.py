@@ -60,7 +60,9 @@ def test_a_standby_that_hangs_is_noticed_by_the_web(stack):
 
 
 def test_a_model_that_is_missing_then_corrupt_then_back(new_stack):
-    stack = new_stack(PRIORITY_WORKERS="0", ALERT_AFTER="1")
+    # Those that the machine is to blame for are off; a worker is not heard before it has started.
+    machine = {f"ALERT_{name}": "0" for name in ("MEMORY", "DISK", "ANSWER_SECONDS")}
+    stack = new_stack(PRIORITY_WORKERS="0", ALERT_AFTER="1", **machine)
     model = stack.folder / "model.onnx"
     stack.env["NSFW_MODEL"] = str(model)
     stack.up()
@@ -90,6 +92,7 @@ def test_a_model_that_is_missing_then_corrupt_then_back(new_stack):
 
 
 def alerts(stack: Stack) -> list[tuple[str, bool]]:
-    """The rule and whether it is over, of each alert of the model; a busy machine raises others."""
-    alerts = "SELECT rule, ended_at IS NOT NULL FROM alert WHERE rule = 'model' ORDER BY id"
+    """Rule of each alert, and whether it is over; without those of workers that are silent, as
+    each is until it has started."""
+    alerts = "SELECT rule, ended_at IS NOT NULL FROM alert WHERE rule <> 'workers' ORDER BY id"
     return stack.sql(alerts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
 from limits import parse
@@ -13,8 +14,12 @@ from tests.api import Api
 from tests.stack import Stack
 
 
-def statuses(api: Api, count: int, **fields: str) -> list[int]:
-    """The statuses of so many uploads; one that was taken counts as 200, however busy it is."""
+def statuses(api: Api, count: int, **fields: Any) -> list[int]:
+    """The statuses of so many uploads, of which 202 is told as 200.
+
+    Both say that it was taken and counted; which of them depends on whether its verdict was there
+    within SYNC_TIMEOUT, and that is no matter of limits.
+    """
     found = [api.submit(title=f"n {i}", **fields).status_code for i in range(count)]
     return [200 if status == 202 else status for status in found]
 
@@ -39,19 +44,17 @@ def test_a_refused_upload_leaves_no_row(api: Api, stack) -> None:
     assert rows == [(10,)]
 
 
-def test_a_repeat_with_the_same_key_costs_nothing(api: Api) -> None:
+def test_a_repeat_with_the_same_key_costs_nothing(api: Api, stack: Stack) -> None:
     author, headers = f"busy-{uuid4().hex}", {"Idempotency-Key": uuid4().hex}
-    found = {
-        api.submit(user_id=author, title="same", headers=headers).status_code for _ in range(15)
-    }
-    assert found == {200}
+    api.decided(user_id=author, title="same", headers=headers)
+    found = [api.submit(user_id=author, title="same", headers=headers) for _ in range(14)]
+    assert {reply.status_code for reply in found} == {200}
+    assert left(stack, "10/minute", author) == 9
 
 
 def test_one_address_has_fifty_a_minute(api: Api) -> None:
     address = f"2001:db8:{uuid4().hex[:4]}::1"
-    found = [api.submit(title="x", user_ip=address).status_code for _ in range(52)]
-    assert 429 not in found[:50]
-    assert found[50:] == [429] * 2
+    assert statuses(api, 52, user_ip=address) == [200] * 50 + [429] * 2
     neighbour = address.replace("::1", "::ffff")  # the same /64 is the same household
     assert api.submit(title="x", user_ip=neighbour).status_code == 429
 
@@ -60,7 +63,7 @@ def test_another_clients_author_of_that_name_is_not_touched(api: Api, new_client
     author = f"busy-{uuid4().hex}"
     statuses(api, 11, user_id=author)
     other = Api(stack.url, new_client())
-    assert other.submit(user_id=author, title="x").status_code == 200
+    assert statuses(other, 1, user_id=author) == [200]
 
 
 def left(stack: Stack, limit: str, author: str) -> int:
@@ -79,7 +82,7 @@ def test_uploads_at_once_do_not_pass_their_limit_together(api: Api) -> None:
         replies = pool.map(lambda n: api.submit(user_id=author, title=f"n {n}"), range(32))
     found = sorted(reply.status_code for reply in replies)
     assert found[10:] == [429] * 22
-    assert max(found[:10]) < 300
+    assert set(found[:10]) <= {200, 202}
 
 
 def test_a_refused_upload_is_counted_by_none_of_its_limits(api: Api, stack: Stack) -> None:

@@ -127,18 +127,20 @@ def test_what_happens_is_counted(stack: Stack, api: Api) -> None:
     rejected = value(stack, "sluice_verdicts_total", verdict="rejected", by="machine")
     misses = value(stack, "sluice_cache_misses_total", cache="same_bytes")
     hits = value(stack, "sluice_cache_hits_total", cache="same_bytes")
-    picture = unique("reject_a.jpg")
-    api.decided(drawn())  # looks like nothing that another test had flagged
-    assert api.decided(picture)["verdict"] == "rejected"
-    assert api.decided(picture)["verdict"] == "rejected"
-    calm = drawn()
+    alike = value(stack, "sluice_cache_hits_total", cache="look_alikes")
+    calm = drawn()  # it looks like nothing that was flagged, so the network is asked
     assert api.decided(calm)["verdict"] == api.decided(calm)["verdict"]
+    # Once the network has scored one, other bytes of that look are rejected by their look alone:
+    # they have no score of their own that could be a hit of same_bytes, however often they come.
+    assert api.decided(unique("reject_a.jpg"))["verdict"] == "rejected"
+    assert api.decided(unique("reject_a.jpg"))["verdict"] == "rejected"
     for name, number in before.items():
         eventually(lambda name=name, number=number: value(stack, name) > number)
     verdicts = {"verdict": "rejected", "by": "machine"}
     eventually(lambda: value(stack, "sluice_verdicts_total", **verdicts) >= rejected + 2)
     eventually(lambda: value(stack, "sluice_cache_misses_total", cache="same_bytes") > misses)
     eventually(lambda: value(stack, "sluice_cache_hits_total", cache="same_bytes") > hits)
+    eventually(lambda: value(stack, "sluice_cache_hits_total", cache="look_alikes") > alike)
 
 
 def test_a_persons_verdicts_and_limits_are_counted(stack: Stack, new_client) -> None:
@@ -166,7 +168,9 @@ def test_a_route_is_never_an_address(stack: Stack, http: requests.Session) -> No
     assert ("GET", "none", "404") in routes
     assert ("GET", "/api/moderation/status/<job_id>", "404") in routes
     methods = {s.labels["method"] for s in samples}
-    assert "other" in methods and "BREW" not in methods
+    # Those that a route may have; other tests of this stack send every one of them.
+    routed = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+    assert {"GET", "other"} <= methods <= routed | {"other"}
 
 
 def test_the_truth_is_read_when_it_is_asked_for(stack: Stack) -> None:

@@ -190,12 +190,17 @@ def test_the_foreground_shows_what_happens_and_stops_on_ctrl_c(own):
     own.down()
     command = [SCRIPTS / "up"]
     options = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True}
+    # As in a terminal: a shell's background jobs, of which this suite may be one, ignore Ctrl-C.
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, env=own.env, **options) as process:
-        wait_until(lambda: process.stdout.readline().startswith("Ctrl-C"), 60)
-        own.run("scale", "2")
-        wait_until(lambda: "worker_01" in process.stdout.readline())
-        os.killpg(process.pid, signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        try:
+            wait_until(lambda: process.stdout.readline().startswith("Ctrl-C"), 60)
+            own.run("scale", "2")
+            wait_until(lambda: "worker_01" in process.stdout.readline())
+            os.killpg(process.pid, signal.SIGINT)
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.terminate()  # a failed test waits for nothing
     assert "stopped" in output
     assert process.returncode == 0
     assert own.left() == []
