@@ -13,7 +13,7 @@ from models.known_hash import ASKS, KnownHash, check_exact
 from models.revision import Watched
 from models.rule import check_text
 from models.verdict import Finding, action_of
-from tasks import metrics
+from tasks import metrics, tracing
 from tasks.alikes import Alikes
 from tasks.cache import Scores
 from tasks.classifier.base import ClassifierDown
@@ -42,21 +42,25 @@ def look_up(jobs: Sequence[Job]) -> None:
         job.twins, job.coming = twins, coming
 
 
-def begin(job: Job) -> None:
+def begin(job: Job, trace: str | None = None) -> None:
     """Make the checks that need no picture, and have the pictures that are left decoded ahead.
 
-    Those whose bytes are known, or are at work already, are not: that score will do.
+    Those whose bytes are known, or are at work already, are not: that score will do. The decoding
+    is a part of ``trace``, a traceparent, else of the submission's.
     """
     _make(job, WITHOUT_PICTURES)
     if not job.rejected:
         for _, item in job.open_items:
             if item.digest not in job.coming and not scores_before.kept(item.digest):
                 job.coming.add(item.digest)
-                item.prepare(job.submission.traceparent)
+                item.prepare(trace or job.submission.traceparent)
 
 
 def run(job: Job) -> list[Finding]:
     """Everything that the checks find, up to the first check that rejects."""
+    if job.twins is None:  # nothing else waits, so it is decoded while it is looked up
+        begin(job, tracing.traceparent())
+        look_up([job])
     _make(job, CHECKS)
     return job.findings
 
@@ -98,7 +102,7 @@ def same_bytes(job: Job) -> Iterator[Finding]:
     The hash banks may have changed since, so their look is compared again; nothing is decoded.
     """
     for position, item in job.open_items:
-        twin = job.twins.get(item.digest) or scores_before.kept(item.digest)
+        twin = (job.twins or {}).get(item.digest) or scores_before.kept(item.digest)
         if twin is None:
             continue
         score, frame, frames, width, height, twin_pdq, quality, twin_id = twin

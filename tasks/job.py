@@ -149,7 +149,7 @@ class Job:
     owed: bool = False  # a check could not be made; it is owed
     findings: list[Finding] = field(default_factory=list)
     made: set[Callable[..., Any]] = field(default_factory=set)  # checks
-    twins: Mapping[bytes, tuple[Any, ...]] = field(default_factory=dict)  # known by their SHA-256
+    twins: Mapping[bytes, tuple[Any, ...]] | None = None  # known by their SHA-256; not looked up
     coming: set[bytes] = field(default_factory=set)  # those, and what is at work with it
     rejected: bool = False  # no further check is needed
 

@@ -105,9 +105,8 @@ def _work_on(job: Job, held: Held, commits: Commits, *, last: bool) -> None:
 def _jobs(claimed: Sequence[Submission], lease: str) -> list[Job]:
     try:
         jobs = Job.of_all(claimed, settings) if claimed else []
-        if len(jobs) == 1:  # nothing else waits, so it is decoded while it is looked up
-            _begin(jobs[0])
-        checks.look_up(jobs)
+        if len(jobs) > 1:
+            checks.look_up(jobs)
     except Exception as error:
         for row in claimed:
             hand_back(row.id, lease, error)
@@ -123,7 +122,7 @@ class _Ahead:
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = jobs
-        self._begun = 0
+        self._begun = int(len(jobs) == 1)  # one that is alone is begun in its turn
 
     def go(self, at: int) -> None:
         """Begin the job whose turn it is, before those that come after it."""

@@ -156,7 +156,7 @@ def test_what_is_taken_at_once_is_of_one_lane_and_every_fourth_time_of_the_norma
     while first := lanes.dequeue():
         takings.append([first, *lanes.take_more("moderate", 15)])
     told = [[json.loads(job)[0] for job in taking] for taking in takings]
-    assert [len(taking) for taking in told[:4]] == [4, 4, 3, 3]  # a quarter of what waits more
+    assert [len(taking) for taking in told[:4]] == [4, 3, 3, 3]  # and a quarter of what then waits
     assert [{job[0] for job in taking} for taking in told[:4]] == [{"p"}, {"p"}, {"p"}, {"n"}]
     assert all(len({job[0] for job in taking}) == 1 for taking in told)
     flat = [job for taking in told for job in taking]

@@ -114,7 +114,7 @@ def test_one_trace_from_the_request_to_the_webhook(traced: Stack, port: int) -> 
         reply = api.submit(unique("safe_rocket.jpg"), headers=OF_A_CLIENT)
         job_id = reply.json()["job_id"]
         wanted = {"POST /api/moderation/submissions", "receive", "limits", "enqueue", "moderate"}
-        wanted |= {"decode", "classify", "commit", "deliver"}
+        wanted |= {"ahead", "decode", "classify", "commit", "deliver"}
         eventually(lambda: wanted <= collector.of(TRACE).keys(), 60)
     spans = collector.of(TRACE)
     request, job = spans["POST /api/moderation/submissions"], spans["moderate"]
@@ -124,7 +124,8 @@ def test_one_trace_from_the_request_to_the_webhook(traced: Stack, port: int) -> 
     assert {spans[name]["parent"] for name in ("receive", "limits", "enqueue", "moderate")} == {
         request["id"]
     }
-    assert {spans[name]["parent"] for name in ("decode", "classify")} == {job["id"]}
+    assert {spans[name]["parent"] for name in ("ahead", "classify")} == {job["id"]}
+    assert spans["decode"]["parent"] == spans["ahead"]["id"]
     commits = [s["parent"] for s in collector.spans if (s["name"], s["trace"]) == ("commit", TRACE)]
     assert sorted(commits) == sorted([request["id"], job["id"]])
     assert job["attributes"]["sluice.job_id"] == job_id

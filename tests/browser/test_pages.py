@@ -5,38 +5,31 @@ from __future__ import annotations
 import pytest
 
 from tests.api import unique
+from tests.browser.looks import SIZES, looks_right
 
-PAGES = {
-    "dashboard": "/console/",
-    "statistics": "/console/statistics/?range=hour",
-    "review": "/console/review",
-    "list": "/console/review?view=list",
-    "debt": "/console/review?view=list&filter=debt",
-    "escalated": "/console/review?filter=escalated",
-    "pause": "/console/review/pause",
-    "group": "/console/reviews/{job_id}/group?by=alike",
-    "submission": "/console/submissions/{job_id}",
-}
-SIZES = {"wide": (1440, 900), "phone": (390, 844)}
+PAGES = (
+    "/console/",
+    "/console/statistics/?range=hour",
+    "/console/review",
+    "/console/review?view=list",
+    "/console/review?view=list&filter=debt",
+    "/console/review?filter=escalated",
+    "/console/review/pause",
+    "/console/reviews/{job_id}/group?by=alike",
+    "/console/submissions/{job_id}",
+)
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_are_accessible_and_fit(sit_down, api, scheme, size):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+def test_pages_are_accessible_and_fit(sit_down, api, size):
     words = "Ein sehrlangeswortohnezwischenraum" * 8
     told = api.decided(
         unique("review_a.jpg"), "animated_bad_frame_17.gif", title=words, description=words * 3
     )
     width, height = SIZES[size]
-    page = sit_down("administrator", width, height, color_scheme=scheme)
-    for name, path in PAGES.items():
-        page.goto(path.format(**told))
-        page.wait_for_timeout(600)
-        found = [violation["id"] for violation in axe.run(page).response["violations"]]
-        assert not found, f"{name}: {found}"
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, f"{name} is {wide} pixels too wide"
+    page = sit_down("administrator", width, height)
+    for path in PAGES:
+        looks_right(page, path.format(**told), 0.6)
 
 
 def test_the_dashboard_moves_by_itself(sit_down, api):
