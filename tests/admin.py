@@ -6,13 +6,15 @@ time on starting. What the scripts do beside it is tried by test_accounts.py and
 
 from __future__ import annotations
 
+import atexit
 import json
 import subprocess
 import sys
-from typing import ClassVar
+from functools import cache
 
 from models.settings import ROOT
 
+SCRIPTS = ("client", "moderator")
 LOOP = """
 import contextlib, importlib, io, json, os, sys
 for line in sys.stdin:
@@ -31,33 +33,21 @@ for line in sys.stdin:
 """
 
 
-class Admin:
-    """``run(script, *arguments)`` is what the script prints; ``env`` is that of its stack."""
+def run(env: dict[str, str], script: str, *arguments: str) -> str:
+    """What a script prints in the stack of this environment; fails where it complains."""
+    process = _process()
+    assert process.stdin is not None and process.stdout is not None
+    asked = {"env": env, "script": script, "arguments": arguments}
+    print(json.dumps(asked), file=process.stdin, flush=True)
+    output, error = json.loads(process.stdout.readline())
+    assert not error, f"{script} {arguments}: {error}"
+    return str(output)
 
-    SCRIPTS: ClassVar = ("client", "moderator")
 
-    def __init__(self, env: dict[str, str]) -> None:
-        self.env = env
-        self._process: subprocess.Popen[str] | None = None
-
-    def run(self, script: str, *arguments: str) -> str:
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", LOOP],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        asked = {"env": self.env, "script": script, "arguments": arguments}
-        print(json.dumps(asked), file=self._process.stdin, flush=True)
-        output, error = json.loads(self._process.stdout.readline())
-        assert not error, f"{script} {arguments}: {error}"
-        return str(output)
-
-    def end(self) -> None:
-        """End the process, where one was started."""
-        if self._process is not None:
-            self._process.communicate()
-            self._process = None
+@cache
+def _process() -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", LOOP]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+    atexit.register(process.communicate)  # it ends with its input
+    return process

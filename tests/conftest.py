@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import tried
 from tests.api import Api
-from tests.stack import Stack, running
+from tests.stack import WHOLE, Stack, running
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(tried, "tried")
 
 
-# Those that take minutes begin first, so that the three processes end together.
+# Those that take minutes begin first, so that the processes end together.
 LONG = ("test_faults.py", "test_containment.py", "test_bench.py", "browser/", "test_truth.py")
 
 
@@ -38,7 +38,7 @@ settings.load_profile("suite")
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The session's Sluice. A test that stops or starves it makes its own with ``new_stack``."""
-    with running() as it:
+    with running(**WHOLE) as it:
         yield it
 
 
@@ -46,7 +46,7 @@ def stack() -> Iterator[Stack]:
 def open_stack() -> Iterator[Stack]:
     """A Sluice without limits for what sends a lot; tests leave it as it is."""
     limits = ("MINUTE", "HOUR", "MINUTE_PER_IP")
-    with running(**{f"MAX_UPLOADS_PER_{name}": "0" for name in limits}) as it:
+    with running(**WHOLE, **{f"MAX_UPLOADS_PER_{name}": "0" for name in limits}) as it:
         yield it
 
 

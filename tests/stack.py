@@ -22,11 +22,13 @@ import requests
 
 from models.settings import Settings
 from tasks.stack.supervisor import AWAY, Supervisor
-from tests.admin import Admin
+from tests import admin
 
 _ports = itertools.count()
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
+SMALL = {"WEB_INSTANCES": "1", "PRIORITY_WORKERS": "0"}
+WHOLE = {"WEB_INSTANCES": "2", "PRIORITY_WORKERS": "1"}
 
 
 class Stack:
@@ -47,7 +49,6 @@ class Stack:
             "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",  # the receivers of tests
             **settings,
         }
-        self.admin = Admin(self.env)
 
     def run(
         self, script: str, *arguments: str, check: bool = True, **more: Any
@@ -88,8 +89,8 @@ class Stack:
 
     def json(self, script: str, *arguments: str) -> Any:
         """What a script prints as JSON; of some by the process that stays, which is quicker."""
-        if script in Admin.SCRIPTS:
-            return json.loads(self.admin.run(script, *arguments))
+        if script in admin.SCRIPTS:
+            return json.loads(admin.run(self.env, script, *arguments))
         return json.loads(self.run(script, *arguments).stdout)
 
     def status(self) -> dict[str, Any]:
@@ -142,7 +143,6 @@ class Stack:
 
     def remove(self) -> None:
         """Stop it and take its folder away."""
-        self.admin.end()
         self.run("down", check=False)
         shutil.rmtree(self.home.resolve(), ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -150,8 +150,8 @@ class Stack:
 
 @contextlib.contextmanager
 def running(**settings: str) -> Iterator[Stack]:
-    """A stack that is up inside the block and gone after it."""
-    stack = Stack(**settings)
+    """A stack of few processes that is up inside the block and gone after it."""
+    stack = Stack(**SMALL | settings)
     try:
         stack.up()
         yield stack

@@ -23,7 +23,7 @@ DIGEST = "(SELECT audit_digest({before}, a) FROM audit a WHERE a.id = {number})"
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A stack whose audit may be tampered with."""
-    with running(PRIORITY_WORKERS="0") as stack:
+    with running() as stack:
         yield stack
 
 

@@ -18,7 +18,7 @@ def own():
     settings = {"MIN_WORKERS": "1", "MAX_WORKERS": "3", "WORKERS": "1", "PRIORITY_WORKERS": "0"}
     cooldowns = {"SCALE_DRAIN": "1", "SCALE_UP_COOLDOWN": "1", "SCALE_DOWN_COOLDOWN": "10"}
     free = {"MAX_UPLOADS_PER_MINUTE": "0", "MAX_UPLOADS_PER_HOUR": "0", "SYNC_MAX_DEPTH": "1"}
-    with running(**settings, **cooldowns, **free, AUTOSCALE="on", WEB_INSTANCES="1") as stack:
+    with running(**settings, **cooldowns, **free, AUTOSCALE="on") as stack:
         yield stack
 
 

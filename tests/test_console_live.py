@@ -20,7 +20,7 @@ from tests.stack import Stack, running, wait_until
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
-    with running(WORKERS="1", PRIORITY_WORKERS="0") as stack:
+    with running(WEB_INSTANCES="2", WORKERS="1") as stack:
         yield stack
 
 

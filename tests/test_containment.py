@@ -173,7 +173,7 @@ def test_a_worker_does_not_hold_the_views_of_a_long_animation(decoder, tmp_path:
     frames = [Image.effect_noise((32, 32), 90).convert("RGBA") for _ in range(200)]
     for number, frame in enumerate(frames):
         frame.putalpha(frames[number - 1].getchannel("R"))
-    path, own = tmp_path / "long.webp", decoder(sluice_home=tmp_path)
+    path, own = tmp_path / "long.webp", decoder(sluice_home=tmp_path, decode_timeout=60.0)
     path.write_bytes(animation(frames, "WEBP", lossless=True, exact=True))
     own.look(SAFE, Limits())
     before, here = psutil.Process().memory_info().rss, read(path, Limits()).views

@@ -163,7 +163,7 @@ def test_others_see_them_but_send_nothing(stack, site, role):
 
 
 def test_the_navigation_counts_what_was_given_up():
-    with running(PRIORITY_WORKERS="0", WEB_INSTANCES="1") as alone:
+    with running() as alone:
         ada = person(alone, "administrator")
         assert "dead-count" not in ada.get("/deliveries/").text
         assert "No client has a webhook" in ada.get("/deliveries/").text

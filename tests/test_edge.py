@@ -27,7 +27,7 @@ def own():
 def trusting():
     """A stack with a proxy before it."""
     settings = {"TRUSTED_PROXIES": "127.0.0.1", "METRICS_ALLOWED": "192.0.2.0/24,198.51.100.9"}
-    with running(**settings, WEB_INSTANCES="1", PRIORITY_WORKERS="0") as stack:
+    with running(**settings) as stack:
         yield stack
 
 

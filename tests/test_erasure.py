@@ -26,7 +26,7 @@ TEXT = "A sentence that nobody else writes"
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A stack whose worker may be stopped, which no upload of a picture waits for."""
-    with running(PRIORITY_WORKERS="0", MODERATION_IMAGE_ASYNC="on") as stack:
+    with running(MODERATION_IMAGE_ASYNC="on") as stack:
         yield stack
 
 

@@ -22,7 +22,7 @@ FLOOR = 30  # more than the light client sends
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     settings = {"ADAPTIVE_MAX_WAIT": "1", "ADAPTIVE_MIN_UPLOADS_PER_MINUTE": str(FLOOR)}
-    with running(**settings, PRIORITY_WORKERS="0", SYNC_TIMEOUT="0.1", SYNC_MAX_DEPTH="1") as stack:
+    with running(WEB_INSTANCES="2", **settings, SYNC_TIMEOUT="0.1", SYNC_MAX_DEPTH="1") as stack:
         yield stack
 
 

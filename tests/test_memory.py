@@ -14,7 +14,7 @@ from tests.stack import Stack, running
 
 @pytest.fixture(scope="module")
 def full() -> Iterator[Stack]:
-    with running(MEMORY_THRESHOLD="1", PRIORITY_WORKERS="0") as stack:
+    with running(MEMORY_THRESHOLD="1") as stack:
         yield stack
 
 

@@ -28,7 +28,7 @@ def small() -> Iterator[Stack]:
     """
     settings = {"SYNC_MAX_DEPTH": "10", "FAST_TRACK_DEPTH": "30", "SYNC_TIMEOUT": "0.5"}
     settings["WORKER_BATCH"] = "1"
-    with running(WORKERS="1", PRIORITY_WORKERS="0", LEASE_SECONDS="3", **settings) as stack:
+    with running(WEB_INSTANCES="2", WORKERS="1", LEASE_SECONDS="3", **settings) as stack:
         yield stack
 
 

@@ -33,7 +33,7 @@ with db.connection():
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A stack whose standby process keeps everything, so that each test purges by itself."""
-    with running(PRIORITY_WORKERS="0", RETENTION_DAYS="0") as stack:
+    with running(RETENTION_DAYS="0") as stack:
         yield stack
 
 

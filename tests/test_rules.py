@@ -77,7 +77,7 @@ def test_a_rule_is_live_in_workers_within_seconds(api: Api, make, word):
 
 def test_a_rule_is_live_on_the_fast_track(word):
     settings = {"SYNC_MAX_DEPTH": "1", "FAST_TRACK_DEPTH": "2", "PRIORITY_WORKERS": "0"}
-    with running(WORKERS="1", **settings) as busy:
+    with running(WEB_INSTANCES="2", WORKERS="1", **settings) as busy:
         key = busy.json("client", "create", "Busy", "--json")["key"]
         upload, admin = Api(busy.url, key), person(busy, "administrator")
         busy.kill("worker_00", signal.SIGSTOP)

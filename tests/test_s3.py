@@ -58,7 +58,7 @@ def url(store: Server) -> str:
 @pytest.fixture(scope="module")
 def own(url: str) -> Iterator[Stack]:
     keys = dict(zip(NAMES, (ACCESS, KEY), strict=True))
-    with running(STORAGE_URL=url, PRIORITY_WORKERS="0", **keys) as stack:
+    with running(STORAGE_URL=url, **keys) as stack:
         yield stack
 
 

@@ -10,7 +10,7 @@ from tests.stack import running
 @pytest.fixture(scope="module")
 def own():
     bounds = {"MIN_WORKERS": "1", "MAX_WORKERS": "4", "MAX_PRIORITY_WORKERS": "2"}
-    with running(**bounds, WEB_INSTANCES="1") as stack:
+    with running(**bounds) as stack:
         yield stack
 
 

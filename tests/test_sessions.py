@@ -29,7 +29,7 @@ TRIALS = {"/console/rules/try"}  # change nothing
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A stack behind a proxy, so that addresses can be chosen; nobody has set it up."""
-    with running(TRUSTED_PROXIES="127.0.0.1", PRIORITY_WORKERS="0") as stack:
+    with running(WEB_INSTANCES="2", TRUSTED_PROXIES="127.0.0.1") as stack:
         stack.accounts = stack.sql("SELECT count(*) FROM moderator")
         yield stack
 

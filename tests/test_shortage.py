@@ -34,7 +34,7 @@ def own() -> Iterator[Stack]:
         "SYNC_MAX_DEPTH": "1",
         "SYNC_TIMEOUT": "0.1",
     }
-    with running(**settings, PRIORITY_WORKERS="0") as stack:
+    with running(**settings) as stack:
         yield stack
 
 

@@ -23,7 +23,7 @@ def ada(stack: Stack) -> Console:
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Stack]:
     """A stack whose administrators are those of a test."""
-    with running(PRIORITY_WORKERS="0", WEB_INSTANCES="1") as stack:
+    with running() as stack:
         yield stack
 
 

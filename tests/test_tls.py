@@ -44,8 +44,7 @@ def pair(tmp_path_factory) -> Path:
 def own(pair):
     """A stack that speaks HTTPS on PORT and leads there from HTTP_PORT."""
     paths = {"TLS_CERTIFICATE": str(pair / "chain.pem"), "TLS_KEY": str(pair / "key.pem")}
-    small = {"PRIORITY_WORKERS": "0", "WEB_INSTANCES": "1"}
-    with running(**paths, **small, HTTP_PORT=str(free_port())) as stack:
+    with running(**paths, HTTP_PORT=str(free_port())) as stack:
         stack.url = f"https://127.0.0.1:{stack.port}"
         yield stack
 

@@ -93,7 +93,7 @@ def port() -> int:
 def traced(port: int) -> Iterator[Stack]:
     """A stack that traces; nobody listens on the port but in tests that collect."""
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
-    settings |= {"OTEL_BSP_SCHEDULE_DELAY": "200", "PRIORITY_WORKERS": "0", "WEB_INSTANCES": "1"}
+    settings |= {"OTEL_BSP_SCHEDULE_DELAY": "200"}
     with running(**settings) as stack:
         yield stack
 

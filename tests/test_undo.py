@@ -18,7 +18,7 @@ WINDOW = 2
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A stack with a short undo window."""
-    with running(UNDO_SECONDS=str(WINDOW), PRIORITY_WORKERS="0") as stack:
+    with running(UNDO_SECONDS=str(WINDOW)) as stack:
         yield stack
 
 

@@ -23,7 +23,7 @@ from tests.stack import Stack, running, wait_until
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
     """A stack whose standby may be killed."""
-    with running(PRIORITY_WORKERS="0", WEB_INSTANCES="1") as stack:
+    with running() as stack:
         yield stack
 
 

@@ -20,7 +20,7 @@ def test_somebody_signs_in_over_https(browser: Browser, tmp_path) -> None:
     made.cert_chain_pems[0].write_to_path(str(chain))
     made.private_key_pem.write_to_path(str(key))
     paths = {"TLS_CERTIFICATE": str(chain), "TLS_KEY": str(key)}
-    with running(**paths, WEB_INSTANCES="1", PRIORITY_WORKERS="0") as stack:
+    with running(**paths) as stack:
         password = stack.json("moderator", "create", "Mara", "--json")["password"]
         context = browser.new_context(
             ignore_https_errors=True, base_url=f"https://127.0.0.1:{stack.port}"
