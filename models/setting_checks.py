@@ -25,7 +25,7 @@ def check(settings: Table) -> None:
         raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH does not hold")
     if not 0 < settings.port < 65536:
         raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
-    for name in ("worker_batch", "nsfw_batch", "detect_batch"):
+    for name in ("worker_batch", "nsfw_threads", "nsfw_batch", "detect_batch"):
         if getattr(settings, name) < 1:
             raise SettingError(f"{name.upper()} must be at least 1")
     if settings.adaptive_min_uploads_per_minute < 1:

@@ -122,6 +122,7 @@ class Table:
     nsfw_providers: str = _setting(
         "CPUExecutionProvider", "ONNX Runtime execution providers, comma-separated"
     )
+    nsfw_threads: int = _setting(1, "threads of a worker that the network may use")
     nsfw_batch: int = _setting(2, "pictures that go through the network at once; more for a GPU")
     detect_batch: int = _setting(8, "requests for detection that a worker answers together")
     nsfw_model: str = _setting("", "path of another .onnx or, for opennsfw2, .h5 weights file")

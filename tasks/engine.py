@@ -17,6 +17,7 @@ def engine() -> Classifier:
     return classifier.load(
         name,
         providers=names(settings.nsfw_providers),
+        threads=settings.nsfw_threads,
         batch=settings.nsfw_batch,
         model_path=given if name == "onnx" else None,
         weights_path=given if name == "opennsfw2" else None,

@@ -135,6 +135,8 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A thread that waits for work in a loop takes the processor from the other workers.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     # The arena keeps its high-water mark for ever; without it speed is the same (measured).
     options.enable_cpu_mem_arena = False
