@@ -54,7 +54,12 @@ class Commits:
             self._since = time.monotonic()
         self._waiting.append(outcome)
         if time.monotonic() - self._since > TOGETHER:
-            waiting, self._waiting = self._waiting, []
+            self.send()
+
+    def send(self) -> None:
+        """Have what waits committed beside other work."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
             trace = waiting[0].claimed.traceparent
             self._going.append(_thread.submit(commit, waiting, self._lease, trace))
 

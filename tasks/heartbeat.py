@@ -60,8 +60,12 @@ class Heart:
         self._busy += self._ended - (self._busy_since or self._ended)
         self._busy_since = None
         self.state = "idle"
-        self.processed += jobs
+        self.did(jobs)
         self.errors += failed
+
+    def did(self, jobs: int) -> None:
+        """So many jobs are done, of those that are at work."""
+        self.processed += jobs
 
     def _run(self) -> None:
         while True:

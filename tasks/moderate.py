@@ -1,7 +1,8 @@
 """The story of submissions: claim them, check them, judge them, decide them.
 
-While many wait, a worker takes several at once: the pictures of the next are decoded beside the
-network's work on the one before, and what is judged is committed together, beside it as well.
+While many wait, a worker takes several at once (see `rounds`): the pictures of the next are decoded
+beside the network's work on the one before, and what is judged is committed together, beside it as
+well.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from models import submission
@@ -31,26 +33,29 @@ log = logging.getLogger("sluice.moderate")
 holder = Holder(settings)
 
 
-def moderate(job_ids: Sequence[str], worker: str) -> None:
-    """Do the work on submissions, as far as it is still to be done.
+@dataclass
+class Claimed:
+    """Submissions that were claimed together, looked up and begun; ``since`` when (monotonic)."""
+
+    rows: Sequence[Submission]
+    lease: str
+    jobs: Sequence[Job]
+    ahead: _Ahead
+    since: float
+
+
+def new_lease(worker: str) -> str:
+    """A lease that nobody had before."""
+    return f"{worker}:{uuid4().hex[:12]}"
+
+
+def alone(submission_id: UUID, worker: str) -> None:
+    """Do the work on one submission, as far as it is still to be done.
 
     A failure gives the claim back with its error and is raised again; the sweep lets another
-    worker try, up to ``MAX_ATTEMPTS`` times. What has failed before is worked alone, so that it
-    takes no other's work along.
+    worker try, up to ``MAX_ATTEMPTS`` times.
     """
-    ids = [UUID(job_id) for job_id in job_ids]
-    if len(ids) > 1:
-        lease = _new_lease(worker)
-        with connection():
-            claimed = submission.claim_several(ids, lease, seconds=settings.lease_seconds)
-            work(claimed, lease)
-        ids = [number for number in ids if number not in {row.id for row in claimed}]
-    for number in ids:
-        _moderate_one(number, worker)
-
-
-def _moderate_one(submission_id: UUID, worker: str) -> None:
-    lease = _new_lease(worker)
+    lease = new_lease(worker)
     with connection():
         claimed = submission.claim(
             submission_id, lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
@@ -59,27 +64,51 @@ def _moderate_one(submission_id: UUID, worker: str) -> None:
             work([claimed], lease)
 
 
-def _new_lease(worker: str) -> str:
-    return f"{worker}:{uuid4().hex[:12]}"
-
-
-def work(claimed: Sequence[Submission], lease: str) -> None:
+def work(rows: Sequence[Submission], lease: str) -> None:
     """Check, judge and decide claimed submissions; raises the first error, the others done."""
-    begun = time.monotonic()
-    with holder.holding([row.id for row in claimed], lease) as held, Commits(lease) as commits:
-        for row in claimed:
-            metrics.waited(row)
-        jobs = _jobs(claimed, lease)
-        ahead = _Ahead(jobs)
-        for at, job in enumerate(jobs):
-            if at and time.monotonic() - begun > LONGEST_WAIT:
-                _give_back(claimed[at:], lease)
-                break
-            ahead.go(at)
-            _work_on(job, held, commits, last=at == len(jobs) - 1)
-            job.let_go()
+    with Commits(lease) as commits:
+        work_off(prepare(rows, lease), commits)
     if commits.errors:
         raise commits.errors[0]
+
+
+def prepare(rows: Sequence[Submission], lease: str) -> Claimed:
+    """Look claimed submissions up and begin the first; on an error the claims are given back."""
+    for row in rows:
+        metrics.waited(row)
+    try:
+        jobs = Job.of_all(rows, settings) if rows else []
+        if len(jobs) > 1:
+            checks.look_up(jobs)
+    except Exception as error:
+        for row in rows:
+            hand_back(row.id, lease, error)
+        raise
+    ahead = _Ahead(jobs)
+    ahead.go(0)
+    return Claimed(rows, lease, jobs, ahead, time.monotonic())
+
+
+def work_off(
+    claimed: Claimed, commits: Commits, begin_next: Callable[[], object] | None = None
+) -> None:
+    """Check and judge what is prepared; errors are those of ``commits``.
+
+    ``begin_next`` is called when little is left, and then the last commit is not waited for.
+    """
+    jobs = claimed.jobs
+    with holder.holding([row.id for row in claimed.rows], claimed.lease) as held:
+        for at, job in enumerate(jobs):
+            if at and time.monotonic() - claimed.since > LONGEST_WAIT:
+                _give_back(claimed.rows[at:], claimed.lease)
+                break
+            claimed.ahead.go(at)
+            if begin_next and at == max(0, len(jobs) - 2):
+                begin_next()
+            _work_on(job, held, commits, last=not begin_next and at == len(jobs) - 1)
+            job.let_go()
+    if begin_next:
+        commits.send()
 
 
 def _work_on(job: Job, held: Held, commits: Commits, *, last: bool) -> None:
@@ -100,18 +129,6 @@ def _work_on(job: Job, held: Held, commits: Commits, *, last: bool) -> None:
             commits.add(outcome)
         if last:
             commits.flush()
-
-
-def _jobs(claimed: Sequence[Submission], lease: str) -> list[Job]:
-    try:
-        jobs = Job.of_all(claimed, settings) if claimed else []
-        if len(jobs) > 1:
-            checks.look_up(jobs)
-    except Exception as error:
-        for row in claimed:
-            hand_back(row.id, lease, error)
-        raise
-    return jobs
 
 
 class _Ahead:

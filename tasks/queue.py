@@ -106,6 +106,14 @@ class LaneStorage(RedisStorage):
         taken: list[bytes] = self._more(keys=[self._lane], args=[f'"{task}"', most, SHARE])
         return taken
 
+    def take_next(self, task: str, most: int) -> list[bytes]:
+        """The same of the lane whose turn it is; none where fewer than `SHARE` wait there."""
+        for lane in next(self._order):
+            taken: list[bytes] = self._more(keys=[lane], args=[f'"{task}"', most, SHARE])
+            if taken:
+                return taken
+        return []
+
     def queue_size(self) -> int:
         return sum(self.sizes().values())
 

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -15,7 +16,7 @@ import setproctitle
 from models import db
 from models.image import Image
 from models.submission import Submission
-from tasks import checks, direct, heatmaps, logs, metrics, scrape, tracing
+from tasks import checks, direct, heatmaps, logs, metrics, rounds, scrape, tracing
 from tasks import detect as detection
 from tasks import look as looking
 from tasks import moderate as moderation
@@ -66,7 +67,7 @@ def warm_up() -> None:
 
 
 def counted(job: Any, *args: Any, jobs: int = 1) -> Any:
-    """Run a job, or several together, and count them."""
+    """Run a job, or several together, and count them; ``jobs`` is 0 where it counts itself."""
     with lock:
         heart.begin()
         failed = True
@@ -83,13 +84,19 @@ def counted(job: Any, *args: Any, jobs: int = 1) -> Any:
 def moderate(job_id: str) -> None:
     """Moderate a submission by its id, and those that come next where many wait."""
     ids = [job_id, *(arguments[0] for arguments in more(MODERATE, settings.worker_batch - 1))]
-    counted(moderation.moderate, ids, _direct_name(), jobs=len(ids))
+    counted(rounds.work, ids, _direct_name(), _take_next, heart.did, jobs=0)
 
 
-def more(task: str, most: int) -> list[tuple[Any, ...]]:
+def _take_next() -> list[str]:
+    """The submissions that come next, where so many wait that a worker takes several."""
+    most = settings.worker_batch if settings.worker_batch > 1 else 0
+    return [arguments[0] for arguments in more(MODERATE, most, huey.storage.take_next)]
+
+
+def more(task: str, most: int, take: Callable[..., list[bytes]] | None = None) -> list[Any]:
     """The arguments of further jobs of this task; Redis' absence is the consumer's to notice."""
     try:
-        taken = huey.storage.take_more(task, most) if most > 0 else []
+        taken = (take or huey.storage.take_more)(task, most) if most > 0 else []
     except redis.RedisError:
         return []
     return [huey.serializer.deserialize(data).args for data in taken]
