@@ -21,7 +21,7 @@ from tasks.decoder import GIVEN_UP
 from tasks.engine import engine
 from tasks.hashing import HashBank
 from tasks.job import Item, Job
-from tasks.opening import PictureError
+from tasks.limits import PictureError
 from tasks.queue import settings
 
 Check = Callable[[Job], Iterator[Finding]]

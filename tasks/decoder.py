@@ -25,7 +25,7 @@ from PIL import Image
 from models.settings import ROOT, Settings
 from tasks import metrics, tracing, wire
 from tasks.frames import GREY_SIDE, VIEW
-from tasks.opening import Limits, PictureError
+from tasks.limits import Limits, PictureError
 
 log = logging.getLogger("sluice.decoder")
 BY_THE_CLOCK = 2  # times as long as of the processor a picture may take: others need it, too

@@ -17,9 +17,9 @@ from typing import Any
 
 from PIL import Image
 
-from tasks import wire
+from tasks import memory, wire
 from tasks.frames import luma
-from tasks.opening import Limits, PictureError
+from tasks.limits import Limits, PictureError
 from tasks.pictures import frame_previews, read, save_thumbnail
 
 MEGABYTE = 1024 * 1024
@@ -41,6 +41,7 @@ def main() -> None:
         os.close(file)
         signal.setitimer(signal.ITIMER_PROF, 0)
         wire.answer(sock, told, blobs)
+        memory.tidy()
         if told.get("code") == "too_hungry":
             return  # what a decoder holds after it ran out of memory is not to be trusted
 

@@ -17,7 +17,7 @@ from tasks.decoder import Budget
 from tasks.engine import engine
 from tasks.hashing import pdq, sha256_file
 from tasks.job import ahead, decoder, inputs_of
-from tasks.opening import Limits, PictureError
+from tasks.limits import Limits, PictureError
 from tasks.queue import DETECT, client, huey, settings
 from tasks.storage import StorageDown, original
 

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks import memory
 from tasks.classifier import weights
 from tasks.classifier.base import CROP, RESIZED, preprocess
-from tasks.classifier.onnx import give_memory_back, open_session
+from tasks.classifier.onnx import open_session
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -55,7 +56,7 @@ def heatmap(
 def forget() -> None:
     """Let go of the network, some 90 MB; the next heatmap opens it again in 0.1 s."""
     _network.cache_clear()
-    give_memory_back()
+    memory.give_back()
 
 
 def overlay(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:

@@ -17,7 +17,7 @@ from models.submission import Submission
 from tasks import explain
 from tasks.decoder import Decoded
 from tasks.job import Item, Job
-from tasks.opening import PictureError
+from tasks.limits import PictureError
 from tasks.queue import settings
 from tasks.storage import StorageDown, heat
 

@@ -21,7 +21,7 @@ from tasks.classifier.base import ClassifierDown
 from tasks.decoder import Budget, Decoded, Decoder
 from tasks.engine import engine
 from tasks.hashing import pdq
-from tasks.opening import Limits, PictureError
+from tasks.limits import Limits, PictureError
 from tasks.storage import Storage, original
 
 MOST_PREPARED = 6  # views whose input of the network, 600 KB each, is made ahead

@@ -7,7 +7,7 @@ from models.known_hash import MIN_QUALITY, TOO_PLAIN, KnownHash
 from tasks import storage as stores
 from tasks.hashing import pdq
 from tasks.job import decoder
-from tasks.opening import Limits, PictureError
+from tasks.limits import Limits, PictureError
 from tasks.queue import settings
 from tasks.storage import original
 

@@ -23,7 +23,7 @@ from tasks import checks, logs, metrics, tracing
 from tasks.commit import Commits, hand_back
 from tasks.hold import Held, Holder
 from tasks.job import Item, Job
-from tasks.opening import PictureError
+from tasks.limits import PictureError
 from tasks.queue import enqueue_missing, rank_of, settings
 from tasks.storage import still, thumbnail
 

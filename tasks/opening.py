@@ -28,6 +28,7 @@ from PIL import (
 
 from tasks import containers
 from tasks.frames import TURNS, VIEW
+from tasks.limits import Limits, PictureError
 
 DRAFT_SIDE = 8 * VIEW[0]  # a JPEG is decoded at reduced scale only above this, in pixels
 MAX_SCANS = 100  # of a progressive JPEG; encoders write about 10, a bomb thousands
@@ -63,31 +64,6 @@ def _accepted() -> dict[str, str]:
 
 
 ACCEPTED: dict[str, str] = _accepted()
-
-
-class PictureError(Exception):
-    """A picture that will not be looked at; the message is a sentence for a person.
-
-    It is refused where `code` is `unreadable` (cut, corrupt or lying), `too_large` (pixels, side or
-    scans) or `unsupported` (none of `ACCEPTED`). It is given up, and a person must look, where it
-    is `too_slow`, `too_hungry` (of memory) or `crashed` (see `tasks.decoder`).
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a file may ask of us: pixels of one frame, its side, frames looked at, pixels in all,
-    and seconds of the processor after which no further frame is begun; 0 is no limit."""
-
-    max_pixels: int = 40_000_000
-    max_side: int = 16_384
-    max_frames: int = 200
-    max_total_pixels: int = 400_000_000
-    seconds: float = 0.0
 
 
 @dataclass

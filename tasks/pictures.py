@@ -16,15 +16,8 @@ from PIL import Image
 
 from tasks import containers
 from tasks.frames import PREVIEW_SIDE, VIEW, Frame, flatten, shrink, upright
-from tasks.opening import (
-    ACCEPTED,
-    Limits,
-    PictureError,
-    Source,
-    check_size,
-    decoding,
-    open_picture,
-)
+from tasks.limits import Limits, PictureError
+from tasks.opening import ACCEPTED, Source, check_size, decoding, open_picture
 from tasks.sampling import Sampler
 from tasks.wholeness import check_whole
 

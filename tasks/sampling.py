@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 
 from PIL import Image, ImageChops, ImageStat
 
 from tasks.frames import PREVIEW_SIDE, Frame, flatten, shrink, upright, views_of
-from tasks.opening import Limits, PictureError, Source
+from tasks.limits import Limits, PictureError
+from tasks.opening import Source
 
 CHANGE_SHARE = 4  # one sampled frame in this many is chosen for how much it changed
 
@@ -19,7 +19,7 @@ class Sampler:
     def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
         self._preview: Image.Image | None = None
-        self._seen: set[bytes] = set()
+        self._seen: set[int] = set()
         self._even: list[tuple[int, list[Image.Image]]] = []
         self._changed: list[tuple[float, int, list[Image.Image]]] = []  # a heap, least change first
         self._last_thumb: Image.Image | None = None
@@ -72,7 +72,7 @@ class Sampler:
         return [*upright, *views_of(image, 1)] if self.source.disputed else upright
 
     def _is_new(self, view: Image.Image) -> bool:
-        digest = hashlib.blake2b(view.tobytes(), digest_size=16).digest()
+        digest = hash(view.tobytes())  # keyed anew in each process; hashlib loads 4 MB of OpenSSL
         new = digest not in self._seen
         self._seen.add(digest)
         return new

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from PIL import Image
 
-from tasks.opening import PictureError, Source
+from tasks.limits import PictureError
+from tasks.opening import Source
 
 
 def check_whole(source: Source, index: int) -> None:

@@ -1,4 +1,4 @@
-"""What a worker process runs: ``python -m huey.bin.huey_consumer tasks.worker.huey``."""
+"""What a worker process runs: ``python -m tasks.consume tasks.worker.huey``."""
 
 from __future__ import annotations
 

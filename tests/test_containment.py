@@ -21,7 +21,7 @@ from PIL import Image
 from models.settings import ROOT, Settings
 from tasks.decoder import Budget, Decoded, Decoder
 from tasks.hashing import pdq
-from tasks.opening import Limits, PictureError
+from tasks.limits import Limits, PictureError
 from tasks.pictures import read, save_thumbnail
 from tests.api import PICTURES, Api, content, eventually, unique
 from tests.hostile import (

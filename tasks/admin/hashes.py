@@ -15,7 +15,7 @@ from models.settings import Settings
 from tasks.admin import command, sheets
 from tasks.decoder import Decoder, DecoderDown
 from tasks.hashing import pdq, sha256_file
-from tasks.opening import Limits, PictureError
+from tasks.limits import Limits, PictureError
 
 
 def add(arguments: argparse.Namespace) -> None:

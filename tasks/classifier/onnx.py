@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks import memory
 from tasks.classifier import weights
 from tasks.classifier.base import ClassifierDown, as_input, preprocess
 
 if TYPE_CHECKING:
     import onnxruntime
-
-TIDY_EVERY = 2.0  # seconds
 
 
 class OnnxClassifier:
@@ -46,7 +42,6 @@ class OnnxClassifier:
         self._model_path = model_path
         self._session: onnxruntime.InferenceSession | None = None
         self._loading = threading.Lock()
-        self._tidied = 0.0
 
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """The network's input for a 256 x 256 RGB image."""
@@ -59,14 +54,8 @@ class OnnxClassifier:
         scores: list[float] = []
         for start in range(0, len(images), self._batch):
             scores += _run(session, source, images[start : start + self._batch])
-        self._tidy()
+        memory.tidy()
         return scores
-
-    def _tidy(self) -> None:
-        # Not after every score: the pages must be faulted in again, which takes 2 ms of its 16.
-        if time.monotonic() - self._tidied > TIDY_EVERY:
-            give_memory_back()
-            self._tidied = time.monotonic()
 
     def _loaded(self) -> onnxruntime.InferenceSession:
         with self._loading:
@@ -74,7 +63,7 @@ class OnnxClassifier:
                 path = weights.find_model(self._model_path)
                 weights.verify(path)
                 self._session = open_session(str(path), self._providers, self._threads)
-                give_memory_back()
+                memory.give_back()
             return self._session
 
 
@@ -142,9 +131,3 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     return options
-
-
-def give_memory_back() -> None:
-    """Let glibc return freed pages: 150 MB become 108 after loading, for half a millisecond."""
-    with contextlib.suppress(OSError, AttributeError):  # musl and macOS have no malloc_trim
-        ctypes.CDLL(None).malloc_trim(0)
