@@ -19,10 +19,14 @@ from models.submission import Submission
 
 KINDS = ("alike", "author", "rule")
 MIN_QUALITY = 50  # below it a PDQ hash says too little to compare (its authors)
-MOST = 500  # flags that are shown and decided at once
+MOST = 500  # flags that are decided at once
 
-LOOKED_AT = 1000  # flags that come next, or newest uploads of an author, or newest hits of a rule
+LOOKED_AT = 300  # flags that come next, or newest uploads of an author
 
+# The flags that come next, if any of those that are asked about can have company by this kind.
+OPEN = f"""
+    SELECT id FROM submission WHERE {FLAGGED} AND EXISTS (SELECT 1 FROM given)
+    ORDER BY priority DESC, created_at, id LIMIT {LOOKED_AT}"""
 # (of, id): the open flags ``id`` that belong to each of the flags ``of``. Each looks at so many
 # rows and no more, however many flags wait and whatever was decided before.
 ALIKE = f"""
@@ -30,11 +34,9 @@ WITH given AS (
     SELECT i.submission_id AS of, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM image i
     WHERE i.submission_id = ANY(%(ids)s::uuid[]) AND i.pdq_quality >= {MIN_QUALITY}),
 open AS MATERIALIZED (
-    SELECT submission.id, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits
-    FROM (SELECT id FROM submission WHERE {FLAGGED} AND EXISTS (SELECT 1 FROM given)
-          ORDER BY priority DESC, created_at, id LIMIT {LOOKED_AT}) submission
+    SELECT next.id, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM ({OPEN}) next
     CROSS JOIN LATERAL (  -- never a join of all pictures
-        SELECT pdq FROM image WHERE submission_id = submission.id
+        SELECT pdq FROM image WHERE submission_id = next.id
         AND pdq_quality >= {MIN_QUALITY} OFFSET 0) i)
 SELECT DISTINCT given.of, open.id FROM given JOIN open
     ON open.id <> given.of AND bit_count(given.bits # open.bits) <= %(distance)s
@@ -51,14 +53,13 @@ WITH given AS (
     SELECT DISTINCT ON (submission_id) submission_id AS of, (evidence->>'rule')::bigint AS rule
     FROM finding WHERE submission_id = ANY(%(ids)s::uuid[])
       AND "check" = 'rules' AND action IN ('reject', 'review')
-    ORDER BY submission_id, action, id)
-SELECT DISTINCT given.of, submission.id FROM given
-    CROSS JOIN LATERAL (
-        SELECT hit.submission_id FROM finding hit
-        WHERE hit."check" = 'rules' AND (hit.evidence->>'rule')::bigint = given.rule
-        ORDER BY hit.created_at DESC LIMIT {LOOKED_AT}) f
-    JOIN submission ON submission.id = f.submission_id
-WHERE submission.id <> given.of AND {FLAGGED}
+    ORDER BY submission_id, action, id),
+open AS MATERIALIZED (
+    SELECT next.id, hit.rule FROM ({OPEN}) next
+    CROSS JOIN LATERAL (  -- never all hits of a rule, most of which were decided long ago
+        SELECT (evidence->>'rule')::bigint AS rule FROM finding
+        WHERE submission_id = next.id AND "check" = 'rules' OFFSET 0) hit)
+SELECT DISTINCT given.of, open.id FROM given JOIN open USING (rule) WHERE open.id <> given.of
 """
 QUERIES = dict(zip(KINDS, (ALIKE, AUTHOR, RULE), strict=True))
 
