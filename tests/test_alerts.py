@@ -187,7 +187,8 @@ def own() -> Iterator[SimpleNamespace]:
         f"mailto://127.0.0.1:{smtp.port}?mode=insecure&from=sluice@example.org&to=op@example.org",
         f"json://127.0.0.1:{free_port()}/nobody-secret",
     )
-    with running(ALERT_URLS=" ".join(urls), ALERT_AFTER="1", ALERT_ANSWER_SECONDS="0") as stack:
+    wanted = {"ALERT_URLS": " ".join(urls), "ALERT_AFTER": "1", "ALERT_ANSWER_SECONDS": "0"}
+    with running(**wanted, PRIORITY_WORKERS="1") as stack:
         stack.run("client", "create", "Told", "--webhook", "http://127.0.0.1:9/")
         yield SimpleNamespace(stack=stack, hook=hook, mails=mailbox.mails)
     smtp.stop()
