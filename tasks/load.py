@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import peewee
-import psutil
 import redis
 
 from models import claims, mode, replica, stats, wait
@@ -92,19 +91,20 @@ def current() -> dict[str, Any]:
 
 
 def _shared_mode() -> dict[str, Any]:
+    """Whoever finds none begins one, so that all tell the same time of it."""
     try:
         stored: Any = client.get(MODE_KEY)
+        if stored is None:
+            client.set(MODE_KEY, json.dumps(_initial()), nx=True)
+            stored = client.get(MODE_KEY)
     except redis.RedisError:
         return _kept.get("mode", (0, _initial()))[1]
     return json.loads(stored) if stored else _initial()
 
 
 def _initial() -> dict[str, Any]:
-    return {
-        "mode": mode.SYNC,
-        "since": psutil.boot_time(),
-        "why": mode.why(Load(), mode.SYNC, settings),
-    }
+    why = mode.why(Load(), mode.SYNC, settings)
+    return {"mode": mode.SYNC, "since": time.time(), "why": why}
 
 
 def _share(state: dict[str, Any]) -> None:
