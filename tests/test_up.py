@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,8 @@ def test_the_foreground_shows_what_happens_and_stops_on_ctrl_c(own):
     # As in a terminal: a shell's background jobs, of which this suite may be one, ignore Ctrl-C.
     options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, env=own.env, **options) as process:
+        late = threading.Timer(120, process.kill)  # a line that does not come is waited for
+        late.start()
         try:
             wait_until(lambda: process.stdout.readline().startswith("Ctrl-C"), 60)
             own.run("scale", "2")
@@ -200,6 +203,7 @@ def test_the_foreground_shows_what_happens_and_stops_on_ctrl_c(own):
             os.killpg(process.pid, signal.SIGINT)
             output, _ = process.communicate(timeout=60)
         finally:
+            late.cancel()
             process.terminate()  # a failed test waits for nothing
     assert "stopped" in output
     assert process.returncode == 0

@@ -41,7 +41,8 @@ def _show(settings: Settings) -> None:
         time.sleep(PAUSE)
         for member in supervisor.members():
             if states.get(member.name) != member.state:
-                print(f"{member.name:<12} | {states.get(member.name)} → {member.state}")
+                change = f"{states.get(member.name)} → {member.state}"
+                print(f"{member.name:<12} | {change}", flush=True)
                 states[member.name] = member.state
         lines.show()
 
