@@ -25,7 +25,7 @@ LONG = tuple(
     f"test_{name}.py"
     for name in (
         "faults containment admin_pages pages truth up submissions_page bench rules_page alerts"
-        " review_more sessions webhooks fuzz_api health audit_chain classifier review s3"
+        " review review_more sessions webhooks fuzz_api health audit_chain classifier s3"
     ).split()
 )
 

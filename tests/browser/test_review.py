@@ -76,10 +76,12 @@ def test_keys_are_ignored_with_modifiers_and_can_be_turned_off(sit_down, flags):
     assert shown(page) == first
 
 
-def test_pictures_are_blurred_until_space_is_held(sit_down, flags):
-    flags(1)
+def test_pictures_are_blurred_until_space_is_held(sit_down, stack, new_client):
+    name = f"blur-{uuid4().hex[:8]}"
+    Api(stack.url, new_client(name)).decided(unique("review_c.jpg"))
+    client = stack.sql("SELECT id FROM client WHERE name = %s", name)[0][0]
     page = sit_down()
-    page.goto("/console/review")
+    page.goto(f"/console/review?client={client}")
     picture = page.locator(f"{SHOWN} img.shown").first
     expect(picture).to_have_css("visibility", "hidden")
     page.keyboard.down(" ")
