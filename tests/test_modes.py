@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tasks.queue import NORMAL_RANK, PAID_RANK, LaneStorage
+from tasks.queue import NORMAL_RANK, PAID_RANK, SYNC_RANK, LaneStorage
 from tests.api import Api, eventually, unique
 from tests.stack import Stack, running
 
@@ -162,3 +162,18 @@ def test_what_is_taken_at_once_is_of_one_lane_and_every_fourth_time_of_the_norma
     flat = [job for taking in told for job in taking]
     for lane, many in ("p", 16), ("n", 12):
         assert [job for job in flat if job[0] == lane] == [f"{lane}{n:02d}" for n in range(many)]
+
+
+def test_what_comes_next_is_taken_early_only_where_many_wait(small: Stack) -> None:
+    lanes = LaneStorage("tried", connection_pool=small.redis().connection_pool)
+    lanes.flush_queue()
+    for number in range(3):
+        lanes.enqueue(b'["n%02d", "moderate"]' % number, NORMAL_RANK)
+    assert lanes.take_next("moderate", 15) == []  # others are free for so few
+    for number in range(3, 16):
+        lanes.enqueue(b'["n%02d", "moderate"]' % number, NORMAL_RANK)
+    taken = [json.loads(job)[0] for job in lanes.take_next("moderate", 15)]
+    assert taken == ["n00", "n01", "n02", "n03"]
+    lanes.enqueue(b'["d00", "detect"]', SYNC_RANK)  # somebody waits for it: it stands first
+    assert lanes.take_next("moderate", 15) == []
+    lanes.flush_queue()
