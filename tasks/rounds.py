@@ -38,11 +38,10 @@ def work(job_ids: Sequence[str], worker: str, take: Take, did: Callable[[int], o
     ``did`` is told how many are done whenever some are. What has failed before is worked alone, so
     that it takes no other's work along. Raises the first error once the others are done.
     """
-    if len(job_ids) == 1:
-        moderate.alone(UUID(job_ids[0]), worker)
-        did(1)
-        return
-    left, errors = _rounds(job_ids, worker, take, did)
+    left = [UUID(job_id) for job_id in job_ids]
+    errors: list[Exception] = []
+    if len(left) > 1:
+        left, errors = _rounds(job_ids, worker, take, did)
     for known in left:
         try:
             moderate.alone(known, worker)
@@ -58,6 +57,7 @@ def _rounds(
 ) -> tuple[list[UUID], list[Exception]]:
     """What could not be claimed, and what went wrong."""
     left: list[UUID] = []
+    errors: list[Exception] = []
     every: list[Commits] = []
     going: list[Future[Round | None]] = [_thread.submit(_claim, lambda: job_ids, worker)]
 
@@ -66,7 +66,11 @@ def _rounds(
 
     with ExitStack() as commits:  # those of a round are waited for when all are over
         for number in range(1, ROUNDS + 1):
-            current = going.pop().result() if going else None
+            try:
+                current = going.pop().result() if going else None
+            except Exception as error:
+                errors.append(error)
+                break
             if current is None:
                 break
             every.append(commits.enter_context(Commits(current.claimed.lease)))
@@ -76,7 +80,7 @@ def _rounds(
                 )
             left += current.left
             did(len(current.claimed.rows))
-    return left, [error for one in every for error in one.errors]
+    return left, errors + [error for one in every for error in one.errors]
 
 
 def _claim(take: Take, worker: str) -> Round | None:
