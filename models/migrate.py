@@ -10,9 +10,10 @@ from pathlib import Path
 
 from playhouse.migrations import Runner
 
-from models import roles, starter
-from models.db import connect, connection, db, parameters
+from models.database import roles
+from models.database.connection import connect, connection, db, parameters
 from models.errors import SettingError
+from models.rules import seed
 from models.settings import Settings
 
 DIRECTORY = Path(__file__).parent / "migrations"
@@ -30,7 +31,7 @@ def migrate(application: str = "") -> list[str]:
         try:
             roles.check_owner()
             applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
-            starter.plant()
+            seed.plant()
             roles.grant(application)
         finally:
             db.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))

@@ -18,8 +18,8 @@ from typing import Any
 import psycopg2
 
 from models.settings import ROOT, Settings
-from tasks.stack import layout
-from tasks.stack.supervisor import Supervisor
+from tasks.servers import layout
+from tasks.servers.supervisor_client import Supervisor
 
 # Every limit is in force and none is reached.
 SETTINGS = {

@@ -1,4 +1,4 @@
-"""Makes models/data/starter_rules.csv anew: `python scripts/_starter_rules.py`. Needs npm.
+"""Makes models/rules/data/starter_rules.csv anew: `python scripts/_starter_rules.py`. Needs npm.
 
 The words come from the npm package naughty-words (LDNOOBW, CC-BY-4.0); which of them are on, and
 under which label, is decided here, as are the rules of our own.
@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from models.matching import PatternError, validate
-from models.starter_rules import FIELDS, PATH
+from models.rules.matcher.matcher import PatternError, validate
+from models.rules.starter_list import FIELDS, PATH
 
 PACKAGE = "naughty-words@1.2.0"
 LANGUAGES = """

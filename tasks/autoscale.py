@@ -1,8 +1,8 @@
 """Autoscaling: reads the load, chooses how many workers there shall be, and brings the pool to it.
 
 ``python -m tasks.autoscale`` goes on until it is stopped; ``--once`` and ``--dry-run`` for a look.
-The choice itself is ``models.scaling``'s. A member that is at work is not stopped: the step down
-waits for a moment in which those that would go are idle.
+The choice itself is ``models.capacity.autoscaling``'s. A member that is at work is not stopped: the
+step down waits for a moment in which those that would go are idle.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ import peewee
 import psutil
 import setproctitle
 
-from models import stats
-from models.audit import Audit
-from models.db import connect, connection
+from models.audit.log import Audit
+from models.capacity.autoscaling import Bounds, Choice, Memory, Reading, choose, put_off
+from models.database.connection import connect, connection
 from models.errors import SluiceError
-from models.scaling import Bounds, Choice, Memory, Reading, choose, put_off
 from models.settings import Settings
-from tasks import load, logs, scaled
-from tasks.heartbeat import HOST, is_ours
+from models.statistics import load_samples
+from tasks.load import last_scaling, snapshot
+from tasks.load.heartbeat import HOST, is_ours
+from tasks.observability import logs
+from tasks.servers.supervisor_client import AWAY
 from tasks.stack import scale
 from tasks.stack.console import fail
-from tasks.stack.supervisor import AWAY
 
 EVERY = 5.0  # seconds between two choices
 LOOK_BACK = 15.0  # seconds over which arrivals are counted
@@ -88,7 +89,7 @@ def follow(settings: Settings, *, once: bool, dry_run: bool) -> None:
 
 def _tell(before: int, after: int, why: str) -> None:
     """Write a change down: for the status and the dashboard, and for good in the audit."""
-    scaled.keep(before, after, why)
+    last_scaling.keep(before, after, why)
     try:
         with connection():
             Audit.append("workers.scale", HOST, before=before, after=after, why=why)
@@ -101,12 +102,12 @@ def read(settings: Settings, pace: float = 0.0) -> Reading:
 
     ``pace`` is the last one that was known: it holds while no worker is heard.
     """
-    beats = [beat for beat in load.workers() if beat["state"] != "stale"]
+    beats = [beat for beat in snapshot.workers() if beat["state"] != "stale"]
     known = [beat["jobs_per_second"] for beat in beats if beat["jobs_per_second"] > 0]
     return Reading(
         at=time.monotonic(),
-        depth=stats.count_undone(),
-        arrivals=stats.received_since(LOOK_BACK) / LOOK_BACK,
+        depth=load_samples.count_undone(),
+        arrivals=load_samples.received_since(LOOK_BACK) / LOOK_BACK,
         pace=fmean(known) if known else pace,
         workers=scale.running(settings)["worker"],
         others=sum(not is_ours(beat) and not beat["lanes"] for beat in beats),
@@ -132,7 +133,7 @@ def bounds(settings: Settings, workers: int) -> Bounds:
 
 def _spare_the_busy(choice: Choice, reading: Reading, before: Memory) -> Choice:
     going = {f"worker_{number:02}" for number in range(choice.workers, reading.workers)}
-    ours = [beat for beat in load.workers() if is_ours(beat)]
+    ours = [beat for beat in snapshot.workers() if is_ours(beat)]
     busy = [beat["name"] for beat in ours if beat["state"] == "busy"]
     at_work = sorted(going.intersection(busy))
     if not at_work:

@@ -16,24 +16,18 @@ from dataclasses import dataclass
 import peewee
 import setproctitle
 
-from models import alert, db, mode
-from models.stats import LoadSample
-from tasks import (
-    alerts,
-    certificate,
-    deliver,
-    known,
-    load,
-    logs,
-    metrics,
-    pressure,
-    retention,
-    rollup,
-    scrape,
-    sweep,
-    tracing,
-)
-from tasks.queue import settings
+from models.alerts import alert
+from models.capacity import mode
+from models.database import connection
+from models.statistics.load_samples import LoadSample
+from tasks.alerts import alerting
+from tasks.hash_bank import request_hash
+from tasks.load import adaptive_limits, prometheus, snapshot
+from tasks.maintenance import retention, rollup, sweep
+from tasks.observability import logs, metrics, tracing
+from tasks.queue.lanes import settings
+from tasks.servers import certificate
+from tasks.webhooks import deliver
 
 log = logging.getLogger("sluice.standby")
 stop = threading.Event()
@@ -54,7 +48,7 @@ class Duty:
         while not stop.wait(pause):
             pause = self.every
             try:
-                with contextlib.nullcontext() if self.alone else db.connection():
+                with contextlib.nullcontext() if self.alone else connection.connection():
                     self.act()
             except peewee.PeeweeException as error:
                 log.warning("%s: PostgreSQL: %s", self.name, str(error).strip().split("\n")[0])
@@ -64,7 +58,7 @@ class Duty:
 
 def sample() -> None:
     """Keep the load of this moment for the charts."""
-    told = load.snapshot()
+    told = snapshot.snapshot()
     LoadSample.take(
         priority=told["queues"]["priority"],
         normal=told["queues"]["normal"],
@@ -95,10 +89,10 @@ DUTIES = (
     Duty("sample", 10.0, sample),
     Duty("counts", rollup.EVERY, lambda: rollup.count(stop)),
     Duty("raw rows", 60.0, rollup.keep),
-    Duty("pressure", pressure.EVERY, pressure.judge),
-    Duty("alerts", alerts.EVERY, alerts.look, alone=True),
-    Duty("notices", 1.0, alerts.tell),
-    Duty("looks", 10.0, known.ask_again),
+    Duty("pressure", adaptive_limits.EVERY, adaptive_limits.judge),
+    Duty("alerts", alerting.EVERY, alerting.look, alone=True),
+    Duty("notices", 1.0, alerting.tell),
+    Duty("looks", 10.0, request_hash.ask_again),
     Duty("certificate", 5.0, renew_certificate),
     Duty("orphans", 600.0, sweep.remove_orphans),
     Duty("purge", 3600.0, purge),
@@ -112,9 +106,9 @@ def main() -> None:
     logs.start(settings.log_format)
     tracing.start(settings, "standby")
     setproctitle.setproctitle("sluice standby")
-    db.connect(settings, pool=len(DUTIES) + 4)
+    connection.connect(settings, pool=len(DUTIES) + 4)
     metrics.start()
-    scrape.serve()
+    prometheus.serve()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     threads = [threading.Thread(target=duty.run, name=duty.name) for duty in DUTIES]

@@ -13,17 +13,20 @@ from typing import Any
 import redis
 import setproctitle
 
-from models import db
-from models.image import Image
-from models.submission import Submission
-from tasks import checks, direct, heatmaps, logs, metrics, rounds, scrape, tracing
-from tasks import detect as detection
-from tasks import look as looking
-from tasks import moderate as moderation
-from tasks.decoder import DecoderDown
-from tasks.heartbeat import Heart
-from tasks.job import Job, decoder
-from tasks.queue import DETECT, MODERATE, huey, settings
+from models.database import connection
+from models.submissions.image import Image
+from models.submissions.submission import Submission
+from tasks.heatmaps import draw as heatmaps
+from tasks.images.decoder import DecoderDown
+from tasks.load import prometheus
+from tasks.load.heartbeat import Heart
+from tasks.moderation import batches, checks, direct_mode
+from tasks.moderation import detect as detection
+from tasks.moderation import hash_known_image as looking
+from tasks.moderation import pipeline as moderation
+from tasks.moderation.job import Job, decoder
+from tasks.observability import logs, metrics, tracing
+from tasks.queue.lanes import DETECT, MODERATE, huey, settings
 
 NAME = os.environ.get("PROCESS_NAME", f"worker_{os.getpid()}")
 ASK_AGAIN = 10.0  # seconds between two tries of a network that is down
@@ -38,14 +41,14 @@ def start() -> None:
     logs.start(settings.log_format)
     tracing.start(settings, NAME)
     setproctitle.setproctitle(f"sluice {NAME}")
-    db.connect(settings, pool=6)
+    connection.connect(settings, pool=6)
     metrics.start()
-    scrape.serve()
+    prometheus.serve()
     decoder(settings)  # made once, before threads ask for it
     heart.start()
     threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
     threading.Thread(
-        target=direct.run, args=(_direct_name(), counted), name="direct", daemon=True
+        target=direct_mode.run, args=(_direct_name(), counted), name="direct", daemon=True
     ).start()
 
 
@@ -84,7 +87,7 @@ def counted(job: Any, *args: Any, jobs: int = 1) -> Any:
 def moderate(job_id: str) -> None:
     """Moderate a submission by its id, and those that come next where many wait."""
     ids = [job_id, *(arguments[0] for arguments in more(MODERATE, settings.worker_batch - 1))]
-    counted(rounds.work, ids, _direct_name(), _take_next, heart.did, jobs=0)
+    counted(batches.work, ids, _direct_name(), _take_next, heart.did, jobs=0)
 
 
 def _take_next() -> list[str]:
@@ -112,7 +115,7 @@ def detect(ticket: str, keys: list[str]) -> None:
 @huey.task()
 def draw(submission_id: str) -> None:
     """Make the thumbnails of a submission that nobody had to look at before."""
-    with db.connection():
+    with connection.connection():
         job = Job.of(Submission.get_by_id(submission_id), settings)
         for item in job.items:
             moderation.draw(item)
@@ -123,14 +126,14 @@ def draw(submission_id: str) -> None:
 @huey.task()
 def learn(number: int) -> None:
     """See the look of a known image that was given as a picture."""
-    with db.connection():
+    with connection.connection():
         counted(looking.learn, number)
 
 
 @huey.task()
 def heat(submission_id: str) -> None:
     """Draw where the network looked in a submission's pictures."""
-    with lock, db.connection():
+    with lock, connection.connection():
         heatmaps.draw(Submission.get_by_id(submission_id))
 
 

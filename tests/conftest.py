@@ -10,9 +10,9 @@ import pytest
 import requests
 from hypothesis import HealthCheck, settings
 
-from tests import tried
-from tests.api import Api
-from tests.stack import WHOLE, Stack, running
+from tests.support import tried
+from tests.support.api import Api
+from tests.support.stack import WHOLE, Stack, running
 
 
 def pytest_configure(config: pytest.Config) -> None:

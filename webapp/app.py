@@ -5,12 +5,15 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from models import db
+from models.database import connection
 from models.settings import ROOT, Settings
-from tasks import logs
-from webapp import answered, api, console, errors, health, limits, metrics, timing, tracing, waiting
-from webapp.request import UploadRequest
-from webapp.sessions import Sessions
+from tasks.observability import logs
+from webapp import api, console
+from webapp.http import errors, health, metrics, response_counts, timing, tracing
+from webapp.limits import limits
+from webapp.signin.cookie import Sessions
+from webapp.uploads import decision_waiter
+from webapp.uploads.request import UploadRequest
 
 
 class Sluice(Flask):
@@ -25,10 +28,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Sluice("sluice", root_path=str(ROOT), template_folder="templates", static_folder="static")
     logs.guard()
     configure(app, settings or Settings.load())
-    db.connect(app.config["SETTINGS"])
+    connection.connect(app.config["SETTINGS"])
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
-    app.teardown_request(lambda _: db.release())
-    for part in (timing, tracing, metrics, answered, errors, limits, health, waiting, api, console):
+    app.teardown_request(lambda _: connection.release())
+    for part in (
+        timing,
+        tracing,
+        metrics,
+        response_counts,
+        errors,
+        limits,
+        health,
+        decision_waiter,
+        api,
+        console,
+    ):
         part.init_app(app)
     return app
 

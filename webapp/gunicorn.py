@@ -9,7 +9,7 @@ from typing import Any
 from gunicorn import glogging
 
 from models.settings import Settings
-from tasks import logs
+from tasks.observability import logs
 
 _run = os.environ["SLUICE_RUN"]
 _instance = os.environ.get("INSTANCE", "00")

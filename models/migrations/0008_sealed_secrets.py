@@ -1,6 +1,6 @@
 """Secrets of phones and webhooks that stand in plain text are sealed."""
 
-from models import seal
+from models.database import encrypted_field
 
 COLUMNS = (
     ("moderator", "totp_secret"),
@@ -10,11 +10,14 @@ COLUMNS = (
 
 
 def up(migrator, db):
-    _each(db, lambda text: text if text.startswith(seal.MARK) else seal.close(text))
+    _each(
+        db,
+        lambda text: text if text.startswith(encrypted_field.MARK) else encrypted_field.close(text),
+    )
 
 
 def down(migrator, db):
-    _each(db, seal.reopen)
+    _each(db, encrypted_field.reopen)
 
 
 def _each(db, change):

@@ -33,7 +33,7 @@ CREATE TABLE load_hour (
 );
 
 -- What happened, counted: by minute, hour and day, for each client and, as client 0, for all.
--- ``detail`` says more of some kinds; models/counts.py knows them.
+-- ``detail`` says more of some kinds; models/statistics/counters.py knows them.
 CREATE TABLE tally (
     client_id     bigint NOT NULL,
     at            timestamptz NOT NULL,

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from models.planning import Flood
+from models.capacity.planning import Flood
 from models.settings import ROOT, Settings
 from scripts._own_stack import Stack, stack
 from scripts.benches.http import FIXTURE, Plan

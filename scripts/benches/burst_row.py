@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from models.planning import foresee
+from models.capacity.planning import foresee
 from models.settings import Settings
 from scripts.benches.burst import Burst, median_error, rates, run
 from scripts.benches.burst_chart import chart

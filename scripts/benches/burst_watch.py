@@ -10,12 +10,12 @@ import json
 import time
 from typing import Any
 
-from models.db import connect, connection
+from models.database.connection import connect, connection
 from models.settings import Settings
-from models.submission import Submission
-from tasks import load
-from tasks.stack import processes
-from tasks.stack.supervisor import Supervisor
+from models.submissions.submission import Submission
+from tasks.load import snapshot
+from tasks.servers import processes
+from tasks.servers.supervisor_client import Supervisor
 
 EVERY = 0.5  # seconds between two looks
 MEMORY_EVERY = 10  # looks; it reads a table of the kernel for each process
@@ -38,8 +38,8 @@ def main() -> None:
 
 def look() -> dict[str, Any]:
     """The load of this moment."""
-    now = load.read()
-    beats = load.workers()
+    now = snapshot.read()
+    beats = snapshot.workers()
     with connection():
         debt = Submission.count_owed()
     return {
@@ -47,8 +47,8 @@ def look() -> dict[str, Any]:
         "depth": now.depth,
         "priority": now.priority,
         "debt": debt,
-        "mode": load.current()["mode"],  # the one that the next upload would find
-        "wait": load.estimated_wait(),
+        "mode": snapshot.current()["mode"],  # the one that the next upload would find
+        "wait": snapshot.estimated_wait(),
         "rates": {beat["name"]: beat["jobs_per_second"] for beat in beats},
         "busy": {beat["name"]: beat["load"] for beat in beats},
         "processed": {beat["name"]: beat["processed"] for beat in beats},

@@ -12,8 +12,8 @@ from models.settings import ROOT
 from scripts._own_stack import Stack, stack
 from scripts.benches.figures import Figure, Measure, growing, percentile
 from scripts.benches.http import Plan
-from tests.api import Api
-from tests.console import Console
+from tests.support.api import Api
+from tests.support.console import Console
 
 LISTENERS = {50: 15, 150: 15, 500: 40}  # listeners and the decisions that each of them hears of
 QUICK = {10: 3, 20: 3}

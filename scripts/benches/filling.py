@@ -14,9 +14,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 
-from models import conditions, migrate, rollup
-from models.db import connect, connection, db
+from models import migrate
+from models.database.connection import connect, connection, db
 from models.settings import Settings
+from models.statistics import rollup
+from models.submissions import search_conditions
 
 SIZES = (10_000, 100_000, 1_000_000)
 NAME = "sluice_bench_search"
@@ -117,7 +119,7 @@ def fill(size: int) -> float:
         for sql in REST:
             db.execute_sql(sql)
         db.execute_sql("RESET statement_timeout")
-    conditions._known.clear()
+    search_conditions._known.clear()
     return time.perf_counter() - began
 
 

@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from urllib.parse import urlencode
 
-from models import claims, history, stats
-from models.conditions import Search
-from models.db import connect, connection, db
-from models.submission import Submission
+from models.database.connection import connect, connection, db
+from models.review import claims
+from models.statistics import history, load_samples
+from models.submissions.search_conditions import Search
+from models.submissions.submission import Submission
 from scripts._own_stack import Stack, stack
 from scripts.benches import filling, searching
 from scripts.benches.figures import Figure, Measure, growing, percentile
 from scripts.benches.http import Plan
 from scripts.benches.load import Line, get
-from tests.console import FRAGMENT, Console
+from tests.support.console import FRAGMENT, Console
 
 QUICK = (500, 1_000, 2_000)
 ROUNDS, EACH = 3, 40
@@ -141,9 +142,9 @@ def _dashboard(page: Callable[[str], None], span: str) -> None:
 
 def _of_the_database() -> None:
     """Everything that a dashboard asks the database whose kept answers have all aged."""
-    stats.samples(24 * 60)
+    load_samples.samples(24 * 60)
     history.read(history.SPANS["day"])
-    stats.decided_since(10)
+    load_samples.decided_since(10)
     Submission.count_owed()
     claims.counts()
 

@@ -18,7 +18,7 @@ from scripts.benches.load import Maker, Reply, drive, image_body, picture_file, 
 from scripts.benches.stack import bare
 from scripts.benches.terms import terms_of
 from tasks.classifier import load
-from tasks.pictures import Limits, read
+from tasks.images.decode import Limits, read
 
 FIXTURE = ROOT / "tests" / "fixtures" / "safe_astronaut.jpg"
 TEXT = "Solid oak table, seats six, two small scratches; collection only, cash please. "

@@ -9,8 +9,8 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 
-from models.matching import Matcher, RuleSpec
-from models.starter_rules import load
+from models.rules.matcher.matcher import Matcher, RuleSpec
+from models.rules.starter_list import load
 from scripts.benches.figures import Figure, Measure, growing
 from scripts.benches.http import Plan
 from scripts.benches.terms import KILOBYTE, terms_of, text_of

@@ -19,10 +19,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from models.settings import ROOT
 from scripts.benches.figures import Figure, Measure
-from tests.api import Api, unique
 from tests.browser.conftest import FLAGS as CHROMIUM_FLAGS
 from tests.browser.conftest import NAMES
-from tests.stack import Stack, running
+from tests.support.api import Api, unique
+from tests.support.stack import Stack, running
 
 FLAGS = 200
 GOAL = 100  # milliseconds
@@ -135,17 +135,20 @@ def _none(what: str, count: int) -> Figure:
 
 def _heatmap() -> list[Figure]:
     """What one heatmap costs a worker beyond decoding: the network again, and a small file."""
-    from tasks import checks, explain
+    from tasks.heatmaps import activation_map
+    from tasks.moderation import checks
 
     view = Image.open(ROOT / "tests/fixtures/review_a.jpg").convert("RGB").resize((256, 256))
     checks.engine().score([view])  # a worker holds this one already
     before = _memory()
-    explain.heatmap(view)
+    activation_map.heatmap(view)
     grown = _memory() - before
     times, written = [], io.BytesIO()
     for _ in range(15):
         written, began = io.BytesIO(), time.perf_counter()
-        explain.layer(explain.heatmap(view), (320, 213)).save(written, "WEBP", quality=80, method=2)
+        activation_map.layer(activation_map.heatmap(view), (320, 213)).save(
+            written, "WEBP", quality=80, method=2
+        )
         times.append((time.perf_counter() - began) * 1000)
     note = "a heatmap's memory goes 20 s after the last one"
     return [

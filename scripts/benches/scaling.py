@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean
 
-from models import traffic
-from models.scaling import Bounds
-from models.traffic import Second
+from models.capacity.autoscaling import Bounds
+from scripts.benches import traffic
 from scripts.benches.chart import Chart, Line, Panel
 from scripts.benches.figures import Figure, Measure
 from scripts.benches.http import Plan
+from scripts.benches.traffic import Second
 
 PACE, BOUNDS = 10.0, Bounds(fewest=1, most=16)
 ALWAYS = Bounds(fewest=BOUNDS.most, most=BOUNDS.most)

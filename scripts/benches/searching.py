@@ -13,11 +13,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from models import author, author_list, claims, conditions, history, search, stats
-from models.conditions import Search
-from models.db import connection, db
-from models.moderator import Moderator
-from models.submission import Submission
+from models.authors import author, listing
+from models.database.connection import connection, db
+from models.people.moderator import Moderator
+from models.review import claims
+from models.statistics import history, load_samples
+from models.submissions import search, search_conditions
+from models.submissions.search_conditions import Search
+from models.submissions.submission import Submission
 from scripts.benches import filling
 from scripts.benches.figures import Figure, Measure, growing
 
@@ -89,7 +92,7 @@ def run(sizes: tuple[int, ...] = filling.SIZES, rounds: int = ROUNDS) -> list[Fi
 
 def _asked(rounds: int) -> Iterator[tuple[str, Times]]:
     """The times of all kinds of questions, at the size that there is."""
-    conditions._known.clear()
+    search_conditions._known.clear()
     first = {name: partial(show, wanted, None) for name, wanted in SEARCHES.items()}
     yield "first page of a search", _times(first, rounds)
     ends = {name: _deep(wanted) for name, wanted in SEARCHES.items()}
@@ -166,16 +169,16 @@ def _elsewhere() -> dict[str, Callable[[], object]]:
         "count": lambda: search.count(Search(verdict="rejected")),
         "review: next": lambda: claims.claim_next(moderator, 6, 1),
         "review: list": lambda: claims.listed(claims.Filter(), 41),
-        "authors: latest": lambda: author_list.latest(None),
-        "authors: by name": lambda: author_list.named("user-01", None),
+        "authors: latest": lambda: listing.latest(None),
+        "authors: by name": lambda: listing.named("user-01", None),
         "author: record": lambda: author.record(1, "user-000000"),
         "status of one": lambda: Submission.get_by_id(some),
         "statistics: a day": lambda: history.read(history.SPANS["day"]),
         "statistics: a year": lambda: history.read(history.SPANS["year"]),
         "statistics: a year of one client": lambda: history.read(history.SPANS["year"], 1),
-        "dashboard: load of a month": lambda: stats.samples(30 * 24 * 60),
+        "dashboard: load of a month": lambda: load_samples.samples(30 * 24 * 60),
         "dashboard: to review": claims.counts,
-        "dashboard: decided lately": lambda: stats.decided_since(60),
+        "dashboard: decided lately": lambda: load_samples.decided_since(60),
         "dashboard: debt": Submission.count_owed,
     }
 

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from models.settings import ROOT, Settings
 from scripts._own_stack import SETTINGS, free_port
-from tasks.stack import configs, layout
+from tasks.servers import configs, layout
 from tasks.stack.up import healthy
 
 PATIENCE = 60.0  # seconds until a server answers

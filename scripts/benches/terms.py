@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from models.starter_rules import load
+from models.rules.starter_list import load
 
 KILOBYTE = 1024
 _SYLLABLES = """

@@ -11,7 +11,7 @@ from scripts.benches import worker_parts
 from scripts.benches.figures import Figure, Measure, against, at_most
 from scripts.benches.http import FILLING, Plan
 from scripts.benches.load import Maker, drive, upload
-from tasks.stack import processes
+from tasks.servers import processes
 from tasks.stack.up import healthy
 
 MEGABYTE = 1024 * 1024

@@ -46,7 +46,7 @@ def _one_core() -> set[int]:
 
 def _bare_network() -> Row:
     from tasks.classifier import onnx, preprocess, weights
-    from tasks.pictures import Limits, read
+    from tasks.images.decode import Limits, read
 
     session = onnx.open_session(str(weights.find_model()), ["CPU"], 1)
     source = session.get_inputs()[0].name
@@ -56,7 +56,7 @@ def _bare_network() -> Row:
 
 def _whole_path() -> Row:
     from tasks.classifier import load
-    from tasks.pictures import Limits, read
+    from tasks.images.decode import Limits, read
 
     engine, limits = load("onnx"), Limits()
 

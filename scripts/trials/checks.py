@@ -16,7 +16,7 @@ import urllib3
 from scripts.trials.client import sample, unlike
 from scripts.trials.trial import Fault, Scene
 from tasks.classifier.weights import find_model
-from tests.hostile import progressive
+from tests.support.hostile import progressive
 
 POISONS = 2
 ENDLESS = 6

@@ -14,7 +14,7 @@ import redis
 import urllib3
 
 from scripts.trials.trial import Fault, Scene
-from tasks.stack.supervisor import Supervisor
+from tasks.servers.supervisor_client import Supervisor
 
 CHANCE = random.SystemRandom()  # which process dies is left to chance, afresh at each run
 

@@ -17,7 +17,7 @@ from scripts._own_stack import free_port
 from scripts.trials.compare import FILES
 from scripts.trials.kills import back
 from scripts.trials.trial import Fault, Scene
-from tasks.stack.supervisor import Supervisor
+from tasks.servers.supervisor_client import Supervisor
 
 HOUR = 3600
 LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"

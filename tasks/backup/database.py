@@ -17,7 +17,7 @@ from psycopg2.sql import SQL, Identifier
 
 from models.errors import Unavailable
 from models.settings import Settings
-from tasks.stack import configs, layout, postgres
+from tasks.servers import configs, layout, postgres
 
 PARTITIONS = 7_243_003  # the lock of keep_raw_days(), which makes and drops them
 PATIENCE = 60.0  # seconds until a server that was started here answers

@@ -12,12 +12,12 @@ from typing import BinaryIO
 import psycopg2
 
 from models.errors import SluiceError, Unavailable
-from models.places import is_bucket
 from models.settings import Settings
+from models.settings.urls import is_bucket
 from tasks import storage as stores
 from tasks.backup import database
 from tasks.backup.archive import DUMP, Writer
-from tasks.stack.layout import SECRETS
+from tasks.servers.layout import SECRETS
 from tasks.storage import ORIGINALS, THUMBNAILS, original
 
 PARTS = ("sluice.env", "etc/scale.json")

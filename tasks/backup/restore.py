@@ -13,12 +13,12 @@ from typing import Any, BinaryIO
 
 import psycopg2
 
-from models import audit_chain
-from models.db import connect, connection, db
+from models.audit import hash_chain
+from models.database.connection import connect, connection, db
 from models.errors import Conflict, Invalid, SluiceError
 from models.settings import Settings
 from tasks.backup import archive, database
-from tasks.stack import layout
+from tasks.servers import layout
 from tasks.stack.console import Step, fail
 from tasks.stack.down import clear
 
@@ -130,11 +130,11 @@ def _compare(there: dict[str, Any], said: dict[str, Any]) -> None:
             raise Invalid(f"table {name}: {there.get(name)} is there, {said.get(name)} was saved")
 
 
-def _audit(settings: Settings) -> audit_chain.Check:
+def _audit(settings: Settings) -> hash_chain.Check:
     connect(settings, pool=1, owner=True)
     try:
         with connection():
-            return audit_chain.check()
+            return hash_chain.check()
     finally:
         db.obj.close_all()
 

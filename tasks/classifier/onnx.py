@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks import memory
 from tasks.classifier import weights
 from tasks.classifier.base import ClassifierDown, as_input, preprocess
+from tasks.host import malloc_trim
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -54,7 +54,7 @@ class OnnxClassifier:
         scores: list[float] = []
         for start in range(0, len(images), self._batch):
             scores += _run(session, source, images[start : start + self._batch])
-        memory.tidy()
+        malloc_trim.tidy()
         return scores
 
     def _loaded(self) -> onnxruntime.InferenceSession:
@@ -63,7 +63,7 @@ class OnnxClassifier:
                 path = weights.find_model(self._model_path)
                 weights.verify(path)
                 self._session = open_session(str(path), self._providers, self._threads)
-                memory.give_back()
+                malloc_trim.give_back()
             return self._session
 
 

@@ -9,12 +9,12 @@ import time
 
 import peewee
 
-from models.client import ApiKey, Client
-from models.db import connect, connection, db
+from models.clients.client import ApiKey, Client
+from models.database.connection import connect, connection, db
 from models.errors import SluiceError, Unavailable
 from models.settings import Settings
+from tasks.demo.progress import Progress, summary
 from tasks.demo.sender import Sender, answers
-from tasks.demo.show import Progress, summary
 from tasks.demo.uploads import Stream
 
 NAME = "Demo"

@@ -6,11 +6,11 @@ import time
 
 from models.errors import SluiceError
 from models.settings import Settings
-from tasks.stack import processes
+from tasks.servers import processes
+from tasks.servers.procfile import REST, SERVERS, TRAITS, WEB
+from tasks.servers.supervisor_client import AWAY, Supervisor
 from tasks.stack.console import Step, fail
 from tasks.stack.lock import stack_lock
-from tasks.stack.procfile import REST, SERVERS, TRAITS, WEB
-from tasks.stack.supervisor import AWAY, Supervisor
 
 STOPPED = {"STOPPED", "EXITED", "FATAL"}
 

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 from models.settings import Settings
-from tasks import logs
+from tasks.observability import logs
+from tasks.servers.supervisor_client import AWAY, Supervisor
 from tasks.stack.console import Step
 from tasks.stack.down import stop
 from tasks.stack.lock import stack_lock
-from tasks.stack.supervisor import AWAY, Supervisor
 
 PAUSE = 0.5  # seconds between two looks
 

@@ -13,10 +13,10 @@ import time
 import peewee
 
 from models import migrate
-from models.db import connect, parameters
+from models.database.connection import connect, parameters
 from models.errors import SettingError, SluiceError, Unavailable
 from models.settings import Settings
-from tasks.stack import layout, postgres
+from tasks.servers import layout, postgres
 from tasks.stack.console import fail
 
 PATIENCE = 120.0  # seconds for PostgreSQL to answer

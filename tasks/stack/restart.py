@@ -10,13 +10,12 @@ from collections.abc import Sequence
 
 from models.errors import Conflict, SluiceError
 from models.settings import Settings
-from tasks import certificate
-from tasks.stack import configs, pool, procfile
+from tasks.servers import certificate, configs, procfile, worker_pool
+from tasks.servers.procfile import TRAITS
+from tasks.servers.supervisor_client import AWAY, Member, Supervisor, UnixConnection
 from tasks.stack.console import Step, fail
 from tasks.stack.lock import stack_lock
-from tasks.stack.procfile import TRAITS
 from tasks.stack.scale import NOT_RUNNING
-from tasks.stack.supervisor import AWAY, Member, Supervisor, UnixConnection
 from tasks.stack.up import PATIENCE, check_nginx, migrate, tail
 
 NGINX_FORGETS = 1.2  # seconds, above `fail_timeout`: then nginx asks an instance again
@@ -50,7 +49,7 @@ def restart(settings: Settings, names: Sequence[str]) -> None:
     """
     if settings.tls_certificate:
         certificate.install(settings)
-    configs.write_all(settings, procfile.programs(settings, pool.wanted(settings)))
+    configs.write_all(settings, procfile.programs(settings, worker_pool.wanted(settings)))
     check_nginx(settings)
     with Step("database") as step:
         step.text = migrate(settings)

@@ -14,8 +14,8 @@ from typing import NoReturn
 
 from models.errors import Invalid, SettingError, SluiceError
 from models.settings import ROOT, Settings
-from tasks import certificate, slots
-from tasks.stack import configs, layout, procfile
+from tasks.observability import metric_files
+from tasks.servers import certificate, configs, layout, procfile
 from tasks.stack.console import fail
 from tasks.stack.up import check_nginx
 
@@ -81,8 +81,8 @@ def environment(settings: Settings, name: str, number: int) -> dict[str, str]:
     stem = name.removeprefix("worker-")
     member = stem if name in procfile.SINGLE else f"{stem}_{number:02}"
     own = {"PROCESS_NAME": member, "INSTANCE": f"{number:02}"}
-    if slots.FOLDER in os.environ:  # where containers of one host count together
-        own[slots.FOLDER] = os.environ[slots.FOLDER]
+    if metric_files.FOLDER in os.environ:  # where containers of one host count together
+        own[metric_files.FOLDER] = os.environ[metric_files.FOLDER]
     return {**layout.process_environment(settings), **own}
 
 

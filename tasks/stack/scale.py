@@ -6,11 +6,11 @@ import argparse
 
 from models.errors import Conflict, Invalid, SluiceError
 from models.settings import Settings
-from tasks.stack import pool
+from tasks.servers import worker_pool
+from tasks.servers.procfile import TRAITS
+from tasks.servers.supervisor_client import AWAY, Member, Supervisor
 from tasks.stack.console import fail
 from tasks.stack.lock import stack_lock
-from tasks.stack.procfile import TRAITS
-from tasks.stack.supervisor import AWAY, Member, Supervisor
 
 NOT_RUNNING = 3
 LABELS = {"worker": "workers", "worker-priority": "priority workers"}
@@ -51,18 +51,18 @@ def scale(settings: Settings, sizes: dict[str, int]) -> dict[str, tuple[int, int
         changes = {}
         for name, size in sizes.items():
             changes[name] = _resize(supervisor, name, size)
-            pool.want(settings, name, size)
+            worker_pool.want(settings, name, size)
         return changes
 
 
 def running(settings: Settings) -> dict[str, int]:
     """Members of each pool that run."""
     members = Supervisor(settings).members()
-    return {name: sum(_up(m) for m in members if m.group == name) for name in pool.POOLS}
+    return {name: sum(_up(m) for m in members if m.group == name) for name in worker_pool.POOLS}
 
 
 def _check(settings: Settings, name: str, size: int) -> None:
-    least, most = pool.bounds(settings, name)
+    least, most = worker_pool.bounds(settings, name)
     if not least <= size <= most:
         why = "MIN_WORKERS to MAX_WORKERS" if name == "worker" else "MAX_PRIORITY_WORKERS"
         text = f"{size} {LABELS[name]} is outside {least} to {most} ({why})"

@@ -12,9 +12,9 @@ from typing import Any
 
 from models.errors import SluiceError
 from models.settings import ROOT, Settings
-from tasks.stack import processes
+from tasks.servers import processes
+from tasks.servers.supervisor_client import AWAY, Member, Supervisor
 from tasks.stack.console import fail
-from tasks.stack.supervisor import AWAY, Member, Supervisor
 
 NOT_RUNNING = 3  # exit code, as systemctl's
 PATIENCE = 1.2  # seconds for the load, so that the whole answer takes less than 1.5
@@ -38,7 +38,7 @@ def main() -> None:
 def status(settings: Settings) -> dict[str, Any]:
     """``running``, ``url``, the load and ``processes[]``; the load is null where nobody knows."""
     asked = subprocess.Popen(
-        [sys.executable, "-m", "tasks.load", "--json"],
+        [sys.executable, "-m", "tasks.load.snapshot", "--json"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -18,14 +18,15 @@ from typing import NoReturn
 
 from models.errors import SluiceError, Unavailable
 from models.settings import ROOT, Settings
-from tasks import certificate, slots, storage, tracing
-from tasks.stack import configs, layout, pool, postgres, processes, procfile
+from tasks import storage
+from tasks.observability import metric_files, tracing
+from tasks.servers import certificate, configs, layout, postgres, processes, procfile, worker_pool
+from tasks.servers.procfile import REST, SERVERS, WEB, Program
+from tasks.servers.supervisor_client import AWAY, Supervisor
 from tasks.stack.console import Step, fail
 from tasks.stack.down import clear, stop
 from tasks.stack.follow import follow
 from tasks.stack.lock import stack_lock
-from tasks.stack.procfile import REST, SERVERS, WEB, Program
-from tasks.stack.supervisor import AWAY, Supervisor
 from tasks.storage import StorageDown
 
 PATIENCE = 60.0  # seconds until a server or the application must answer
@@ -45,7 +46,7 @@ def main() -> None:
                 print(f"Sluice is already up: {layout.remembered(settings).url}")
                 return
             if options.workers is not None:
-                pool.want(settings, "worker", settings.workers)
+                worker_pool.want(settings, "worker", settings.workers)
             start(settings)
         print_welcome(settings, time.monotonic() - started)
     except SluiceError as error:
@@ -75,7 +76,7 @@ def start(settings: Settings) -> None:
     layout.make_folders(settings)
     for port in filter(None, (settings.port, settings.http_port)):
         check_port(settings, port)
-    programs = procfile.programs(settings, pool.wanted(settings))
+    programs = procfile.programs(settings, worker_pool.wanted(settings))
     if tracing.lacks(settings):
         print(f"  {tracing.MISSING}")
     with Step("files") as step:
@@ -100,7 +101,7 @@ def sweep_up(settings: Settings) -> None:
     if left:
         print(f"  ended {left} processes that a crash had left")
     clear(settings)
-    slots.clear(layout.measures(settings))
+    metric_files.clear(layout.measures(settings))
 
 
 def check_port(settings: Settings, port: int) -> None:
@@ -153,7 +154,7 @@ def start_servers(settings: Settings, programs: list[Program]) -> None:
     config = settings.sluice_home / "etc" / "supervisord.conf"
     with output.open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "tasks.stack.supervisord", "-c", str(config)],
+            [sys.executable, "-m", "tasks.servers.supervisord", "-c", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -244,7 +245,7 @@ def names(programs: list[Program], phases: set[int]) -> list[str]:
 
 
 def print_welcome(settings: Settings, seconds: float) -> None:
-    command = [sys.executable, "-m", "models.setup_link"]
+    command = [sys.executable, "-m", "models.accounts.setup_link"]
     link = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     print(f"\nSluice is up after {seconds:.1f} s.\n")
     print(f"  Console   {settings.url}/console/")

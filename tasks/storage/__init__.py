@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from models.places import is_bucket
 from models.settings import Settings
+from models.settings.urls import is_bucket
 from tasks.storage.base import (
     ORIGINALS,
     THUMBNAILS,

@@ -18,8 +18,8 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from models.errors import SettingError
-from models.places import Bucket
 from models.settings import Settings, read_env_file
+from models.settings.urls import Bucket
 from tasks.storage.base import (
     CHUNK,
     ORIGINALS,

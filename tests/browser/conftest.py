@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 expect.set_options(timeout=20_000)  # ms; a busy machine is no failure
 FLAGS = [

@@ -10,7 +10,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looks import SIZES, looks_right
+from tests.support.looks import SIZES, looks_right
 
 NAMES = {
     "long": "Einsehrlangeswortohnezwischenraumdasniemalsendenwill",

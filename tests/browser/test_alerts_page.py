@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.looks import SIZES, looks_right
+from tests.support.looks import SIZES, looks_right
 
 # Of another host, so that this stack's standby leaves it alone.
 BEGIN = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trustme
 from playwright.sync_api import Browser
 
-from tests.stack import running
+from tests.support.stack import running
 
 STREAM = """() => new Promise((opened, failed) => {
     const stream = new EventSource("/console/events");

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api import unique
-from tests.browser.looks import SIZES, looks_right
+from tests.support.api import unique
+from tests.support.looks import SIZES, looks_right
 
 PAGES = (
     "/console/",

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.api import Api, eventually, unique
+from tests.support.api import Api, eventually, unique
 
 SHOWN = "[data-case]:not([hidden])"
 

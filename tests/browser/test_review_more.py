@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.api import Api, eventually, unique
-from tests.stack import Stack
+from tests.support.api import Api, eventually, unique
+from tests.support.stack import Stack
 
 SHOWN = "[data-case]:not([hidden])"
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.api import PICTURES, unique
-from tests.browser.looks import SIZES, looks_right
+from tests.support.api import PICTURES, unique
+from tests.support.looks import SIZES, looks_right
 
 PAGES = ("/console/rules", "/console/rules/new?pattern=chair", "/console/known-images")
 

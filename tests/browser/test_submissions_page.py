@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.api import unique
-from tests.browser.looks import SIZES, looks_right, looks_right_now
-from tests.console import Console, person
+from tests.support.api import unique
+from tests.support.console import Console, person
+from tests.support.looks import SIZES, looks_right, looks_right_now
 
 LONG = "Ein sehrlangeswortohnezwischenraum" * 8
 

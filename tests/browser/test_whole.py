@@ -8,8 +8,8 @@ import subprocess
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.api import PICTURES, eventually
-from tests.stack import ROOT
+from tests.support.api import PICTURES, eventually
+from tests.support.stack import ROOT
 
 
 def curl(line: str) -> dict:

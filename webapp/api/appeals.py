@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Blueprint
 
-from models import appeal
 from models.errors import Invalid
+from models.moderation import appeal
+from webapp.api.keys import client_of_request
 from webapp.api.status import number_of
-from webapp.fields import is_blank, json_object
-from webapp.keys import client_of_request
+from webapp.uploads.fields import is_blank, json_object
 
 FIELDS = ("job_id", "message")
 

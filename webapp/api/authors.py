@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, request
 
 from models.errors import Invalid
-from webapp import portable
 from webapp.api.erasure import checked
-from webapp.keys import client_of_request
+from webapp.api.keys import client_of_request
+from webapp.privacy import author_download
 
 
 def register(blueprint: Blueprint, url: str) -> None:
@@ -19,6 +19,6 @@ def export(user_id: str) -> Response:
     """The author's document, or with ``format=zip`` an archive with the originals too."""
     client = client_of_request()
     how = request.args.get("format", "json")
-    if how not in portable.FORMATS:
-        raise Invalid(f"format is one of {', '.join(portable.FORMATS)}.", field="format")
-    return portable.reply(current_app.config["SETTINGS"], client, checked(user_id), how)
+    if how not in author_download.FORMATS:
+        raise Invalid(f"format is one of {', '.join(author_download.FORMATS)}.", field="format")
+    return author_download.reply(current_app.config["SETTINGS"], client, checked(user_id), how)

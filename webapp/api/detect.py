@@ -8,15 +8,15 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from uuid_utils.compat import uuid7
 
-from models.db import release
+from models.database.connection import release
 from models.errors import Invalid, TooLarge, Unavailable, Unsupported
-from tasks import detect as detection
-from tasks.answers import tally
-from webapp.admission import require_room
-from webapp.intake import receive_images
-from webapp.keys import client_of_request
-from webapp.limits import hold_back
-from webapp.timing import measured
+from tasks.load.response_counts import tally
+from tasks.moderation import detect as detection
+from webapp.api.keys import client_of_request
+from webapp.http.timing import measured
+from webapp.limits.limits import hold_back
+from webapp.uploads.admission import require_room
+from webapp.uploads.parse import receive_images
 
 LONGEST_WAIT = 20
 ERRORS = {"too_large": TooLarge, "unsupported": Unsupported}

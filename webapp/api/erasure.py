@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Blueprint
 
 from models.errors import NotFound
-from webapp import erasing
+from webapp.api.keys import client_of_request
 from webapp.api.status import number_of
-from webapp.fields import LONGEST
-from webapp.keys import client_of_request
+from webapp.privacy import erase
+from webapp.uploads.fields import LONGEST
 
 
 def register(blueprint: Blueprint, url: str) -> None:
@@ -24,14 +24,14 @@ def register(blueprint: Blueprint, url: str) -> None:
 def erase_submission(job_id: str) -> tuple[str, int]:
     """Erase one submission of this client; asking again changes nothing."""
     client = client_of_request()
-    erasing.submission(number_of(job_id), client.id)
+    erase.submission(number_of(job_id), client.id)
     return "", 204
 
 
 def erase_author(user_id: str) -> tuple[str, int]:
     """Erase all that this client's author sent, and the author's record."""
     client = client_of_request()
-    erasing.author(client.id, checked(user_id))
+    erase.author(client.id, checked(user_id))
     return "", 204
 
 

@@ -6,14 +6,15 @@ from typing import Any
 
 from flask import Blueprint, current_app
 
-from models import appeal, history
-from models.mode import MODES
+from models.capacity.mode import MODES
+from models.moderation import appeal
 from models.settings import Settings
-from models.submission import PRIORITIES, STATUSES
+from models.statistics import history
+from models.submissions.submission import PRIORITIES, STATUSES
 from models.verdict import LABELS, VERDICTS
-from webapp import fields, sniff
 from webapp.api import schemas, stats
 from webapp.api.status import LONGEST_WAIT
+from webapp.uploads import fields, sniff
 
 VERSION = "1"
 UPLOAD_ERRORS = (400, 401, 403, 409, 413, 415, 422, 429, 503)

@@ -9,10 +9,10 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from models import history
 from models.errors import Invalid
-from tasks import load
-from webapp.keys import client_of_request
+from models.statistics import history
+from tasks.load import snapshot
+from webapp.api.keys import client_of_request
 
 TOLD = (
     "queue_available",
@@ -46,7 +46,7 @@ def register(blueprint: Blueprint, url: str) -> None:
 def stats() -> dict[str, Any]:
     """Depth, mode, wait, capacity, throughput and workers."""
     client_of_request()
-    known = load.snapshot()
+    known = snapshot.snapshot()
     workers = [{name: worker[name] for name in TOLD_OF_WORKERS} for worker in known["workers"]]
     return {**{name: known[name] for name in TOLD}, "workers": workers}
 

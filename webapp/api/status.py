@@ -8,10 +8,10 @@ from uuid import UUID
 from flask import Blueprint, request
 
 from models.errors import Invalid, NotFound
-from models.submission import Submission
-from webapp.api.answers import answer
-from webapp.keys import client_of_request
-from webapp.waiting import until_decided
+from models.submissions.submission import Submission
+from webapp.api.keys import client_of_request
+from webapp.api.submission_json import answer
+from webapp.uploads.decision_waiter import until_decided
 
 LONGEST_WAIT = 25.0
 

@@ -8,15 +8,16 @@ from typing import Any
 
 from flask import Blueprint, current_app
 
-from models import mode
-from models.db import release
-from webapp import admission, limits
-from webapp.api.answers import answer
-from webapp.intake import Incoming, receive, receive_image
-from webapp.keys import client_of_request
-from webapp.line import Line
-from webapp.timing import elapsed, measured
-from webapp.waiting import until_decided
+from models.capacity import mode
+from models.database.connection import release
+from webapp.api.keys import client_of_request
+from webapp.api.submission_json import answer
+from webapp.http.timing import elapsed, measured
+from webapp.limits import limits
+from webapp.uploads import admission
+from webapp.uploads.concurrency_limit import Line
+from webapp.uploads.decision_waiter import until_decided
+from webapp.uploads.parse import Incoming, receive, receive_image
 
 _line = Line()
 

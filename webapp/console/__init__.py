@@ -9,32 +9,25 @@ from typing import Any
 from flask import Flask, Response, redirect, request, url_for
 from flask_login import current_user
 
-from models.preferences import Preferences
+from models.people.preferences import Preferences
 from models.settings import ROOT
-from webapp import auth, fragments, live, media, reads
-from webapp.console import (
-    account,
-    alerts,
-    audit,
-    authors,
-    board,
-    clients,
-    dashboard,
-    deliveries,
-    erasure,
-    errors,
-    groups,
-    known_images,
-    review,
-    rules,
-    settings,
-    signing,
-    statistics,
-    submissions,
-    team,
-    words,
-)
-from webapp.errors import PAGE
+from webapp.console.accounts import own_account, sign_in, team
+from webapp.console.authors import erasure
+from webapp.console.authors import pages as authors
+from webapp.console.clients import deliveries
+from webapp.console.clients import pages as clients
+from webapp.console.dashboard import live_fragments
+from webapp.console.dashboard import pages as dashboard
+from webapp.console.operations import alerts, audit, settings, statistics
+from webapp.console.review import groups
+from webapp.console.review import pages as review
+from webapp.console.rules import known_images
+from webapp.console.rules import pages as rules
+from webapp.console.shared import error_page, formatting, live, media
+from webapp.console.submissions import pages as submissions
+from webapp.http import fragments, replica_reads
+from webapp.http.errors import PAGE
+from webapp.signin import auth
 
 CSP = "; ".join(
     (
@@ -65,18 +58,18 @@ def init_app(app: Flask) -> None:
     """Sessions, the live stream and every page."""
     fragments.htmx.init_app(app)
     auth.init_app(app)
-    reads.init_app(app)
-    words.init_app(app)
-    live.init_app(app, lambda: board.fragments(app))
+    replica_reads.init_app(app)
+    formatting.init_app(app)
+    live.init_app(app, lambda: live_fragments.fragments(app))
     app.register_blueprint(media.media)
-    for pages in (signing.pages, dashboard.pages, review.pages, groups.pages, submissions.pages):
+    for pages in (sign_in.pages, dashboard.pages, review.pages, groups.pages, submissions.pages):
         app.register_blueprint(pages)
-    for noun in (authors, rules, known_images, clients, deliveries, alerts, team, account):
+    for noun in (authors, rules, known_images, clients, deliveries, alerts, team, own_account):
         app.register_blueprint(noun.pages)
     for noun in (audit, settings, statistics):
         app.register_blueprint(noun.pages)
     app.register_blueprint(erasure.pages)
-    app.extensions[PAGE] = errors.render
+    app.extensions[PAGE] = error_page.render
     app.add_template_global(asset)
     macros = app.jinja_env.get_template("layout/_macros.html").module
     app.jinja_env.globals |= {n: getattr(macros, n) for n in ("icon", "logo", "token", "fault")}
@@ -97,7 +90,7 @@ def _layout() -> dict[str, Any]:
     if not request.path.startswith("/console") or not current_user.is_authenticated:
         return {}
     known = {"me": current_user.moderator, "preferences": Preferences.of(current_user.moderator)}
-    return known if fragments.wanted() else {**board.context(), **known}
+    return known if fragments.wanted() else {**live_fragments.context(), **known}
 
 
 def _protect(reply: Response) -> Response:

@@ -1,0 +1,29 @@
+"""``python -m models.accounts.setup_link``: the one-time link that makes the first administrator.
+
+Prints nothing once there is one.
+"""
+
+from __future__ import annotations
+
+from models.database.connection import connect, connection
+from models.people.moderator import Invite, has_administrator
+from models.settings import Settings
+
+HOURS = 24
+
+
+def make(settings: Settings) -> str | None:
+    """A new setup link, which takes the place of older ones; None where it is not needed."""
+    with connection():
+        if has_administrator():
+            return None
+        Invite.delete().where(Invite.used_at.is_null(), Invite.role == "administrator").execute()
+        return f"{settings.url}/console/setup/{Invite.make('administrator', HOURS)}"
+
+
+if __name__ == "__main__":
+    settings = Settings.load()
+    connect(settings, pool=1)
+    link = make(settings)
+    if link:
+        print(link)

@@ -1,0 +1,182 @@
+"""Lists of authors: those who uploaded last, by the beginning of their name, or by their marks.
+
+An author is no row of any table until there is something to remember, so that intake stays one
+statement; the lists are walks through the index of submissions by client, author and id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models.database.connection import db
+
+PAGE = 50
+STEP = 5_000  # submissions that one page of the latest authors looks at
+MOST = 500  # newest uploads of an author that a line counts
+KINDS = ("strikes", "suspended", "premium")
+LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An author in a list; of more than ``MOST`` uploads the newest are counted."""
+
+    client_id: int
+    client: str
+    user_id: str
+    strikes: int
+    suspended_at: datetime | None
+    premium_at: datetime | None
+    uploads: int
+    rejected: int
+    last_at: datetime | None
+
+    @property
+    def more(self) -> bool:
+        """Whether there are more uploads than were counted."""
+        return self.uploads > MOST
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Authors, and where the next page begins: None at the end."""
+
+    lines: list[Line]
+    next: str | None
+
+
+def latest(client_id: int | None, after: str = "") -> Page:
+    """The authors in the order of their last uploads, the newest first."""
+    values = {"high": _uuid(after), "client": client_id, "step": STEP, "limit": PAGE + 1}
+    mine = "AND client_id = %(client)s" if client_id is not None else ""
+    source = (
+        f"SELECT id, client_id, user_id FROM submission WHERE id < %(high)s::uuid {mine}"
+        " ORDER BY id DESC LIMIT %(step)s"
+    )
+    rows = db.execute_sql(
+        f"SELECT s.id, s.client_id, s.user_id FROM ({source}) s WHERE"
+        " (SELECT true FROM submission n WHERE n.client_id = s.client_id"
+        "  AND n.user_id = s.user_id AND n.id > s.id LIMIT 1) IS NOT TRUE"
+        " ORDER BY s.id DESC LIMIT %(limit)s",
+        values,
+    ).fetchall()
+    if len(rows) > PAGE:
+        return Page(_lines(rows[:PAGE]), str(rows[PAGE - 1][0]))
+    end = db.execute_sql(
+        f"SELECT id FROM ({source}) s OFFSET %(step)s - 1 LIMIT 1", values
+    ).fetchone()
+    return Page(_lines(rows), str(end[0]) if end else None)
+
+
+# From one name to the next in the index, not from one submission to the next.
+NAMED = """
+SELECT 0, c.id, n.user_id FROM client c CROSS JOIN LATERAL (
+    WITH RECURSIVE names AS (
+        (SELECT user_id FROM submission WHERE client_id = c.id AND user_id >= %(prefix)s
+            AND (user_id > %(user)s OR user_id = %(user)s AND c.id > %(after)s)
+            ORDER BY user_id LIMIT 1)
+        UNION ALL
+        SELECT later.user_id FROM names CROSS JOIN LATERAL (
+            SELECT user_id FROM submission WHERE client_id = c.id AND user_id > names.user_id
+            ORDER BY user_id LIMIT 1) later
+        WHERE starts_with(later.user_id, %(prefix)s))
+    SELECT user_id FROM names WHERE starts_with(user_id, %(prefix)s) LIMIT %(limit)s) n
+WHERE {mine} ORDER BY n.user_id, c.id LIMIT %(limit)s
+"""
+
+
+def named(prefix: str, client_id: int | None, after: str = "") -> Page:
+    """The authors whose ``user_id`` begins so, by it."""
+    last_client, _, user = after.partition(":")
+    values = {
+        "prefix": prefix,
+        "user": user,
+        "after": int(last_client) if last_client.isdigit() else 0,
+        "client": client_id,
+        "limit": PAGE + 1,
+    }
+    mine = "c.id = %(client)s" if client_id is not None else "true"
+    rows = db.execute_sql(NAMED.format(mine=mine), values).fetchall()
+    more = len(rows) > PAGE
+    end = f"{rows[PAGE - 1][1]}:{rows[PAGE - 1][2]}" if more else None
+    return Page(_lines(rows[:PAGE]), end)
+
+
+def marked(kind: str, client_id: int | None, after: str = "", prefix: str = "") -> Page:
+    """The authors with strikes, most first, or those suspended or premium, the newest first."""
+    order, place = ("strikes DESC, id", "true") if kind == "strikes" else ("id DESC", "true")
+    condition = "strikes > 0" if kind == "strikes" else f"{kind}_at IS NOT NULL"
+    first, _, second = after.partition(":")
+    if first.isdigit() and second.isdigit():
+        place = "id < %(second)s"
+        if kind == "strikes":
+            place = "(strikes < %(first)s OR strikes = %(first)s AND id > %(second)s)"
+    mine = "client_id = %(client)s" if client_id is not None else "true"
+    rows = db.execute_sql(
+        f"SELECT id, client_id, user_id, strikes FROM author WHERE {condition} AND {mine}"
+        f" AND starts_with(user_id, %(prefix)s) AND {place} ORDER BY {order} LIMIT %(limit)s",
+        {
+            "first": int(first) if first.isdigit() else 0,
+            "second": int(second) if second.isdigit() else 0,
+            "client": client_id,
+            "prefix": prefix,
+            "limit": PAGE + 1,
+        },
+    ).fetchall()
+    end = f"{rows[PAGE - 1][3]}:{rows[PAGE - 1][0]}" if len(rows) > PAGE else None
+    return Page(_lines(rows[:PAGE]), end)
+
+
+def _lines(rows: list[tuple[Any, ...]]) -> list[Line]:
+    """The lines of these (…, client, user id) in their order."""
+    if not rows:
+        return []
+    found = db.execute_sql(
+        "SELECT k.client_id, c.name, k.user_id, coalesce(a.strikes, 0), a.suspended_at,"
+        " a.premium_at, u.uploads, u.rejected, u.last_at"
+        " FROM unnest(%(clients)s::bigint[], %(users)s::text[]) WITH ORDINALITY"
+        "  AS k (client_id, user_id, place)"
+        " JOIN client c ON c.id = k.client_id"
+        " LEFT JOIN author a ON a.client_id = k.client_id AND a.user_id = k.user_id"
+        " CROSS JOIN LATERAL (SELECT count(*) AS uploads, max(created_at) AS last_at,"
+        "  count(*) FILTER (WHERE verdict = 'rejected') AS rejected FROM (SELECT verdict,"
+        "   created_at FROM submission s WHERE s.client_id = k.client_id"
+        "   AND s.user_id = k.user_id ORDER BY s.id DESC LIMIT %(most)s) newest) u"
+        " ORDER BY k.place",
+        {
+            "clients": [row[1] for row in rows],
+            "users": [row[2] for row in rows],
+            "most": MOST + 1,
+        },
+    ).fetchall()
+    return [Line(*row) for row in found]
+
+
+def strikes_of(client_id: int, user_id: str, limit: int = 30) -> list[dict[str, Any]]:
+    """When this author got strikes and lost them again, the newest first.
+
+    Read from the decisions of the newest thousand uploads: a rejection gives one, and what ends a
+    rejection takes it back.
+    """
+    rows = db.execute_sql(
+        "SELECT d.created_at, d.to_verdict = 'rejected', d.reason, m.name, s.id,"
+        " left(coalesce(nullif(s.title, ''), s.description), 120)"
+        " FROM (SELECT id, title, description FROM submission WHERE client_id = %s"
+        "  AND user_id = %s ORDER BY id DESC LIMIT 1000) s"
+        " JOIN decision d ON d.submission_id = s.id LEFT JOIN moderator m ON m.id = d.moderator_id"
+        " WHERE (d.to_verdict = 'rejected') <> (coalesce(d.from_verdict, '') = 'rejected')"
+        " ORDER BY d.id DESC LIMIT %s",
+        (client_id, user_id, limit),
+    ).fetchall()
+    names = ("at", "given", "reason", "moderator", "submission_id", "title")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return str(UUID(int=(1 << 128) - 1))

@@ -1,0 +1,282 @@
+"""Clients: the sites that send uploads, their policy and their API keys."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import peewee
+
+from models.audit.log import Audit
+from models.clients import validation
+from models.database.connection import Model, db
+from models.database.encrypted_field import SealedField
+from models.database.tokens import digest, new_token
+from models.errors import Conflict, Invalid, NotFound
+from models.people.moderator import Moderator
+from models.settings import Settings
+from models.verdict import Policy
+
+KEY_PREFIX = "sk_"
+CHANGEABLE = ("name", "visibility", "reject_at", "review_at", "sample_rate", "webhook_url")
+NEW_ADDRESS = dict.fromkeys(  # of which nothing is known yet
+    ("webhook_failing_since", "webhook_paused_until", "webhook_disabled_at")
+)
+
+
+class Client(Model):
+    """A site or app that sends uploads."""
+
+    id = peewee.BigAutoField()
+    name = peewee.TextField()
+    visibility = peewee.TextField(default="hold")
+    reject_at = peewee.FloatField(null=True)
+    review_at = peewee.FloatField(null=True)
+    sample_rate = peewee.FloatField(null=True)
+    webhook_url = peewee.TextField(null=True)
+    webhook_secret = SealedField(null=True)
+    webhook_secret_before = SealedField(null=True)
+    webhook_secret_before_until = peewee.DateTimeField(null=True)
+    webhook_failing_since = peewee.DateTimeField(null=True)
+    webhook_paused_until = peewee.DateTimeField(null=True)
+    webhook_disabled_at = peewee.DateTimeField(null=True)
+    suspended_at = peewee.DateTimeField(null=True)
+    created_at = peewee.DateTimeField()
+
+    @classmethod
+    def add(cls, name: str, *, visibility: str = "hold", webhook_url: str | None = None) -> Client:
+        """A new client; raises Conflict where the name is taken."""
+        validation.check_name(name)
+        if webhook_url:
+            validation.check_address(webhook_url)
+        if visibility not in ("hold", "publish_first"):
+            raise Invalid("visibility is hold or publish_first.", field="visibility")
+        secret = new_secret() if webhook_url else None
+        try:
+            with db.atomic():
+                row = cls.insert(
+                    name=name.strip(),
+                    visibility=visibility,
+                    webhook_url=webhook_url,
+                    webhook_secret=secret,
+                    created_at=peewee.fn.now(),
+                ).execute()
+        except peewee.IntegrityError as error:
+            raise Conflict(f"There is a client named {name!r} already.", field="name") from error
+        return cls.get_by_id(row)
+
+    @classmethod
+    def named(cls, name: str) -> Client:
+        """The client of that name; raises NotFound."""
+        client = cls.get_or_none(cls.name == name)
+        if client is None:
+            raise NotFound(f"There is no client named {name!r}.")
+        return client
+
+    @classmethod
+    def by_key(cls, key: str) -> Client | None:
+        """The client whose valid key this is."""
+        return (
+            cls.select()
+            .join(ApiKey, on=(ApiKey.client == cls.id))
+            .where(
+                ApiKey.digest == digest(key),
+                ApiKey.revoked_at.is_null(),
+                ApiKey.expires_at.is_null() | (ApiKey.expires_at > peewee.fn.now()),
+                cls.suspended_at.is_null(),
+            )
+            .first()
+        )
+
+    @classmethod
+    def find(cls, client_id: int) -> Client:
+        """The client of that number; raises NotFound."""
+        client = cls.get_or_none(cls.id == client_id)
+        if client is None:
+            raise NotFound("There is no such client.")
+        return client
+
+    def change(self, by: Moderator, settings: Settings, **values: Any) -> str | None:
+        """Change what is ``CHANGEABLE``; returns the webhook's secret where it got its first one.
+
+        Thresholds that are None are the settings'. Raises Invalid, and Conflict for a taken name.
+        """
+        after = {name: values.get(name, getattr(self, name)) for name in CHANGEABLE}
+        validation.check(after, settings)
+        changes = {n: [getattr(self, n), after[n]] for n in after if getattr(self, n) != after[n]}
+        secret = None
+        if after["webhook_url"] and not self.webhook_secret:
+            secret = after["webhook_secret"] = new_secret()
+        if not changes:
+            return None
+        if "webhook_url" in changes:
+            after |= NEW_ADDRESS
+        try:
+            with db.atomic():
+                Client.update(**after).where(Client.id == self.id).execute()
+                Audit.append("client.change", self.name, moderator_id=by.id, changes=changes)
+        except peewee.IntegrityError as error:
+            raise Conflict(
+                f"There is a client named {after['name']!r} already.", field="name"
+            ) from error
+        return secret
+
+    def suspend(self, by: Moderator) -> None:
+        """Refuse the client's keys until ``resume``."""
+        self._suspend(by, peewee.fn.now(), "client.suspend", Client.suspended_at.is_null())
+
+    def resume(self, by: Moderator) -> None:
+        """Take the client's keys again."""
+        self._suspend(by, None, "client.resume", Client.suspended_at.is_null(False))
+
+    def _suspend(self, by: Moderator, at: Any, action: str, condition: Any) -> None:
+        with db.atomic():
+            query = Client.update(suspended_at=at).where(Client.id == self.id, condition)
+            if not query.execute():
+                raise Conflict(f"Somebody did this before: {self.name} is as you wanted it.")
+            Audit.append(action, self.name, moderator_id=by.id)
+
+    def policy(self, settings: Settings) -> Policy:
+        """This client's thresholds, the settings' where it has none of its own."""
+        return Policy(
+            reject_at=_or(self.reject_at, settings.reject_at),
+            review_at=_or(self.review_at, settings.review_at),
+            sample_rate=_or(self.sample_rate, settings.sample_rate),
+            visibility=self.visibility,
+        )
+
+
+class ApiKey(Model):
+    """A key of a client; only its digest is stored."""
+
+    id = peewee.BigAutoField()
+    client = peewee.ForeignKeyField(Client, backref="keys")
+    digest = peewee.BlobField()
+    hint = peewee.TextField()
+    created_at = peewee.DateTimeField()
+    expires_at = peewee.DateTimeField(null=True)
+    revoked_at = peewee.DateTimeField(null=True)
+
+    @classmethod
+    def issue(cls, client: Client) -> str:
+        """A new key of 192 bits for the client; this is the only time it is seen."""
+        key = KEY_PREFIX + new_token(24)
+        cls.insert(
+            client=client, digest=digest(key), hint=key[-4:], created_at=peewee.fn.now()
+        ).execute()
+        return key
+
+    @classmethod
+    def held_by(cls, client: Client) -> list[ApiKey]:
+        """The client's keys that hold, those that were revoked or ran out behind them."""
+        return list(cls.select().where(cls.client == client.id).order_by(_over(), cls.id.desc()))
+
+    @classmethod
+    def add(cls, client: Client, by: Moderator) -> str:
+        """A further key, beside those that hold."""
+        with db.atomic():
+            key = cls.issue(client)
+            Audit.append("key.issue", client.name, moderator_id=by.id, ending=key[-4:])
+        return key
+
+    @classmethod
+    def rotate(cls, client: Client, hours: float, by: Moderator) -> str:
+        """A new key; the others end after the overlap of some hours."""
+        if not 0 <= hours <= 24 * 30:
+            raise Invalid("The old keys hold on for 0 to 720 hours.", field="hours")
+        with db.atomic():
+            key = cls.issue(client)
+            ended = cls.expire_others(client, key, hours)
+            Audit.append(
+                "key.rotate",
+                client.name,
+                moderator_id=by.id,
+                ending=key[-4:],
+                old_keys=ended,
+                old_hold_hours=hours,
+            )
+        return key
+
+    @classmethod
+    def revoke_one(cls, client: Client, key_id: int, by: Moderator) -> None:
+        """Revoke one key; raises NotFound where it is not the client's or holds no more."""
+        with db.atomic():
+            row = cls.get_or_none(
+                cls.id == key_id, cls.client == client.id, cls.revoked_at.is_null()
+            )
+            if row is None:
+                raise NotFound("This key was revoked before.")
+            cls.update(revoked_at=peewee.fn.now()).where(cls.id == key_id).execute()
+            Audit.append("key.revoke", client.name, moderator_id=by.id, ending=row.hint)
+
+    @classmethod
+    def revoke(cls, client: Client, hint: str) -> int:
+        """Revoke the client's keys that end in the hint; returns how many."""
+        return (
+            cls.update(revoked_at=peewee.fn.now())
+            .where(cls.client == client, cls.hint == hint, cls.revoked_at.is_null())
+            .execute()
+        )
+
+    @classmethod
+    def expire_others(cls, client: Client, kept: str, hours: float) -> int:
+        """Let every key but ``kept`` end in some hours, the overlap of a rotation."""
+        return (
+            cls.update(expires_at=in_hours(hours))
+            .where(
+                cls.client == client,
+                cls.digest != digest(kept),
+                cls.revoked_at.is_null(),
+                cls.expires_at.is_null(),
+            )
+            .execute()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A client in the list: the endings of the keys that hold, and a day's uploads."""
+
+    client: Client
+    endings: list[str]
+    uploads: int
+
+
+def listed() -> list[Row]:
+    """Every client, by name."""
+    endings: dict[int, list[str]] = {}
+    for key in ApiKey.select().where(~_over()).order_by(ApiKey.id.desc()):
+        endings.setdefault(key.client_id, []).append(key.hint)
+    uploads = dict(
+        db.execute_sql(  # ids are UUIDs of version 7: they begin with the time in milliseconds
+            "SELECT client_id, count(*) FROM submission WHERE id >= (lpad(to_hex((extract(epoch"
+            " FROM now() - interval '1 day') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid"
+            " GROUP BY client_id"
+        ).fetchall()
+    )
+    rows = Client.select().order_by(
+        Client.suspended_at.is_null(False), peewee.fn.lower(Client.name)
+    )
+    return [Row(row, endings.get(row.id, []), uploads.get(row.id, 0)) for row in rows]
+
+
+def _over() -> Any:
+    """Whether a key was revoked or has run out, as a condition."""
+    ran_out = ApiKey.expires_at.is_null(False) & (ApiKey.expires_at <= peewee.fn.now())
+    return ApiKey.revoked_at.is_null(False) | ran_out
+
+
+def new_secret() -> str:
+    """A webhook's secret as Standard Webhooks writes it, of 256 bits."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def in_hours(hours: float) -> Any:
+    """The moment in so many hours, by the database's clock."""
+    return peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (hours * 3600,))
+
+
+def _or(value: Any, default: float) -> float:
+    return default if value is None else float(value)

@@ -1,0 +1,219 @@
+"""The database: one pool a process, opened by ``connect``, for every table of ``models``.
+
+A database object that is made before gevent patches the process would hang it, so nothing is
+connected at import: the tables stand on a proxy that ``connect`` fills.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import select
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import UUID
+
+import peewee
+import psycopg2
+from playhouse.pool import PooledPostgresqlDatabase
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_UNKNOWN
+
+from models.database import encrypted_field
+from models.settings import Settings
+
+db: Any = peewee.DatabaseProxy()
+
+
+class Model(peewee.Model):
+    """Parent of every table."""
+
+    class Meta:
+        database = db
+        legacy_table_names = False
+
+
+class Pool(PooledPostgresqlDatabase):
+    """A pool that does not hand out connections whose server has gone.
+
+    Behind PgBouncer a transaction may be another session's than the last. It refuses ``options``
+    at the start, and carries the time zone along: that is set as a statement.
+    """
+
+    pooled = False  # DATABASE_POOLED, where the connections are not the owner's
+
+    def _connect(self) -> Any:
+        connection = super()._connect()
+        if self.pooled:
+            with connection.cursor() as cursor:
+                cursor.execute("SET timezone TO 'UTC'")
+            connection.commit()
+        return connection
+
+    def _is_closed(self, conn: Any) -> bool:
+        """Whether it cannot be handed out: told without peewee's ``SELECT 1``, a trip each time."""
+        if conn.closed or _hung_up(conn):
+            return True
+        status = conn.info.transaction_status
+        if status == TRANSACTION_STATUS_IDLE:
+            return False
+        return status == TRANSACTION_STATUS_UNKNOWN or not _rolled_back(conn)
+
+
+def _rolled_back(conn: Any) -> bool:
+    try:
+        conn.rollback()
+    except psycopg2.Error:
+        return False
+    return True
+
+
+def _hung_up(conn: Any) -> bool:
+    """Whether an idle connection has something to read, which only its end can be."""
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poll.poll(0))
+
+
+def connect(settings: Settings, *, pool: int | None = None, owner: bool = False) -> None:
+    """Bind the tables to the settings' PostgreSQL; connections open when they are needed.
+
+    ``owner``: as the role that owns the tables, for migrations.
+    """
+    encrypted_field.bind(settings)
+    url = settings.database_owner if owner else settings.database
+    db.initialize(pool_of(settings, url, most=pool, pooled=settings.database_pooled and not owner))
+
+
+def pool_of(
+    settings: Settings,
+    url: str,
+    *,
+    most: int | None = None,
+    pooled: bool = False,
+    connect_timeout: int = 5,
+) -> Pool:
+    """A pool of connections to a URL; ``pooled``: by PgBouncer too."""
+    made = Pool(
+        **parameters(url),
+        max_connections=most or settings.db_pool_max,
+        timeout=settings.db_connection_timeout,
+        stale_timeout=300,
+        connect_timeout=connect_timeout,
+        application_name="sluice",
+        **({} if pooled else {"options": _options(settings)}),
+    )
+    made.pooled = pooled
+    return made
+
+
+def _options(settings: Settings) -> str:
+    return f"-c statement_timeout={int(settings.db_query_timeout * 1000)} -c timezone=UTC"
+
+
+def parameters(url: str) -> dict[str, Any]:
+    """The libpq parameters of a ``postgresql://`` URL, its query's included."""
+    parts = urlsplit(url)
+    values: dict[str, Any] = {name: value[-1] for name, value in parse_qs(parts.query).items()}
+    values["database"] = parts.path.lstrip("/")
+    if parts.hostname:
+        values["host"] = parts.hostname
+    if parts.port:
+        values["port"] = parts.port
+    if parts.username:
+        values["user"] = unquote(parts.username)
+    if parts.password:
+        values["password"] = unquote(parts.password)
+    return values
+
+
+def pool_use() -> tuple[int, int]:
+    """Connections of this process that are in use, and those that wait in its pool."""
+    return len(db._in_use), len(db._connections)
+
+
+def release() -> None:
+    """Give this greenlet's connection back to the pool, before waiting for something else."""
+    if not db.is_closed():
+        db.close()
+
+
+def may_be_committed(error: Exception) -> bool:
+    """Whether the connection broke before the server said what came of a statement.
+
+    A commit whose answer was lost may stand. A server that answered with an error did nothing,
+    unless it said that it goes down (class 57).
+    """
+    if not isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+        return False
+    code = code_of(error)
+    return code is None or code.startswith("57P")
+
+
+def code_of(error: BaseException) -> str | None:
+    """PostgreSQL's code of an error, such as 53100; None where it had no time to say one."""
+    return getattr(error.__cause__ or error.__context__, "pgcode", None)
+
+
+@contextmanager
+def connection() -> Iterator[None]:
+    """Hold a connection for the block; inside another one, share it."""
+    if not db.is_closed():
+        yield
+        return
+    db.connect()
+    try:
+        yield
+    finally:
+        release()
+
+
+def rows_sql(
+    columns: Mapping[str, str], rows: Iterable[Sequence[Any]], parameters: list[Any]
+) -> str:
+    """A query for rows of columns with their types, whose values go to ``parameters``.
+
+    Nothing where there are no rows. The rows are one parameter, a JSON document: to bind each value
+    by itself takes psycopg2 three times as long, and this text is the same for any number of rows.
+    What goes into a column of JSON comes encoded, as a text.
+    """
+    names = [name.strip('"') for name in columns]
+    document = [dict(zip(names, values, strict=True)) for values in rows]
+    if not document:
+        return ""
+    parameters.append(_encoded(document))
+    kinds = ((name, "text" if kind == "jsonb" else kind) for name, kind in columns.items())
+    record = ", ".join(f"{name} {kind}" for name, kind in kinds)
+    chosen = ", ".join(f"{n}::jsonb" if kind == "jsonb" else n for n, kind in columns.items())
+    return f"SELECT {chosen} FROM json_to_recordset(%s) AS record ({record})"
+
+
+def _encoded(document: list[dict[str, Any]]) -> str:
+    try:
+        return _encode(document)
+    except ValueError:  # JSON has no NaN, PostgreSQL has: it reads it from a text
+        spelt = [{name: _spelt(value) for name, value in row.items()} for row in document]
+        return _encode(spelt)
+
+
+def _spelt(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _plain(value: Any) -> str:
+    """What JSON has no type for, as PostgreSQL reads it from a text."""
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, bytes | memoryview):
+        return f"\\x{value.hex()}"
+    raise TypeError(f"{type(value).__name__} is no value of a row")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode
+
+
+def one(sql: str, *parameters: Any) -> tuple[Any, ...] | None:
+    """The first row of a query, or None."""
+    row: tuple[Any, ...] | None = db.execute_sql(sql, parameters).fetchone()
+    return row

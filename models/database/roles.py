@@ -1,0 +1,89 @@
+"""The two roles of the database: one owns the tables, the application's may change less.
+
+The application reads and writes rows. It adds to the audit and to the decisions, and can neither
+change nor remove their rows, nor alter a table, nor switch a trigger off.
+"""
+
+from __future__ import annotations
+
+from psycopg2.sql import SQL, Identifier
+
+from models.database.connection import db, one
+from models.errors import SettingError
+
+# What the application may do with tables that are not as all others are.
+LESS = {
+    "audit": "SELECT, INSERT",
+    "audit_chain": "SELECT",
+    "audit_head": "SELECT",
+    "decision": "SELECT, INSERT",
+    "submission": "SELECT, INSERT, UPDATE",
+    "schema_migration": "SELECT",
+}
+ALL = "SELECT, INSERT, UPDATE, DELETE"
+GUARDED = ("audit", "audit_chain", "audit_head", "decision")
+LOCK = 7_243_002
+
+
+def check_owner() -> None:
+    """Raises SettingError where the tables are another role's, who must hand them over first."""
+    row = one(
+        "SELECT pg_get_userbyid(relowner), current_user FROM pg_class"
+        " WHERE relname = 'audit' AND relnamespace = current_schema()::regnamespace"
+        " AND NOT pg_has_role(relowner, 'USAGE')"
+    )
+    if row:
+        raise SettingError(
+            f"the tables belong to {row[0]}, and migrations run as {row[1]}: as a superuser, run"
+            f" REASSIGN OWNED BY {row[0]} TO {row[1]} in this database"
+        )
+
+
+def grant(application: str) -> bool:
+    """Give the application's role what it needs and no more; False where it owns the tables.
+
+    One transaction, so that an application that runs never misses a right; and the same however
+    often it is done, so that it makes good what a restore has lost.
+    """
+    row = one("SELECT current_user")
+    if not application or row == (application,):
+        return False
+    role = Identifier(application)
+    with db.atomic():
+        db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        _say("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}", role)
+        _say("GRANT USAGE ON SCHEMA public TO {role}", role)
+        _say("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}", role)
+        for (table,) in db.execute_sql(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v')"
+            " AND relnamespace = 'public'::regnamespace"
+        ).fetchall():
+            rights = SQL(LESS.get(table, ALL))
+            _say("GRANT {rights} ON {table} TO {role}", role, rights=rights, table=table)
+    return True
+
+
+def excess() -> list[str]:
+    """What this role may do to the audit and to decisions that the application need not, in words.
+
+    Nothing where the roles are two.
+    """
+    rows = db.execute_sql(
+        "SELECT relname, pg_has_role(relowner, 'USAGE'),"
+        " has_table_privilege(c.oid, 'UPDATE'), has_table_privilege(c.oid, 'DELETE'),"
+        " has_table_privilege(c.oid, 'TRUNCATE')"
+        " FROM pg_class c WHERE relname = ANY(%s) AND relnamespace = current_schema()::regnamespace"
+        " ORDER BY relname",
+        (list(GUARDED),),
+    ).fetchall()
+    words = ("own", "update", "delete from", "truncate")
+    return [
+        f"{word} {row[0]}" for row in rows for word, may in zip(words, row[1:], strict=True) if may
+    ]
+
+
+def _say(command: str, role: Identifier, **parts: object) -> None:
+    named = {
+        name: Identifier(part) if isinstance(part, str) else part for name, part in parts.items()
+    }
+    db.execute_sql(SQL(command).format(role=role, **named).as_string(db.connection()))

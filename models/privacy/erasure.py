@@ -1,0 +1,211 @@
+"""Erasure: a submission, or all of an author, goes at once because somebody asked.
+
+The stub stays, without the author's name: ids, verdict, decisions, times. What nobody had decided
+is closed as rejected, without a strike and without an event; owed events are cancelled, as whoever
+asked knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from models.audit.log import Audit
+from models.authors.author import Author, subject
+from models.clients.client import Client
+from models.database.config_revision import Revision
+from models.database.connection import Model, db, one
+from models.errors import Forbidden, NotFound
+from models.people.moderator import Moderator
+from models.privacy.purge import purge
+from models.submissions.submission import Submission
+
+BATCH = 500  # submissions of an author that go in one transaction
+LONGEST_REASON = 500
+CLOSE = (
+    "closed AS (INSERT INTO decision (submission_id, from_verdict, to_verdict, reason)"
+    " SELECT id, verdict, 'rejected', 'erased' FROM chosen"
+    " WHERE verdict IS NULL OR verdict = 'review'),"
+)
+SETS = """,
+    user_id = %(alias)s, erased_at = now(), visible = false, review_owed = false,
+    status = 'decided', appealed_at = NULL, escalated_at = NULL, escalated_by = NULL,
+    verdict = CASE WHEN chosen.verdict = 'approved' THEN 'approved' ELSE 'rejected' END,
+    decided_at = CASE WHEN chosen.verdict IN ('approved', 'rejected') THEN decided_at
+        ELSE now() END
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who asks: a moderator with a reason, or the client itself."""
+
+    moderator: Moderator | None = None
+    reason: str = ""
+
+    def check(self) -> None:
+        """Raises Forbidden for a moderator who is no administrator."""
+        if self.moderator is not None and not self.moderator.can_configure:
+            raise Forbidden("Only administrators may erase.")
+
+    @property
+    def moderator_id(self) -> int | None:
+        """The moderator's number, None for the client."""
+        return self.moderator.id if self.moderator else None
+
+
+class Erasure(Model):
+    """The request to erase an author; ``user_id`` stands until all that bears it is gone."""
+
+    id = peewee.BigAutoField()
+    client = peewee.ForeignKeyField(Client)
+    moderator = peewee.ForeignKeyField(Moderator, null=True)
+    author = peewee.BlobField()
+    user_id = peewee.TextField(null=True)
+    alias = peewee.TextField()
+    reason = peewee.TextField(default="")
+    submissions = peewee.IntegerField(default=0)
+    asked_at = peewee.DateTimeField()
+    finished_at = peewee.DateTimeField(null=True)
+
+    @classmethod
+    def unfinished(cls) -> list[Erasure]:
+        """Requests that were taken a minute ago and whose process died on the way."""
+        minute = peewee.SQL("interval '1 minute'")
+        return list(
+            cls.select().where(cls.finished_at.is_null(), cls.asked_at < peewee.fn.now() - minute)
+        )
+
+
+def erase_submission(submission_id: UUID, client_id: int | None, by: By) -> list[str]:
+    """Erase one submission, of this client where one is named; returns the keys of its files.
+
+    Raises NotFound. Asking again changes nothing. Safe while a worker has it: the worker's claim is
+    taken away in the same statement, so that it can write nothing of it any more.
+    """
+    by.check()
+    with db.atomic():
+        row = Submission.select().where(Submission.id == submission_id).for_update().first()
+        if row is None or client_id not in (None, row.client_id):
+            raise NotFound(f"There is no submission {submission_id}.")
+        if row.erased_at is not None:
+            return []
+        keys = _erase(
+            "SELECT %(id)s::uuid AS id, %(verdict)s::text AS verdict",
+            id=str(row.id),
+            verdict=row.verdict,
+            alias=_alias(),
+        )[1]
+        Audit.append(
+            "submission.erase",
+            str(row.id),
+            moderator_id=by.moderator_id,
+            client=row.client.name,
+            reason=_reason(by),
+        )
+    return keys
+
+
+def ask_for_author(client_id: int, user_id: str, digest: bytes, by: By) -> Erasure | None:
+    """Take the request to erase an author; ``erase_next`` and ``finish`` do it.
+
+    None where it was done before and nothing has come since. Raises NotFound for an author of whom
+    nothing is known.
+    """
+    by.check()
+    with db.atomic():
+        if not _is_known(client_id, user_id):
+            before = Erasure.select().where(Erasure.client == client_id, Erasure.author == digest)
+            if before.exists():
+                return None
+            raise NotFound("There is no such author.")
+        row: int = Erasure.insert(
+            client=client_id,
+            moderator=by.moderator_id,
+            author=digest,
+            user_id=user_id,
+            alias=_alias(),
+            reason=_reason(by),
+            asked_at=peewee.fn.now(),
+        ).execute()
+        return Erasure.get_by_id(row)
+
+
+def erase_next(asked: Erasure) -> list[str] | None:
+    """Erase a batch of the author's submissions; the keys of their files, None at the end.
+
+    What the author sent after the request stays.
+    """
+    with db.atomic():
+        count, keys = _erase(
+            "SELECT id, verdict FROM submission WHERE client_id = %(client)s"
+            " AND user_id = %(user)s AND created_at <= %(asked)s"
+            " ORDER BY id LIMIT %(limit)s FOR UPDATE",
+            client=asked.client_id,
+            user=asked.user_id,
+            asked=asked.asked_at,
+            limit=BATCH,
+            alias=asked.alias,
+        )
+        if count:
+            Erasure.update(submissions=Erasure.submissions + count).where(
+                Erasure.id == asked.id
+            ).execute()
+    return keys if count else None
+
+
+def finish(asked: Erasure) -> None:
+    """Forget the author's record and the name; whoever comes second finds it done."""
+    with db.atomic():
+        row = Erasure.select().where(Erasure.id == asked.id).for_update().first()
+        if row is None or row.finished_at is not None:
+            return
+        Author.delete().where(
+            Author.client == row.client_id, Author.user_id == row.user_id
+        ).execute()
+        Revision.bump("authors")
+        Erasure.update(user_id=None, finished_at=peewee.fn.now()).where(
+            Erasure.id == row.id
+        ).execute()
+        Audit.append(
+            "author.erase",
+            subject(row.client_id, row.alias),
+            moderator_id=row.moderator_id,
+            client=row.client.name,
+            submissions=row.submissions,
+            reason=row.reason,
+        )
+
+
+def author_digest(key: str, client_id: int, user_id: str) -> bytes:
+    """The keyed hash by which an erased author is known again."""
+    return hmac.new(key.encode(), f"{client_id}/{user_id}".encode(), hashlib.sha256).digest()
+
+
+def _erase(chosen: str, **values: Any) -> tuple[int, list[str]]:
+    count, keys = purge(chosen, values, more=CLOSE, sets=SETS)
+    return count, keys
+
+
+def _is_known(client_id: int, user_id: str) -> bool:
+    mine = "WHERE client_id = %s AND user_id = %s"
+    found = one(
+        f"SELECT EXISTS (SELECT FROM submission {mine}) OR EXISTS (SELECT FROM author {mine})",
+        *(client_id, user_id, client_id, user_id),
+    )
+    return found == (True,)
+
+
+def _alias() -> str:
+    """What stands where the author's name was."""
+    return f"erased-{secrets.token_hex(6)}"
+
+
+def _reason(by: By) -> str:
+    return " ".join(by.reason.split())[:LONGEST_REASON]

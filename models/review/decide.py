@@ -1,0 +1,308 @@
+"""Review: people decide what the machine is unsure of, can undo it, or ask a second opinion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import peewee
+
+from models.audit.log import Audit
+from models.database.connection import db
+from models.errors import Conflict, Forbidden, Invalid, NotFound
+from models.hash_bank import known_hash
+from models.hash_bank.known_hash import KnownHash
+from models.moderation import appeal
+from models.moderation.decision import Decision, change, follow
+from models.people.moderator import Moderator
+from models.settings import Settings
+from models.submissions.image import Image
+from models.submissions.submission import QUARANTINED, Submission
+from models.verdict import LABELS, REJECTED, REVIEW, VERDICTS
+from models.webhooks import delivery
+
+
+def decide(
+    submission_id: UUID,
+    moderator: Moderator,
+    *,
+    version: int,
+    verdict: str,
+    label: str,
+    settings: Settings,
+) -> int:
+    """A person's verdict on a submission as they saw it; returns the decision's id.
+
+    Raises Conflict where it changed since (``version``) or another moderator holds it, Forbidden
+    where this moderator asked for somebody else's opinion. The client's event waits for the undo
+    window.
+    """
+    with db.atomic():
+        row = _to_decide(submission_id, moderator, version, verdict, label)
+        return settle(row, moderator, verdict, label, settings)
+
+
+def block(
+    submission_id: UUID, moderator: Moderator, *, version: int, label: str, settings: Settings
+) -> tuple[int, list[KnownHash]]:
+    """Reject it and block its pictures and their look-alikes: one act, which one undo takes back.
+
+    Returns the decision's id and the known images; those with ``look_owed`` need a worker.
+    """
+    with db.atomic():
+        row = _to_decide(submission_id, moderator, version, REJECTED, label)
+        standing = _known_of(row.id)
+        made = known_hash.block_images_of(row, moderator, label or "other")
+        new = [known.id for known in made if known.id not in standing]
+        decision = settle(row, moderator, REJECTED, label, settings, blocked=new)
+    return decision, made
+
+
+def _known_of(submission_id: UUID) -> set[int]:
+    """What was known already of a submission's pictures."""
+    images = list(Image.of(submission_id))
+    codes = [bytes(code) for image in images for code in (image.sha256, image.pdq) if code]
+    known = KnownHash.select(KnownHash.id).where(
+        KnownHash.hash.in_(codes), KnownHash.removed_at.is_null()
+    )
+    return {row[0] for row in known.tuples()} if codes else set()
+
+
+def _to_decide(
+    submission_id: UUID, moderator: Moderator, version: int, verdict: str, label: str
+) -> Submission:
+    may_decide(moderator)
+    check_outcome(verdict, label)
+    row = _locked(submission_id)
+    _unchanged(row, moderator, version)
+    if waits_for_another(row, moderator):
+        raise Forbidden(
+            "You asked for a second opinion on this: another moderator decides it, or an"
+            " administrator."
+        )
+    return row
+
+
+def settle(
+    row: Submission,
+    moderator: Moderator,
+    verdict: str,
+    label: str,
+    settings: Settings,
+    *,
+    group_id: UUID | None = None,
+    blocked: Sequence[int] = (),
+) -> int:
+    """Write a person's verdict on a row that is locked, with all that follows from it."""
+    before = change(row, verdict, row.client.policy(settings))
+    decision = Decision.append(
+        row,
+        before,
+        reason=label,
+        moderator_id=moderator.id,
+        group_id=group_id,
+        blocked=blocked,
+    )
+    answers = row.appealed_at is not None and verdict != REVIEW
+    known = REJECTED if answers else before
+    if known != verdict:
+        follow(row, known, wait=settings.undo_seconds)
+    if answers:
+        appeal.answer(row, decision, settings.undo_seconds)
+    more: dict[str, Any] = {"group": str(group_id)} if group_id else {}
+    if blocked:
+        more["blocked"] = list(blocked)
+    Audit.append(
+        "decide",
+        str(row.id),
+        moderator_id=moderator.id,
+        before=before,
+        after=verdict,
+        reason=label,
+        **more,
+    )
+    return decision
+
+
+def undo(
+    moderator: Moderator, settings: Settings, decision_id: int | None = None
+) -> list[Submission]:
+    """Take a moderator's own decision back, the last one where none is named.
+
+    One that was made for a group takes the whole group back, but what somebody decided since.
+    Within the undo window the client never hears of it; after it a compensating event goes out.
+    Raises NotFound where there is nothing to undo, Conflict where somebody decided since.
+    """
+    may_decide(moderator)
+    with db.atomic():
+        decision = _last_decision(moderator, decision_id)
+        group = Decision.of_group(decision.group_id) if decision.group_id else [decision]
+        locked = _all_locked([one.submission_id for one in group])
+        rows = [_undo_one(one, locked, moderator, settings) for one in _by_author(group, locked)]
+    undone = [row for row in rows if row is not None]
+    if not undone:
+        raise Conflict("This was decided again since, or its content is gone; it cannot be undone.")
+    return list(Submission.select().where(Submission.id.in_(undone)))
+
+
+def _undo_one(
+    decision: Decision, locked: dict[UUID, Submission], moderator: Moderator, settings: Settings
+) -> UUID | None:
+    row = locked[decision.submission_id]
+    if row.purged_at is not None or Decision.stands_after(decision):
+        return None
+    if decision.blocked:
+        _unblock(decision, moderator)
+    silent = delivery.cancel_unsent(row.id) > 0
+    before = change(row, decision.from_verdict, row.client.policy(settings))
+    if decision.from_verdict == REVIEW and _was_quarantined(row.id):
+        Submission.update(status=QUARANTINED).where(Submission.id == row.id).execute()
+    Decision.append(row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id)
+    appealed = appeal.reopen(decision)
+    if not appealed:
+        follow(row, before, tell=not silent)
+    elif before != REJECTED:
+        follow(row, before, after=REJECTED, tell=not silent)
+    Audit.append("undo", str(row.id), moderator_id=moderator.id, silent=silent)
+    return UUID(str(row.id))
+
+
+def _unblock(decision: Decision, moderator: Moderator) -> None:
+    """Forget what the decision made known, and what a worker has added to that since."""
+    images = [image.id for image in Image.of(decision.submission_id)]
+    since = KnownHash.select(KnownHash.id).where(
+        KnownHash.image.in_(images),
+        KnownHash.moderator == moderator.id,
+        KnownHash.created_at > decision.created_at,
+        KnownHash.removed_at.is_null(),
+    )
+    KnownHash.forget([*decision.blocked, *(row[0] for row in since.tuples())], moderator.id)
+
+
+def escalate(submission_id: UUID, moderator: Moderator, *, version: int) -> None:
+    """Ask for a second opinion: from now on another moderator decides it, or an administrator."""
+    may_decide(moderator)
+    with db.atomic():
+        row = _locked(submission_id)
+        _unchanged(row, moderator, version)
+        if row.verdict != REVIEW or row.review_owed:
+            raise Conflict("Only what waits for a person can be given to another one.")
+        Submission.update(
+            escalated_at=peewee.fn.now(),
+            escalated_by=moderator.id,
+            review_by=None,
+            review_until=None,
+        ).where(Submission.id == row.id).execute()
+        Audit.append("escalate", str(row.id), moderator_id=moderator.id)
+
+
+def recall(submission_id: UUID, moderator: Moderator) -> Submission:
+    """Take one's own request for a second opinion back; raises Conflict where it was given."""
+    may_decide(moderator)
+    with db.atomic():
+        row = _locked(submission_id)
+        if row.escalated_by_id != moderator.id:
+            raise NotFound("There is nothing to undo.")
+        if row.verdict != REVIEW:
+            raise Conflict(f"{_last_word(row)} this while it was away: {row.verdict}.")
+        Submission.update(escalated_at=None, escalated_by=None).where(
+            Submission.id == row.id
+        ).execute()
+        Audit.append("recall", str(row.id), moderator_id=moderator.id)
+    return Submission.get_by_id(row.id)
+
+
+def waits_for_another(row: Submission, moderator: Moderator) -> bool:
+    """Whether this moderator has asked for somebody else's opinion on it."""
+    asked: int | None = row.escalated_by_id
+    return asked == moderator.id and row.verdict == REVIEW and not moderator.can_configure
+
+
+def may_decide(moderator: Moderator) -> None:
+    """Raises Forbidden for viewers."""
+    if not moderator.can_decide:
+        raise Forbidden("A viewer cannot decide. Ask an administrator for the moderator role.")
+
+
+def check_outcome(verdict: str, label: str) -> None:
+    """Raises Invalid for what is no verdict or no reason."""
+    if verdict not in VERDICTS:
+        raise Invalid(f"A verdict is one of {', '.join(VERDICTS)}.", field="verdict")
+    if label and label not in LABELS:
+        raise Invalid(f"A reason is one of {', '.join(LABELS)}.", field="label")
+
+
+def _locked(submission_id: UUID) -> Submission:
+    row = Submission.select().where(Submission.id == submission_id).for_update().first()
+    if row is None:
+        raise NotFound("This submission is gone.")
+    return row
+
+
+def _all_locked(ids: Sequence[UUID]) -> dict[UUID, Submission]:
+    """Lock them in the order of their ids, so that two who do so never wait for each other."""
+    query = Submission.select().where(Submission.id.in_(list(ids)))
+    return {row.id: row for row in query.order_by(Submission.id).for_update()}
+
+
+def _by_author(group: Sequence[Decision], locked: dict[UUID, Submission]) -> list[Decision]:
+    """In the order in which authors' rows are to be locked; see ``_all_locked``."""
+    known = [one for one in group if one.submission_id in locked]
+    return sorted(known, key=lambda one: author_order(locked[one.submission_id]))
+
+
+def author_order(row: Submission) -> tuple[int, str, str]:
+    """A key that puts submissions of one author together."""
+    return row.client_id, row.user_id, str(row.id)
+
+
+def _unchanged(row: Submission, moderator: Moderator, version: int) -> None:
+    if row.purged_at is not None:
+        raise Conflict("Its content is no longer kept, so nobody can look again.")
+    if row.version != version:
+        raise Conflict(f"{_last_word(row)} this while you had it open: {row.verdict}.")
+    held = Submission.select().where(
+        Submission.id == row.id,
+        Submission.review_until > peewee.fn.now(),
+        Submission.review_by != moderator.id,
+    )
+    if held.exists():
+        raise Conflict(f"{row.review_by.name} has this open now.")
+
+
+def _last_word(row: Submission) -> str:
+    last = (
+        Decision.select(Decision, Moderator)
+        .join(Moderator, peewee.JOIN.LEFT_OUTER)
+        .where(Decision.submission == row.id)
+        .order_by(Decision.id.desc())
+        .first()
+    )
+    return f"{last.moderator.name if last and last.moderator_id else 'The machine'} decided"
+
+
+def _last_decision(moderator: Moderator, decision_id: int | None) -> Decision:
+    undone = Decision.alias()
+    query = (
+        Decision.select()
+        .where(
+            Decision.moderator == moderator.id,
+            Decision.undoes.is_null(),
+            ~peewee.fn.EXISTS(undone.select().where(undone.undoes == Decision.id)),
+        )
+        .order_by(Decision.id.desc())
+    )
+    if decision_id is not None:
+        query = query.where(Decision.id == decision_id)
+    decision = query.first()
+    if decision is None:
+        raise NotFound("There is nothing to undo.")
+    return decision
+
+
+def _was_quarantined(submission_id: UUID) -> bool:
+    first = (
+        Decision.select().where(Decision.submission == submission_id).order_by(Decision.id).first()
+    )
+    return first is not None and first.reason == "error"

@@ -1,0 +1,141 @@
+"""Groups of flags that belong together: look-alikes, one author's burst, one rule's hits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import peewee
+from uuid_utils.compat import uuid7
+
+from models.database.connection import db
+from models.errors import Conflict, Invalid
+from models.people.moderator import Moderator
+from models.review import decide as review
+from models.review.claims import FLAGGED, in_order
+from models.settings import Settings
+from models.submissions.submission import Submission
+
+KINDS = ("alike", "author", "rule")
+MIN_QUALITY = 50  # below it a PDQ hash says too little to compare (its authors)
+MOST = 500  # flags that are decided at once
+
+LOOKED_AT = 300  # flags that come next, or newest uploads of an author
+
+# The flags that come next, if any of those that are asked about can have company by this kind.
+OPEN = f"""
+    SELECT id FROM submission WHERE {FLAGGED} AND EXISTS (SELECT 1 FROM given)
+    ORDER BY priority DESC, created_at, id LIMIT {LOOKED_AT}"""
+# (of, id): the open flags ``id`` that belong to each of the flags ``of``. Each looks at so many
+# rows and no more, however many flags wait and whatever was decided before.
+ALIKE = f"""
+WITH given AS (
+    SELECT i.submission_id AS of, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM image i
+    WHERE i.submission_id = ANY(%(ids)s::uuid[]) AND i.pdq_quality >= {MIN_QUALITY}),
+open AS MATERIALIZED (
+    SELECT next.id, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM ({OPEN}) next
+    CROSS JOIN LATERAL (  -- never a join of all pictures
+        SELECT pdq FROM image WHERE submission_id = next.id
+        AND pdq_quality >= {MIN_QUALITY} OFFSET 0) i)
+SELECT DISTINCT given.of, open.id FROM given JOIN open
+    ON open.id <> given.of AND bit_count(given.bits # open.bits) <= %(distance)s
+"""
+AUTHOR = f"""
+SELECT given.id AS of, submission.id FROM submission given CROSS JOIN LATERAL (
+    SELECT s.id, s.verdict, s.review_owed FROM submission s
+    WHERE s.client_id = given.client_id AND s.user_id = given.user_id
+    ORDER BY s.id DESC LIMIT {LOOKED_AT}) submission
+WHERE given.id = ANY(%(ids)s::uuid[]) AND submission.id <> given.id AND {FLAGGED}
+"""
+RULE = f"""
+WITH given AS (
+    SELECT DISTINCT ON (submission_id) submission_id AS of, (evidence->>'rule')::bigint AS rule
+    FROM finding WHERE submission_id = ANY(%(ids)s::uuid[])
+      AND "check" = 'rules' AND action IN ('reject', 'review')
+    ORDER BY submission_id, action, id),
+open AS MATERIALIZED (
+    SELECT next.id, hit.rule FROM ({OPEN}) next
+    CROSS JOIN LATERAL (  -- never all hits of a rule, most of which were decided long ago
+        SELECT (evidence->>'rule')::bigint AS rule FROM finding
+        WHERE submission_id = next.id AND "check" = 'rules' OFFSET 0) hit)
+SELECT DISTINCT given.of, open.id FROM given JOIN open USING (rule) WHERE open.id <> given.of
+"""
+QUERIES = dict(zip(KINDS, (ALIKE, AUTHOR, RULE), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a group: its last decision, how many were decided, how many left out."""
+
+    decision: int
+    decided: int
+    left_out: int
+
+
+def counts(ids: Sequence[UUID], distance: int) -> dict[UUID, dict[str, int]]:
+    """For each of these flags how many other open ones belong to it, by kind; none is left out."""
+    found: dict[UUID, dict[str, int]] = {}
+    values = {"ids": [str(known) for known in ids], "distance": distance}
+    for kind, query in QUERIES.items() if ids else ():
+        sql = f"SELECT of, count(*) FROM ({query}) AS pairs GROUP BY of"
+        for of, number in db.execute_sql(sql, values).fetchall():
+            found.setdefault(of, {})[kind] = number
+    return found
+
+
+def members(submission_id: UUID, kind: str, distance: int) -> list[Submission]:
+    """The flag itself and those that belong to it; raises Invalid for an unknown kind."""
+    if kind not in QUERIES:
+        raise Invalid(f"A group is one of {', '.join(KINDS)}.", field="by")
+    sql = f"SELECT id FROM ({QUERIES[kind]}) AS pairs ORDER BY id LIMIT {MOST}"
+    rows = db.execute_sql(sql, {"ids": [str(submission_id)], "distance": distance}).fetchall()
+    return in_order([submission_id, *(row[0] for row in rows)])
+
+
+def decide(
+    chosen: Sequence[tuple[UUID, int]],
+    moderator: Moderator,
+    *,
+    verdict: str,
+    label: str,
+    settings: Settings,
+) -> Outcome:
+    """One verdict on all of these (id, version), in one transaction.
+
+    Each gets a decision, a delivery, a strike and an audit row of its own. What changed since,
+    what others hold and what waits for another's opinion is left out. Safe beside others who do
+    the same: rows are locked in the order of their ids, and then authors in theirs. Raises
+    Conflict where nothing is left.
+    """
+    review.may_decide(moderator)
+    review.check_outcome(verdict, label)
+    versions = dict(chosen[:MOST])
+    group_id = uuid7()
+    with db.atomic():
+        free = [
+            row
+            for row in _locked_and_free(list(versions), moderator)
+            if row.version == versions[row.id] and not review.waits_for_another(row, moderator)
+        ]
+        free.sort(key=review.author_order)
+        made = [
+            review.settle(row, moderator, verdict, label, settings, group_id=group_id)
+            for row in free
+        ]
+    if not made:
+        raise Conflict("Nothing was decided: others have these open, or have decided them.")
+    return Outcome(made[-1], len(made), len(versions) - len(made))
+
+
+def _locked_and_free(ids: list[UUID], moderator: Moderator) -> list[Submission]:
+    """The flags among these that no other moderator holds, locked."""
+    query = Submission.select().where(Submission.id.in_(ids)).order_by(Submission.id)
+    rows = list(query.for_update())
+    held = Submission.select(Submission.id).where(
+        Submission.id.in_(ids),
+        Submission.review_until > peewee.fn.now(),
+        Submission.review_by != moderator.id,
+    )
+    taken = {row[0] for row in held.tuples()}
+    return [row for row in rows if row.id not in taken]

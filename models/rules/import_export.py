@@ -1,0 +1,83 @@
+"""Rules as a sheet: what an import would change, the import itself, and the export."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import peewee
+
+from models.audit.log import Audit
+from models.database.config_revision import Revision
+from models.database.connection import db
+from models.errors import Invalid
+from models.rules.rule import FACTS, Rule, check
+from models.sheets import import_plan
+from models.sheets.import_plan import Key, Plan, require
+
+COLUMNS: tuple[str, ...] = ("kind", "pattern", "action", "label")
+OFF = ("0", "false", "no", "off")
+ON = ("1", "true", "yes", "on", "")
+
+
+def plan(rows: Sequence[Mapping[str, str]]) -> Plan[Rule]:
+    """What an import of these rows would do; nothing is written."""
+    return import_plan.plan(rows, _facts, _key, _standing, "rule")
+
+
+def _facts(row: Mapping[str, str]) -> dict[str, Any]:
+    values = {name: row.get(name, "").strip() for name in COLUMNS}
+    require(values, COLUMNS)
+    check(*values.values())
+    active = row.get("active", "").strip().lower()
+    if active not in (*ON, *OFF):
+        raise Invalid(f"active is 1 or 0, not {active!r}.")
+    return {**values, "active": active not in OFF}
+
+
+def _key(facts: dict[str, Any]) -> Key:
+    return facts["kind"], facts["pattern"]
+
+
+def _standing(keys: Collection[Key]) -> dict[Key, Rule]:
+    found = {}
+    for batch in peewee.chunked([pattern for _, pattern in keys], 5000):
+        for rule in Rule.select().where(Rule.pattern.in_(list(batch))):
+            found[rule.kind, rule.pattern] = rule
+    return found
+
+
+def load(
+    rows: Sequence[Mapping[str, str]], name: str, moderator_id: int | None = None, **more: Any
+) -> Plan[Rule]:
+    """Import the rows, all or none; raises Invalid with the first rows that are wrong.
+
+    Each rule that is added or changed gets its own audit row, so that it has its versions.
+    """
+    with db.atomic():
+        db.execute_sql("LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE")  # no second import beside it
+        made = plan(rows)
+        made.refuse_errors()
+        _insert([facts for _, facts in made.added], moderator_id)
+        for _, rule, facts in made.changed:
+            rule.become("rule.import", moderator_id, facts)
+        Audit.append("rules.import", name, moderator_id=moderator_id, **made.counted, **more)
+        Revision.bump("rules")
+    return made
+
+
+def _insert(added: Sequence[dict[str, Any]], moderator_id: int | None) -> None:
+    for batch in peewee.chunked(added, 500):
+        times = {"created_at": peewee.fn.now(), "updated_at": peewee.fn.now()}
+        values = [
+            {**facts, **times, "source": "import", "moderator": moderator_id} for facts in batch
+        ]
+        made = Rule.insert_many(values).returning(Rule).execute()
+        acts = [(rule.subject, {"before": None, "after": rule.facts}) for rule in made]
+        Audit.append_many("rule.import", acts, moderator_id=moderator_id)
+
+
+def export(query: Any) -> list[tuple[Any, ...]]:
+    """Rows for a sheet with the columns FACTS."""
+    columns = [getattr(Rule, name) for name in FACTS]
+    return list(query.select(*columns).tuples())

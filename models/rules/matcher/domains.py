@@ -1,0 +1,87 @@
+"""Domain rules, looked up in the hosts that a text names, however these are written.
+
+A host is one look-up for each of its suffixes, so the cost does not depend on how many rules there
+are, and "notevil.com" or "evil.com.au" are simply other names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from models.rules.matcher.normalise import Folded
+
+_DOT = r"(?:\.(?=[^\W_])|\s?[\[({<]\s?(?:\.|dot)\s?[\])}>]\s?|\s\.\s?(?=[^\W_])|\sdot\s)"
+_LABEL = r"[^\W_][\w-]*"
+_HOST = re.compile(rf"(?<![\w-]){_LABEL}(?:{_DOT}{_LABEL})+")
+_LABELS = re.compile(rf"({_LABEL})(?:{_DOT}|$)")
+_MAY_HOLD_HOST = re.compile(r"\.(?![\s.])|\.(?<=\s\.)")
+_AROUND_HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:\*\.|www\.)?|(?::\d+)?(?:[/?#].*)?$")
+_SOUND_HOST = re.compile(r"[^\W_][\w-]*(?:\.[^\W_][\w-]*)+")
+
+Label = tuple[str, int, int]  # a name, and its place among the letters
+
+
+class Domains:
+    """Names to find. The key of a name is its place in `names`."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._keys: dict[str, list[int]] = {}
+        for key, name in enumerate(names):
+            self._keys.setdefault(canonical_host(name), []).append(key)
+        self._depth = max((name.count(".") + 1 for name in self._keys), default=0)
+
+    def find(self, folded: Folded, limit: int) -> Iterator[tuple[int, int, int]]:
+        """At most `limit` hits: key, start and end of the whole host, in the original text."""
+        if self._keys:
+            yield from islice(self._find(folded), limit)
+
+    def _find(self, folded: Folded) -> Iterator[tuple[int, int, int]]:
+        for labels in _hosts(folded):
+            for count in _host_lengths(folded, labels):
+                start, end = folded.place(labels[0][1]), folded.place(labels[count - 1][2])
+                for key in self._look_up(labels[max(0, count - self._depth) : count]):
+                    yield key, start, end
+
+    def _look_up(self, labels: list[Label]) -> Iterator[int]:
+        names = [name for name, _, _ in labels]
+        for first in range(len(names) - 1):
+            yield from self._keys.get(".".join(names[first:]), ())
+
+
+def canonical_host(text: str) -> str:
+    """The host of a domain rule ("https://www.Evil.com/x" gives "evil.com"); "" if there is none.
+
+    Punycode and accents fold away, so that a name matches however it is written.
+    """
+    letters = "".join(Folded(text).letters.split())
+    host = ".".join(map(_readable, _AROUND_HOST.sub("", letters).split(".")))
+    return host if _SOUND_HOST.fullmatch(host) else ""
+
+
+def _hosts(folded: Folded) -> Iterator[list[Label]]:
+    """Each host that the text names, as its labels; "evil[.]com" and "evil (dot) com" too."""
+    if not _MAY_HOLD_HOST.search(folded.letters) and "dot" not in folded.letters:
+        return
+    for host in _HOST.finditer(folded.letters):
+        found = _LABELS.finditer(folded.letters, host.start(), host.end())
+        yield [(_readable(label[1]), *label.span(1)) for label in found]
+
+
+def _readable(label: str) -> str:
+    """A label as letters, decoded where it is punycode; a broken one stays as it is."""
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return "".join(Folded(label[4:].encode().decode("punycode")).letters.split())
+    except UnicodeError:
+        return label
+
+
+def _host_lengths(folded: Folded, labels: list[Label]) -> Iterator[int]:
+    """How many labels belong to the host: all, or up to a capital ("see evil.com.Then go")."""
+    yield len(labels)
+    for count in range(2, len(labels)):
+        if folded.text[folded.place(labels[count][1])].isupper():
+            yield count

@@ -1,0 +1,215 @@
+"""Letters as the shapes that an automaton scans, in each of the ways a text may be read.
+
+A shape has each letter as its class: leetspeak and the letters it stands for share one (`i`, `l`
+and `1` are all `i`), and what is no word is a space. A text is read as it stands, with symbols as
+letters ("$hit"), and with words joined that were split ("v i a g r a", "vi-agra"); each of these
+with single spaces and, where letters are drawn out, without runs ("fuuuck"). A shape that matches
+must still be spelled out against the letters (see `verify` beside this file). Words of which
+letters are masked ("f*ck") have no shape; a view only names them.
+
+Every step is a C-level pass over the text; the way back is worked out only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import accumulate
+
+import re2
+
+from models.rules.matcher.normalise import EITHER_I_OR_L, TABLE_LIMIT, Folded
+from models.rules.matcher.split_words import (
+    BREAK,
+    JOIN,
+    Piece,
+    joined,
+    masked,
+    spelled_out,
+    split_words,
+)
+
+_JOINERS = frozenset("._-*#~'`/\\|^\u00b4·•\u2010\u2011\u2013\u2018\u2019\u30fb")
+_DIGIT_CLASS = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g"}
+_SYMBOL_CLASS = {"@": "a", "$": "s", "!": "i", "|": "i", "+": "t", "€": "e", "£": "l"}
+
+# What a leet character may be read as. `1` is an i in "v1agra" and an l in "1oser".
+READINGS = {
+    **_DIGIT_CLASS,
+    **_SYMBOL_CLASS,
+    **dict.fromkeys(f"1!|{EITHER_I_OR_L}", "il"),
+}
+_BANG_INSIDE = re.compile(r"!\w")
+
+# "shit!" ends in punctuation, "sh!t" and "ki||" do not.
+_CLOSING_SYMBOLS = re.compile(r"(?:[!+]|(?<!\|)\|(?!\|))+(?![\w@$€£|])")
+_SPACES = re.compile(" {2,}")
+_RUNS = re.compile(r"(.)\1+", re.DOTALL)
+_REPEATED = re.compile(r"(.)(?=\1)", re.DOTALL)
+
+# No ordinary word has three of a letter; these do not even have two. (RE2 answers in 2 µs a KB.)
+RARELY_DOUBLED = frozenset("ahjkquvwxy")
+
+# In shapes, "ill" is already three i: four of these, or three of one letter, are asked for.
+_STRETCHED = re2.compile(
+    "|".join(
+        ["iiii"]
+        + [letter * 3 for letter in "abcdefghjkmnopqrstuvwxyz"]
+        + [letter * 3 for letter in map(chr, range(0x430, 0x450))]
+        + [letter * 3 for letter in map(chr, [*range(0x3B1, 0x3CA), *range(0x627, 0x64B)])]
+        + [letter * 2 for letter in sorted(RARELY_DOUBLED - {"w"})]
+        + ["[^ w]ww", " ww[^w]", " www[^ ]"]  # but the "www" of an address
+    )
+)
+
+
+class _Shapes(dict[int, str]):
+    """`str.translate` table from letters to shapes, always one character for one."""
+
+    def __init__(self, classes: dict[str, str]) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def __missing__(self, code: int) -> str:
+        shape = self._shape(chr(code))
+        if len(self) < TABLE_LIMIT:
+            self[code] = shape
+        return shape
+
+    def _shape(self, char: str) -> str:
+        if char in self.classes:
+            return self.classes[char]
+        if char in _JOINERS:
+            return JOIN
+        return char if _in_word(char) else " "
+
+
+def _in_word(char: str) -> bool:
+    return char.isalnum() or unicodedata.category(char)[0] == "M"
+
+
+_CLASSES = {**{letter: letter for letter in "abcdefghijkmnopqrstuvwxyz"}, "l": "i", **_DIGIT_CLASS}
+_CLASSES[EITHER_I_OR_L] = "i"
+_PLAIN = _Shapes(_CLASSES)
+_LEET = _Shapes({**_CLASSES, **_SYMBOL_CLASS})
+
+
+class View:
+    """One way to read a text: its shape, and the letters behind each character of the shape.
+
+    Shape and letters are those of `source` and its own shape, put together from `pieces` if given.
+    `masked` are the words of which letters are masked, as places in the shape.
+    """
+
+    def __init__(
+        self,
+        folded: Folded,
+        source: str,
+        shape: str,
+        pieces: list[Piece] | None = None,
+        masked: Sequence[Piece] = (),
+    ) -> None:
+        self.folded = folded
+        self.shape = shape if pieces is None else _put_together(shape, pieces)
+        self.masked = masked
+        self._source = source
+        self._pieces = pieces
+
+    @cached_property
+    def letters(self) -> str:
+        """As many as the shape has."""
+        return self._source if self._pieces is None else _put_together(self._source, self._pieces)
+
+    @cached_property
+    def _picks(self) -> Sequence[int]:
+        if self._pieces is None:
+            return range(len(self.shape))
+        return [at for piece in self._pieces for at in range(*piece)]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The place in the original text of `shape[start:end]`, which is not empty."""
+        first, last = self._picks[start], self._picks[end - 1]
+        return self.folded.place(first), self.folded.place(last + 1)
+
+    @property
+    def joined(self) -> bool:
+        """Whether words that were split are put together in it."""
+        return self._pieces is not None
+
+    def is_joined(self, start: int, end: int) -> bool:
+        """Whether `shape[start:end]` was put together from more than one piece of the text."""
+        return self._picks[end - 1] - self._picks[start] != end - 1 - start
+
+
+def _put_together(text: str, pieces: list[Piece]) -> str:
+    ended = text + BREAK
+    return "".join([ended[start:end] for start, end in pieces])
+
+
+class Squeezed:
+    """A shape with runs of spaces (or of any character) cut to one, and the way back."""
+
+    __slots__ = ("_heads", "_runs", "_tails", "everything", "shape", "squeezed")
+
+    def __init__(self, shape: str, *, everything: bool = False) -> None:
+        self.shape = shape
+        self.everything = everything
+        self._runs = _RUNS if everything else _SPACES
+        self.squeezed = _REPEATED.sub("", shape) if everything else _single_spaced(shape)
+        self._heads: list[int] = []
+        self._tails: list[int] = []
+
+    def place(self, index: int) -> int:
+        """Where in the shape the squeezed character at `index` begins."""
+        if not self._heads:
+            runs = [run.span() for run in self._runs.finditer(self.shape)]
+            removed = accumulate(end - start - 1 for start, end in runs)
+            self._tails = [0, *(end for _, end in runs)]
+            self._heads = [0, *(end - gone for (_, end), gone in zip(runs, removed, strict=True))]
+        at = bisect_right(self._heads, index) - 1
+        return self._tails[at] + index - self._heads[at]
+
+
+def _single_spaced(shape: str) -> str:
+    while "  " in shape:
+        shape = shape.replace("  ", " ")
+    return shape
+
+
+def plain_view(text: str) -> View:
+    """The text as it stands: symbols separate, digits may be letters. Patterns are read so."""
+    folded = Folded(text)
+    return View(folded, folded.letters, folded.letters.translate(_PLAIN).replace(JOIN, " "))
+
+
+def views(folded: Folded) -> Iterator[View]:
+    """All readings of a text: as it stands, with symbols as letters, with split words joined."""
+    letters = folded.letters_either_i()
+    yield from _readings(folded, letters, letters.translate(_PLAIN))
+    if _has_leet_symbol(letters):
+        open_letters = _CLOSING_SYMBOLS.sub(lambda found: " " * len(found[0]), letters)
+        yield from _readings(folded, letters, open_letters.translate(_LEET))
+
+
+def _has_leet_symbol(letters: str) -> bool:
+    if "!" in letters and _BANG_INSIDE.search(letters):
+        return True
+    return any(symbol in letters for symbol in _SYMBOL_CLASS if symbol != "!")
+
+
+def squeezes(view: View) -> Iterator[Squeezed]:
+    """The shape with single spaces; and, where letters are stretched ("fuuuck"), without runs."""
+    yield Squeezed(view.shape)
+    if "iii" in view.letters or "lll" in view.letters or _STRETCHED.search(view.shape):
+        yield Squeezed(view.shape, everything=True)
+
+
+def _readings(folded: Folded, letters: str, marked: str) -> Iterator[View]:
+    shape, words = marked.replace(JOIN, " "), split_words(marked)
+    yield View(folded, letters, shape, masked=masked(letters, words))
+    for pieces in (joined(marked, words), spelled_out(shape)):
+        if pieces:
+            yield View(folded, letters, shape, pieces)

@@ -1,0 +1,112 @@
+"""Whether a piece of text that has the shape of a pattern really spells it."""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+from models.rules.matcher.normalise import Folded, scripts_of
+from models.rules.matcher.text_views import RARELY_DOUBLED, READINGS
+
+_SENTENCE_END = re.compile(r"[.!?;…\u3002\uff01\uff1f]\s|\n\s*\n")
+_QUANTITY = re.compile(r"\d{2,}\D+|\D+\d{2,}|[^a-z]*\d[^a-z]*")
+_LOOSE_PUNCTUATION = frozenset("-_.,'`\u2019\u2010\u2011")
+_MAX_GAP = 3  # visible characters between two words of a phrase
+
+
+def spells(pattern: tuple[str, str], candidate: tuple[str, str]) -> bool:
+    """Whether the candidate spells the pattern; each is a shape and the letters behind it.
+
+    Both go run by run ("viaaagra" is v, i, aaa, g, r, a), so stretched letters compare whole.
+    """
+    if pattern[1] == candidate[1]:
+        return True
+    if len(candidate[0]) < len(pattern[0]) and " " not in pattern[0]:
+        return False
+    wanted, got = _runs(*pattern), _runs(*candidate)
+    if [kind for kind, _ in wanted] != [kind for kind, _ in got]:
+        return False
+    paired = zip(wanted, got, strict=True)
+    if not all(_same_run(kind, want, have) for (kind, want), (_, have) in paired):
+        return False
+    return _has_digit(pattern[1]) or not any(map(_is_quantity, candidate[1].split()))
+
+
+def _runs(shape: str, letters: str) -> list[tuple[str, str]]:
+    pairs = groupby(zip(shape, letters, strict=True), key=lambda pair: pair[0])
+    return [(kind, "".join([letter for _, letter in run])) for kind, run in pairs]
+
+
+def _same_run(kind: str, want: str, have: str) -> bool:
+    if want == have:
+        return True
+    if kind == " ":
+        return _same_gap(want, have)
+    if not all(map(_is_alphabetic, want)):
+        return False
+    return _reads_as(want, have) or _is_stretched(want, have)
+
+
+def _same_gap(want: str, have: str) -> bool:
+    """Symbols of the pattern ("s&m") are required; else anything short that ends no sentence."""
+    if not is_loose(want):
+        return _required(want) <= set(have)
+    return len("".join(have.split())) <= _MAX_GAP and not _SENTENCE_END.search(have)
+
+
+def is_loose(gap: str) -> bool:
+    """Whether a gap of a pattern asks for no symbol, so that any other short gap will do."""
+    return not _required(gap)
+
+
+def _required(gap: str) -> set[str]:
+    return {char for char in gap if not char.isspace() and char not in _LOOSE_PUNCTUATION}
+
+
+def _reads_as(want: str, have: str) -> bool:
+    return len(want) == len(have) and all(map(_stands_for, have, want))
+
+
+def _stands_for(char: str, letter: str) -> bool:
+    return char == letter or letter in READINGS.get(char, "")
+
+
+def _is_stretched(want: str, have: str) -> bool:
+    """Whether `have` is `want` drawn out: three of a letter or more, or two of a rare double.
+
+    "viaaagra" and "fuuck" are; "rapper" is not "raper", and fewer letters never will do.
+    """
+    if len(set(want)) > 1:  # letters of one class side by side, as in "kill"
+        wanted, got = _runs(want, want), _runs(have, have)
+        return [kind for kind, _ in wanted] == [kind for kind, _ in got] and all(
+            part == drawn or _is_stretched(part, drawn)
+            for (_, part), (_, drawn) in zip(wanted, got, strict=True)
+        )
+    letter, length = want[0], len(have)
+    drawn_out = length > len(want) and (length >= 3 or letter in RARELY_DOUBLED)
+    return drawn_out and all(_stands_for(char, letter) for char in have)
+
+
+def _is_alphabetic(char: str) -> bool:
+    """Whether the letter may be replaced or drawn out; ideographs and digits may not."""
+    return char.lower() != char.upper() or "\u0590" <= char <= "\u08ff"
+
+
+def _is_quantity(word: str) -> bool:
+    """Whether a word with digits is a number or a model ("455", "a55", "100ml"), not a spelling."""
+    return _has_digit(word) and _QUANTITY.fullmatch(word) is not None
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
+
+def is_foreign(pattern: str, hit: str, folded: Folded) -> bool:
+    """Whether a hit is a real word of another script: Russian "сок" is juice, not a spelling.
+
+    True where hit and pattern share no script, and the text is written in the hit's own.
+    """
+    if pattern.isascii() and hit.isascii():
+        return False
+    theirs = scripts_of(hit)
+    return theirs.isdisjoint(scripts_of(pattern)) and any(map(folded.is_written_in, theirs))

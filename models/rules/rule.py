@@ -1,0 +1,256 @@
+"""Rules: what the texts of uploads must not, or may, hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import peewee
+
+from models.audit.log import Audit
+from models.database.config_revision import Revision, Watched
+from models.database.connection import Model, db
+from models.errors import Conflict, Invalid, NotFound
+from models.people.moderator import Moderator
+from models.rules.matcher.matcher import (
+    UNFINISHED,
+    Match,
+    Matcher,
+    PatternError,
+    RuleSpec,
+    effective,
+    validate,
+)
+from models.verdict import LABELS, Finding
+
+KINDS = ("word", "phrase", "regex", "domain")
+ACTIONS = ("reject", "review", "allow")
+FIELDS = ("title", "description")
+FACTS = ("kind", "pattern", "action", "label", "active")  # what a version of a rule holds
+
+
+class Rule(Model):
+    """A keyword, phrase, regex or domain with an action; ``moderator`` changed it last.
+
+    A removed rule keeps its row, so that it can come back and findings still know its number.
+    """
+
+    id = peewee.BigAutoField()
+    kind = peewee.TextField()
+    pattern = peewee.TextField()
+    action = peewee.TextField()
+    label = peewee.TextField()
+    active = peewee.BooleanField(default=True)
+    source = peewee.TextField(default="moderator")
+    moderator = peewee.ForeignKeyField(Moderator, null=True)
+    created_at = peewee.DateTimeField()
+    updated_at = peewee.DateTimeField()
+    removed_at = peewee.DateTimeField(null=True)
+
+    @classmethod
+    def add(
+        cls,
+        kind: str,
+        pattern: str,
+        action: str,
+        label: str,
+        *,
+        active: bool = True,
+        moderator_id: int | None = None,
+    ) -> Rule:
+        """A new rule; raises Invalid for what cannot be matched, Conflict where it stands."""
+        pattern = pattern.strip()
+        check(kind, pattern, action, label)
+        values = dict(zip(FACTS, (kind, pattern, action, label, active), strict=True))
+        taken = Conflict(f"There is such a {kind} rule already.", field="pattern")
+        with db.atomic():
+            rule = cls._standing(kind, pattern)
+            if rule is None:
+                try:
+                    with db.atomic():
+                        row = cls.insert(
+                            **values, created_at=peewee.fn.now(), updated_at=peewee.fn.now()
+                        ).execute()
+                except peewee.IntegrityError as error:
+                    raise taken from error
+                rule = cls.get_by_id(row)
+            elif rule.removed_at is None:
+                raise taken
+            return rule.become("rule.add", moderator_id, {**values, "source": "moderator"})
+
+    @classmethod
+    def _standing(cls, kind: str, pattern: str) -> Rule | None:
+        row: Rule | None = (
+            cls.select().where(cls.kind == kind, cls.pattern == pattern).for_update().first()
+        )
+        return row
+
+    @classmethod
+    def found(cls, rule_id: int, *, lock: bool = False) -> Rule:
+        """The rule of that number, a removed one too; raises NotFound."""
+        query = cls.select().where(cls.id == rule_id)
+        row: Rule | None = (query.for_update() if lock else query).first()
+        if row is None:
+            raise NotFound(f"There is no rule {rule_id}.")
+        return row
+
+    @classmethod
+    def remove(cls, rule_id: int, moderator_id: int | None = None) -> Rule:
+        """Remove a rule; ``restore`` brings it back. Raises NotFound."""
+        with db.atomic():
+            rule = cls.found(rule_id, lock=True)
+            if rule.removed_at is not None:
+                return rule
+            return rule.become("rule.remove", moderator_id, {}, removed=True)
+
+    @classmethod
+    def restore(cls, rule_id: int, moderator_id: int | None = None) -> Rule:
+        """Bring a removed rule back as it was; raises NotFound."""
+        with db.atomic():
+            rule = cls.found(rule_id, lock=True)
+            if rule.removed_at is None:
+                return rule
+            return rule.become("rule.restore", moderator_id, {})
+
+    @classmethod
+    def change(
+        cls, rule_id: int, moderator_id: int | None, *, seen: str = "", **wanted: Any
+    ) -> Rule:
+        """Give a rule other facts; raises Invalid, NotFound, and Conflict.
+
+        ``seen`` is the ``version`` that the person had before them; Conflict where the rule has
+        changed since, or where another rule has that pattern.
+        """
+        with db.atomic():
+            rule = cls.found(rule_id, lock=True)
+            if seen and seen != rule.version:
+                raise Conflict(f"{rule.changed_by} has changed this rule since you opened it.")
+            values = {**rule.facts, **wanted}
+            values["pattern"] = values["pattern"].strip()
+            check(*(values[name] for name in FACTS[:4]))
+            if values == rule.facts and rule.removed_at is None:
+                return rule
+            other = cls._standing(values["kind"], values["pattern"])
+            if other is not None and other.id != rule.id:
+                raise Conflict(f"Rule {other.id} has this pattern already.", field="pattern")
+            return rule.become("rule.change", moderator_id, values)
+
+    @classmethod
+    def switch(cls, ids: Sequence[int], moderator_id: int | None, *, active: bool) -> list[int]:
+        """Switch these rules on or off; returns the numbers of those that were not so before."""
+        with db.atomic():
+            rows = (
+                cls.select()
+                .where(cls.id.in_(list(ids)), cls.active != active, cls.removed_at.is_null())
+                .order_by(cls.id)
+                .for_update()
+            )
+            changed = [
+                rule.become("rule.switch", moderator_id, {"active": active}) for rule in list(rows)
+            ]
+        return [rule.id for rule in changed]
+
+    def become(
+        self, act: str, moderator_id: int | None, values: dict[str, Any], *, removed: bool = False
+    ) -> Rule:
+        """Write these values with their audit row; call it in the transaction."""
+        before = None if act == "rule.add" else self.facts
+        Rule.update(
+            **values,
+            moderator=moderator_id,
+            updated_at=peewee.fn.clock_timestamp(),
+            removed_at=peewee.fn.now() if removed else None,
+        ).where(Rule.id == self.id).execute()
+        rule: Rule = Rule.get_by_id(self.id)
+        Audit.append(act, rule.subject, moderator_id=moderator_id, before=before, after=rule.facts)
+        Revision.bump("rules")
+        return rule
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a version of a rule holds."""
+        return {name: getattr(self, name) for name in FACTS}
+
+    @property
+    def subject(self) -> str:
+        """How the audit calls this rule."""
+        return f"rule {self.id}"
+
+    @property
+    def version(self) -> str:
+        """Changes with every change of the rule."""
+        return f"{self.updated_at.timestamp():.6f}"
+
+    @property
+    def changed_by(self) -> str:
+        """Who changed it last, or where it came from."""
+        if self.moderator_id:
+            name: str = self.moderator.name
+            return name
+        return {"starter": "starter list", "import": "import"}.get(self.source, "a script")
+
+    @classmethod
+    def put(cls, rows: Iterable[tuple[str, str, str, str, bool]], *, source: str) -> int:
+        """Add (kind, pattern, action, label, active) rows, changing those that stand already."""
+        values = []
+        for row in rows:
+            check(*row[:4])
+            facts = dict(zip(FACTS, row, strict=True))
+            times = {"created_at": peewee.fn.now(), "updated_at": peewee.fn.now()}
+            values.append({**facts, **times, "source": source, "removed_at": None})
+        kept = {(value["kind"], value["pattern"]): value for value in values}
+        with db.atomic():
+            for batch in peewee.chunked(kept.values(), 500):
+                cls.insert_many(batch).on_conflict(
+                    conflict_target=[cls.kind, cls.pattern],
+                    preserve=[cls.action, cls.label, cls.active, cls.updated_at, cls.removed_at],
+                ).execute()
+            Revision.bump("rules")
+        return len(kept)
+
+
+def check(kind: str, pattern: str, action: str, label: str) -> None:
+    """Raises Invalid where this is no rule, with the field that is to blame."""
+    for name, value, known in (("kind", kind, KINDS), ("action", action, ACTIONS)):
+        if value not in known:
+            raise Invalid(f"{name} is one of {', '.join(known)}, not {value!r}.", field=name)
+    if label not in LABELS:
+        raise Invalid(f"label is one of {', '.join(LABELS)}, not {label!r}.", field="label")
+    if "\0" in pattern:
+        raise Invalid("The pattern holds a NUL character.", field="pattern")
+    try:
+        pattern.encode()
+        validate(kind, pattern)
+    except UnicodeEncodeError as error:
+        raise Invalid("The pattern holds half a character.", field="pattern") from error
+    except PatternError as error:
+        raise Invalid(str(error), field="pattern") from error
+
+
+def _matcher() -> Matcher:
+    columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label)
+    rows = Rule.select(*columns).where(Rule.active, Rule.removed_at.is_null()).order_by(Rule.id)
+    return Matcher(RuleSpec(*row) for row in rows.tuples())
+
+
+matcher = Watched("rules", _matcher)
+
+
+def check_text(title: str, description: str) -> list[Finding]:
+    """What the active rules find in the texts; a process learns of changed rules within 1 s."""
+    return [
+        _finding(match, name)
+        for name, text in zip(FIELDS, (title, description), strict=True)
+        if text
+        for match in effective(matcher.get().find(text))
+    ]
+
+
+def _finding(match: Match, name: str) -> Finding:
+    rule = match.rule
+    if rule is UNFINISHED:
+        error = f"the regular expressions took too long for the {name}"
+        return Finding("failure", rule.label, rule.action, evidence={"error": error})
+    evidence = {"rule": rule.id, "kind": rule.kind, "pattern": rule.pattern, "field": name}
+    evidence |= {"start": match.start, "end": match.end, "text": match.text}
+    return Finding("rules", rule.label, rule.action, evidence=evidence)

@@ -1,0 +1,126 @@
+"""Every setting of Sluice, read once from the environment into one frozen object.
+
+Each field of ``setting_table`` is an environment variable of the same name in capitals. Where the
+environment does not name it, ``SLUICE_HOME/sluice.env`` may; where neither does, its default holds.
+What is secret may stand in a file of its own: ``NAME_FILE`` is its path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import quote
+
+from models.errors import SettingError
+from models.settings.parsing import parse, read_env_file, read_named_files
+from models.settings.table import ROOT, Table
+from models.settings.urls import is_bucket
+from models.settings.validation import check
+
+# Of an address that stands for all
+LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104
+
+
+@dataclass(frozen=True)
+class Settings(Table):
+    """What an operator has set, and what follows from it."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment and ``sluice.env``; raises SettingError naming the bad one."""
+        env = dict(os.environ if environ is None else environ)
+        home = Path(env.get("SLUICE_HOME") or ROOT / "var").resolve()
+        env = {**read_env_file(home / "sluice.env"), **env, "SLUICE_HOME": str(home)}
+        env = {**read_named_files(env, [f.name.upper() for f in fields(cls)]), **env}
+        values = {
+            f.name: parse(f.name, env[f.name.upper()], f.default, f.metadata["choices"])
+            for f in fields(cls)
+            if env.get(f.name.upper(), "") != ""
+        }
+        return cls(**values)
+
+    @property
+    def database(self) -> str:
+        """URL of PostgreSQL: the one given, else the embedded one on its socket."""
+        if self.database_url:
+            return self.database_url
+        return f"postgresql://sluice@/sluice?host={quote(str(self.run))}"
+
+    @property
+    def database_owner(self) -> str:
+        """URL of the same PostgreSQL as the role that owns the tables."""
+        if self.database_url:
+            return self.database_owner_url or self.database_url
+        return f"postgresql://sluice_owner@/sluice?host={quote(str(self.run))}"
+
+    @property
+    def redis(self) -> str:
+        """URL of Redis: the one given, else the embedded Valkey on its socket."""
+        return self.redis_url or f"unix://{quote(str(self.run / 'redis.sock'))}"
+
+    @property
+    def run(self) -> Path:
+        """Folder of the sockets: SLUICE_HOME/run, or a short one where that is too long for them.
+
+        The kernel takes 107 bytes for a socket's path; the longest name in it needs 32.
+        """
+        folder = self.sluice_home / "run"
+        if len(os.fsencode(folder)) <= 75:
+            return folder
+        digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
+        # Made with 0700 and its owner looked at: what someone else laid there is refused.
+        return Path("/tmp") / f"sluice-{digest[:12]}"  # nosec B108
+
+    @property
+    def media(self) -> Path:
+        """Folder of the originals and thumbnails; with a bucket, of what is on its way there."""
+        if self.storage_url and not is_bucket(self.storage_url):
+            return Path(self.storage_url)
+        return self.sluice_home / "media"
+
+    @property
+    def url(self) -> str:
+        """Address of this server as browsers see it, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def local_host(self) -> str:
+        """The address at which this machine itself reaches nginx."""
+        return LOOPBACK.get(self.host, self.host)
+
+    @property
+    def scheme(self) -> str:
+        """What nginx itself speaks on PORT: ``https`` where a certificate is given."""
+        return "https" if self.tls_certificate else "http"
+
+    @property
+    def secrets(self) -> Path:
+        """Folder of the secrets."""
+        return Path(self.secrets_path) if self.secrets_path else self.sluice_home / "secrets"
+
+    def web_address(self, number: int) -> str:
+        """Where a web instance listens, as gunicorn and nginx both write it."""
+        if not self.web_listen:
+            return f"unix:{self.run / f'web_{number:02}.sock'}"
+        host, _, port = self.web_listen.rpartition(":")
+        return f"{host}:{int(port) + number}"
+
+    def secret(self, name: str) -> str:
+        """A secret by its name; raises SettingError where it is missing."""
+        path = self.secrets / name
+        try:
+            value = path.read_text("ascii").strip()
+        except OSError as error:
+            raise SettingError(f"{path}: {error.strerror}; scripts/up makes it") from error
+        if len(value) < 32:
+            raise SettingError(f"{path} holds fewer than 32 characters: remove it, run scripts/up")
+        return value

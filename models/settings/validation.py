@@ -1,0 +1,94 @@
+"""What the settings must be, alone and beside each other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from models.errors import SettingError
+from models.settings.allowed_hosts import Allowed
+from models.settings.parsing import addresses, names
+from models.settings.table import Table
+from models.settings.urls import Bucket, check_redis, is_bucket
+
+
+def check(settings: Table) -> None:
+    """Raise SettingError naming what cannot be used."""
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        if isinstance(value, int | float) and value < 0:
+            raise SettingError(f"{f.name.upper()} is {value}; it must not be negative")
+    if not settings.review_at <= settings.reject_at <= 1:
+        raise SettingError("REVIEW_AT <= REJECT_AT <= 1 does not hold")
+    if not 0 < settings.sync_max_depth <= settings.fast_track_depth:
+        raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH does not hold")
+    if not 0 < settings.port < 65536:
+        raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
+    for name in ("worker_batch", "nsfw_threads", "nsfw_batch", "detect_batch"):
+        if getattr(settings, name) < 1:
+            raise SettingError(f"{name.upper()} must be at least 1")
+    if settings.adaptive_min_uploads_per_minute < 1:
+        raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
+    if not 2 <= settings.stats_raw_days <= 400:
+        raise SettingError(f"STATS_RAW_DAYS is {settings.stats_raw_days}; it must be 2 to 400")
+    _check_tls(settings)
+    if settings.decode_timeout < 0.1 or settings.decode_memory < 64:
+        raise SettingError("DECODE_TIMEOUT >= 0.1 and DECODE_MEMORY >= 64 do not hold")
+    if settings.workers > settings.max_workers:
+        raise SettingError("WORKERS <= MAX_WORKERS does not hold")
+    collector = settings.otel_exporter_otlp_endpoint
+    if collector and not collector.startswith(("http://", "https://")):
+        raise SettingError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://")
+    if not all("://" in address for address in addresses(settings.alert_urls)):
+        raise SettingError("ALERT_URLS holds what is no address, such as mailto://…")
+    Allowed.parse(settings.webhook_allowed_hosts)
+    if settings.database_pooled and not settings.database_url:
+        raise SettingError("DATABASE_POOLED goes with a DATABASE_URL")
+    if settings.database_owner_url and not settings.database_url:
+        raise SettingError("DATABASE_OWNER_URL goes with a DATABASE_URL")
+    _check_web(settings)
+    _check_detectors(settings)
+    if settings.redis_url:
+        check_redis(settings.redis_url)
+    if is_bucket(settings.storage_url):
+        Bucket.parse(settings.storage_url)
+    elif settings.storage_url and not Path(settings.storage_url).is_absolute():
+        raise SettingError("STORAGE_URL must be an absolute folder, or s3://BUCKET")
+
+
+def _check_detectors(settings: Table) -> None:
+    urls = names(settings.moderation_image_service_url)
+    if settings.nsfw_engine == "remote" and not urls:
+        raise SettingError("NSFW_ENGINE=remote wants MODERATION_IMAGE_SERVICE_URL")
+    for url in urls:
+        if not url.startswith(("http://", "https://")):
+            raise SettingError(
+                f"MODERATION_IMAGE_SERVICE_URL holds {url!r}; each must begin with http:// or"
+                " https://"
+            )
+
+
+def _check_tls(settings: Table) -> None:
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise SettingError("TLS_CERTIFICATE and TLS_KEY go together")
+    if settings.tls_certificate and settings.public_url.startswith("http://"):
+        raise SettingError("PUBLIC_URL begins with http://, but TLS_CERTIFICATE turns HTTPS on")
+    if settings.http_port and not settings.tls_certificate:
+        raise SettingError("HTTP_PORT leads to HTTPS: give TLS_CERTIFICATE and TLS_KEY too")
+    if settings.http_port == settings.port or settings.http_port > 65535:
+        raise SettingError(f"HTTP_PORT is {settings.http_port}; it must be another port than PORT")
+
+
+def _check_web(settings: Table) -> None:
+    if settings.secrets_path and not Path(settings.secrets_path).is_absolute():
+        raise SettingError("SECRETS_PATH must be an absolute folder")
+    listen, servers = settings.web_listen, names(settings.web_servers)
+    for name, places in (
+        ("WEB_LISTEN", [listen] if listen else []),
+        ("WEB_SERVERS", servers),
+        ("METRICS_LISTEN", [settings.metrics_listen] if settings.metrics_listen else []),
+    ):
+        for place in places:
+            if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", place):
+                raise SettingError(f"{name} holds {place!r}, which is not HOST:PORT")

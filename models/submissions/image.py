@@ -1,0 +1,111 @@
+"""The pictures of submissions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+import peewee
+from playhouse.postgres_ext import BinaryJSONField
+
+from models.database.connection import Model, db
+from models.submissions.submission import Submission
+
+
+class Image(Model):
+    """One picture; its bytes stand in storage under ``storage_key``."""
+
+    id = peewee.UUIDField(primary_key=True)
+    submission = peewee.ForeignKeyField(Submission, backref="images")
+    position = peewee.SmallIntegerField()
+    storage_key = peewee.TextField()
+    given_name = peewee.TextField(default="")
+    media_type = peewee.TextField()
+    bytes = peewee.IntegerField()
+    sha256 = peewee.BlobField()
+    width = peewee.IntegerField(null=True)
+    height = peewee.IntegerField(null=True)
+    frames = peewee.IntegerField(null=True)
+    score = peewee.FloatField(null=True)
+    worst_frame = peewee.IntegerField(null=True)
+    pdq = peewee.BlobField(null=True)
+    pdq_quality = peewee.SmallIntegerField(null=True)
+    thumbnail = peewee.BooleanField(default=False)
+    heat = peewee.BooleanField(default=False)
+    stills = BinaryJSONField(default=list)
+    scored_at = peewee.DateTimeField(null=True)
+
+    @classmethod
+    def of(cls, submission_id: UUID) -> list[Image]:
+        """A submission's pictures in their order."""
+        return list(cls.select().where(cls.submission == submission_id).order_by(cls.position))
+
+    @classmethod
+    def of_all(cls, ids: Iterable[UUID]) -> list[Image]:
+        """The pictures of several submissions, each one's in their order."""
+        wanted = list(ids)
+        return list(cls.select().where(cls.submission.in_(wanted)).order_by(cls.position))
+
+
+# What a worker sees of a picture. The order is that of the table of new values in
+# ``models.moderation.record_verdicts``.
+SEEN = {
+    "width": "integer",
+    "height": "integer",
+    "frames": "integer",
+    "score": "real",
+    "worst_frame": "integer",
+    "pdq": "bytea",
+    "pdq_quality": "smallint",
+    "thumbnail": "boolean",
+    "stills": "jsonb",
+}
+
+
+def note(image_id: UUID, seen: Mapping[str, Any]) -> None:
+    """Store what a worker saw of a picture, by the columns of ``SEEN``."""
+    values = dict(seen)
+    if "score" in values:
+        values["scored_at"] = peewee.fn.now()
+    if values:
+        Image.update(**values).where(Image.id == image_id).execute()
+
+
+def scored_twins(digests: Collection[bytes], seconds: int) -> dict[bytes, tuple[Any, ...]]:
+    """Pictures of these bytes that the network scored within the last seconds, by their SHA-256.
+
+    Each is (score, worst_frame, frames, width, height, pdq, pdq_quality, image id). The score
+    belongs to the bytes, so another client's will do; nothing else of it is told.
+    One that was doubted for what it is (``pictures``) is looked at anew, so that the doubt stands.
+    """
+    if not digests:
+        return {}
+    rows = db.execute_sql(
+        "SELECT DISTINCT ON (sha256) sha256,"
+        " score, worst_frame, frames, width, height, pdq, pdq_quality, id FROM image"
+        " WHERE sha256 = ANY(%s) AND score IS NOT NULL"
+        " AND scored_at > now() - make_interval(secs => %s)"
+        " AND NOT EXISTS (SELECT FROM finding"
+        " WHERE finding.image_id = image.id AND finding.\"check\" = 'pictures')"
+        " ORDER BY sha256, scored_at DESC",
+        (list(digests), seconds),
+    ).fetchall()
+    return {bytes(row[0]): tuple(row[1:]) for row in rows}
+
+
+def flagged_lately(seconds: float, least: float, most: int) -> list[tuple[bytes, float, float]]:
+    """(pdq, score, age in seconds) of the last pictures that scored ``least``, the oldest first."""
+    rows = db.execute_sql(
+        "SELECT pdq, score, extract(epoch FROM now() - scored_at)::float FROM image"
+        " WHERE scored_at > now() - make_interval(secs => %s) AND pdq IS NOT NULL AND score >= %s"
+        " ORDER BY scored_at DESC LIMIT %s",
+        (seconds, least, most),
+    ).fetchall()
+    return [(bytes(code), score, age) for code, score, age in reversed(rows)]
+
+
+def stills_of(image_id: UUID) -> list[list[float]]:
+    """[[frame, score], ...] of what was drawn of an animation, the worst first."""
+    row = Image.select(Image.stills).where(Image.id == image_id).tuples().first()
+    return row[0] if row else []

@@ -1,0 +1,97 @@
+"""``scripts/audit``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from models.audit import hash_chain
+from models.audit.hash_chain import Check
+from models.database import roles
+from models.database.connection import db
+from models.errors import Invalid
+from tasks.commands import command
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """Follow the chain, compare it with the decisions, and say what this role could change."""
+    expected = arguments.expect or ""
+    if expected and (
+        len(expected) != 64 or not all(c in "0123456789abcdefABCDEF" for c in expected)
+    ):
+        raise Invalid("--expect takes a head: 64 hexadecimal digits")
+    found = hash_chain.check(expected)
+    found.faults += hash_chain.check_decisions() + hash_chain.check_guards()
+    excess = roles.excess()
+    if arguments.json:
+        print(json.dumps(_told(found, excess), indent=2))
+    else:
+        _show(found, excess)
+    if not found.is_whole:
+        sys.exit(1)
+
+
+def _told(found: Check, excess: list[str]) -> dict[str, Any]:
+    return {
+        "whole": found.is_whole,
+        "rows": found.rows,
+        "head": found.head,
+        "first_broken": found.broken,
+        "faults": found.faults,
+        "one_role": bool(excess),
+        "application_may": excess,
+    }
+
+
+def _show(found: Check, excess: list[str]) -> None:
+    print(f"rows  {found.rows:,}")
+    print(f"head  {found.head}")
+    if found.broken is not None:
+        print(f"the chain breaks at row {found.broken}")
+    for fault in found.faults:
+        print(fault)
+    if excess:
+        print(
+            "one database role does everything: the application itself may change the audit past"
+            " its triggers; DATABASE_OWNER_URL parts the two"
+        )
+    print("whole" if found.is_whole else "NOT whole")
+
+
+def exported(arguments: argparse.Namespace) -> None:
+    """Print every row with its place and digest, one JSON object a line."""
+    with db.atomic():
+        db.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        db.execute_sql("SET LOCAL statement_timeout = 0")
+        for link in hash_chain.links():
+            at, moderator, action, subject, details = link.facts
+            row = {
+                "place": link.place,
+                "id": link.audit_id,
+                "at": at.isoformat() if at else None,
+                "moderator": moderator,
+                "action": action,
+                "subject": subject,
+                "details": details,
+                "digest": link.digest.hex(),
+                "digested": link.line,
+            }
+            print(json.dumps(row))
+
+
+def main() -> None:
+    """Run the verb."""
+    made, verbs = command.parser("audit")
+    verb = verbs.add_parser("verify", add_help=False)
+    verb.add_argument("--json", action="store_true")
+    verb.add_argument("--expect", metavar="HEAD")
+    verb.set_defaults(act=verify)
+    verb = verbs.add_parser("export", add_help=False)
+    verb.set_defaults(act=exported)
+    command.run(made)
+
+
+if __name__ == "__main__":
+    main()

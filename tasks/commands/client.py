@@ -1,0 +1,97 @@
+"""``scripts/client``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from models.clients.client import ApiKey, Client
+from models.database.connection import db
+from models.errors import NotFound
+from models.settings import Settings
+from tasks.commands import command
+from tasks.webhooks import resolve
+
+
+def create(arguments: argparse.Namespace) -> None:
+    """A client and its first key."""
+    if arguments.webhook:
+        resolve.check_webhook(arguments.webhook, Settings.load())
+    visibility = "publish_first" if arguments.publish_first else "hold"
+    with db.atomic():
+        client = Client.add(arguments.name, visibility=visibility, webhook_url=arguments.webhook)
+        key = ApiKey.issue(client)
+    _tell(client, key, arguments.json)
+
+
+def rotate(arguments: argparse.Namespace) -> None:
+    """A new key; the others end after the overlap."""
+    client = Client.named(arguments.name)
+    with db.atomic():
+        key = ApiKey.issue(client)
+        ApiKey.expire_others(client, key, arguments.hours)
+    _tell(client, key, arguments.json)
+
+
+def revoke(arguments: argparse.Namespace) -> None:
+    """End the keys with that ending."""
+    count = ApiKey.revoke(Client.named(arguments.name), arguments.ending[-4:])
+    if not count:
+        raise NotFound(f"{arguments.name} has no valid key that ends in {arguments.ending[-4:]}.")
+    print(f"revoked {count}")
+
+
+def listed(arguments: argparse.Namespace) -> None:
+    """Every client with the endings of its keys."""
+    rows = []
+    for client in Client.select().order_by(Client.name):
+        keys = client.keys.where(ApiKey.revoked_at.is_null())
+        rows.append(
+            {
+                "name": client.name,
+                "visibility": client.visibility,
+                "webhook": client.webhook_url,
+                "keys": " ".join(f"…{key.hint}" for key in keys) or None,
+                "created": client.created_at.date(),
+            }
+        )
+    command.show(rows, as_json=arguments.json)
+
+
+def _tell(client: Client, key: str, as_json: bool) -> None:
+    told: dict[str, Any] = {"name": client.name, "key": key}
+    if client.webhook_secret:
+        told["webhook_secret"] = client.webhook_secret
+    if as_json:
+        print(json.dumps(told))
+        return
+    for name, value in told.items():
+        print(f"{name}: {value}")
+    print("The key is not shown again.")
+
+
+def main() -> None:
+    """Run the verb."""
+    made, verbs = command.parser("client")
+    for name, act in (("create", create), ("rotate", rotate), ("revoke", revoke)):
+        verb = verbs.add_parser(name, add_help=False)
+        verb.add_argument("name", metavar="NAME")
+        verb.set_defaults(act=act)
+        if name == "revoke":
+            verb.add_argument("ending", metavar="KEY-ENDING")
+            continue
+        verb.add_argument("--json", action="store_true")
+        if name == "create":
+            verb.add_argument("--webhook", metavar="URL")
+            verb.add_argument("--publish-first", action="store_true")
+        else:
+            verb.add_argument("--hours", type=float, default=24.0)
+    verb = verbs.add_parser("list", add_help=False)
+    verb.add_argument("--json", action="store_true")
+    verb.set_defaults(act=listed)
+    command.run(made)
+
+
+if __name__ == "__main__":
+    main()

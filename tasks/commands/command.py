@@ -1,0 +1,57 @@
+"""What these commands share: connecting, one line for an error, tables and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import peewee
+
+from models.database import connection
+from models.errors import SluiceError
+from models.settings import Settings
+
+Rows = list[dict[str, Any]]
+
+
+def parser(script: str) -> tuple[argparse.ArgumentParser, Any]:
+    """A parser for a script's verbs, whose help stands in the script itself."""
+    made = argparse.ArgumentParser(prog=f"scripts/{script}", add_help=False)
+    return made, made.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+
+def run(made: argparse.ArgumentParser) -> None:
+    """Parse, connect, act; an expected error is one line and exit code 1."""
+    arguments = made.parse_args()
+    act: Callable[[argparse.Namespace], None] = arguments.act
+    try:
+        connection.connect(Settings.load(), pool=2)
+        with connection.connection():
+            act(arguments)
+    except SluiceError as error:
+        sys.exit(f"{made.prog}: {error.detail}")
+    except peewee.OperationalError as error:
+        sys.exit(f"{made.prog}: the database does not answer: {str(error).strip()}")
+    except OSError as error:
+        sys.exit(f"{made.prog}: {error.filename}: {error.strerror}")
+
+
+def show(rows: Rows, *, as_json: bool) -> None:
+    """Print rows as JSON or as a table."""
+    if as_json:
+        print(json.dumps(rows, indent=2, default=str, ensure_ascii=False))
+        return
+    if not rows:
+        print("none")
+        return
+    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else str(value)

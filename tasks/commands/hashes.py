@@ -1,0 +1,61 @@
+"""``scripts/hashes``."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from typing import Any
+
+from models.audit.log import Audit
+from models.database.connection import db
+from models.errors import Invalid
+from models.hash_bank import import_export
+from models.hash_bank.known_hash import FACTS, MIN_QUALITY, TOO_PLAIN, KnownHash
+from models.settings import Settings
+from tasks.commands import command, import_export_verbs
+from tasks.hash_bank.hashing import pdq, sha256_file
+from tasks.images.decoder import Decoder, DecoderDown
+from tasks.images.limits import Limits, PictureError
+
+
+def add(arguments: argparse.Namespace) -> None:
+    """Make a picture known by its bytes and by its look."""
+    try:
+        with closing(Decoder(Settings.load())) as decoder:
+            picture = decoder.look(arguments.picture, Limits())
+    except (PictureError, DecoderDown) as error:
+        raise Invalid(f"{arguments.picture}: {error}") from error
+    code, quality = pdq(picture.grey)
+    with db.atomic():
+        exact = bytes.fromhex(sha256_file(arguments.picture))
+        kinds = (
+            (("sha256", exact), ("pdq", code)) if quality >= MIN_QUALITY else (("sha256", exact),)
+        )
+        for kind, known in kinds:
+            KnownHash.put(kind, known, arguments.action, arguments.label, note=arguments.picture)
+        Audit.append("hashes.add", arguments.picture, to=arguments.action)
+    if quality < MIN_QUALITY:
+        print(f"{arguments.action}: sha256 only; the picture is {TOO_PLAIN} (quality {quality})")
+    else:
+        print(f"{arguments.action}: sha256 and pdq {code.hex()} (quality {quality})")
+
+
+def standing() -> Any:
+    """The bank, in the order in which it was learnt."""
+    return KnownHash.select().where(KnownHash.removed_at.is_null()).order_by(KnownHash.id)
+
+
+def main() -> None:
+    """Run the verb."""
+    made, verbs = command.parser("hashes")
+    import_export_verbs.add_verbs(verbs, "hashes", import_export, FACTS, standing)
+    verb = verbs.add_parser("add", add_help=False)
+    verb.add_argument("picture", metavar="PICTURE")
+    verb.add_argument("--action", choices=("block", "allow"), required=True)
+    verb.add_argument("--label", default="other")
+    verb.set_defaults(act=add)
+    command.run(made)
+
+
+if __name__ == "__main__":
+    main()

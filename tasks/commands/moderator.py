@@ -1,0 +1,104 @@
+"""``scripts/moderator``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+
+import argon2
+import peewee
+
+from models.accounts.two_factor import RecoveryCode
+from models.audit.log import Audit
+from models.database.connection import db
+from models.errors import NotFound
+from models.people.moderator import Moderator, ModeratorSession
+from tasks.commands import command
+
+
+def create(arguments: argparse.Namespace) -> None:
+    """An account with a made-up password."""
+    password = secrets.token_urlsafe(12)
+    with db.atomic():
+        made = Moderator.add(arguments.name, arguments.role, argon2.PasswordHasher().hash(password))
+        Audit.append("moderator.create", made.name, role=made.role, by="scripts/moderator")
+    _tell(made, password, arguments.json)
+
+
+def reset(arguments: argparse.Namespace) -> None:
+    """A new password, no second step; every session of the account ends."""
+    account = _named(arguments.name)
+    password = secrets.token_urlsafe(12)
+    with db.atomic():
+        account.password_hash = argon2.PasswordHasher().hash(password)
+        account.totp_secret = account.totp_confirmed_at = None  # the way back in without the phone
+        account.save(
+            only=[Moderator.password_hash, Moderator.totp_secret, Moderator.totp_confirmed_at]
+        )
+        RecoveryCode.forget(account.id)
+        ModeratorSession.delete().where(ModeratorSession.moderator == account).execute()
+        Audit.append("moderator.reset", account.name, by="scripts/moderator")
+    _tell(account, password, arguments.json)
+
+
+def revoke(arguments: argparse.Namespace) -> None:
+    """End an account and its sessions."""
+    account = _named(arguments.name)
+    with db.atomic():
+        Moderator.update(disabled_at=peewee.fn.now()).where(Moderator.id == account.id).execute()
+        ModeratorSession.delete().where(ModeratorSession.moderator == account).execute()
+        Audit.append("moderator.revoke", account.name, by="scripts/moderator")
+    print(f"{account.name} cannot sign in any more")
+
+
+def listed(arguments: argparse.Namespace) -> None:
+    """Every account."""
+    rows = [
+        {
+            "name": account.name,
+            "role": account.role,
+            "enabled": account.disabled_at is None,
+            "created": account.created_at.date(),
+        }
+        for account in Moderator.select().order_by(Moderator.name)
+    ]
+    command.show(rows, as_json=arguments.json)
+
+
+def _named(name: str) -> Moderator:
+    account = Moderator.named(name)
+    if account is None:
+        raise NotFound(f"There is no moderator named {name!r}.")
+    return account
+
+
+def _tell(account: Moderator, password: str, as_json: bool) -> None:
+    told = {"name": account.name, "role": account.role, "password": password}
+    if as_json:
+        print(json.dumps(told))
+        return
+    for name, value in told.items():
+        print(f"{name}: {value}")
+    print("The password is not shown again.")
+
+
+def main() -> None:
+    """Run the verb."""
+    made, verbs = command.parser("moderator")
+    for name, act in (("create", create), ("reset", reset), ("revoke", revoke)):
+        verb = verbs.add_parser(name, add_help=False)
+        verb.add_argument("name", metavar="NAME")
+        verb.set_defaults(act=act)
+        if name != "revoke":
+            verb.add_argument("--json", action="store_true")
+        if name == "create":
+            verb.add_argument("--role", default="moderator")
+    verb = verbs.add_parser("list", add_help=False)
+    verb.add_argument("--json", action="store_true")
+    verb.set_defaults(act=listed)
+    command.run(made)
+
+
+if __name__ == "__main__":
+    main()

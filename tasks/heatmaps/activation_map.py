@@ -1,0 +1,92 @@
+"""Where in a picture the classifier saw what it scored: the class activation map.
+
+open_nsfw ends in average pooling and one dense layer, so its log-odds are the mean over the last
+feature map of a weighted sum of channels (Zhou et al., "Learning Deep Features for Discriminative
+Localization", 2016). The map is that sum before the mean: exact, and without gradients.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tasks.classifier import weights
+from tasks.classifier.base import CROP, RESIZED, preprocess
+from tasks.classifier.onnx import open_session
+from tasks.host import malloc_trim
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+HOT = (255, 40, 0)
+OPACITY = 0.6
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A session that also gives the last feature map, and the NSFW log-odds' weights on it."""
+
+    session: onnxruntime.InferenceSession
+    kernel: NDArray[np.float32]  # (1024,)
+    bias: float
+
+
+def heatmap(
+    image: Image.Image, *, model_path: str | os.PathLike[str] | None = None
+) -> NDArray[np.float32]:
+    """(7, 7) float32: the NSFW probability, 0 to 1, that each cell alone would give.
+
+    `image` is a classifier's view, 256 x 256 RGB; the cells cover its middle 224 pixels. The mean
+    of the cells' log-odds is the picture's. Raises `ClassifierDown`.
+    """
+    network = _network(os.fspath(model_path) if model_path else None)
+    source = network.session.get_inputs()[0].name
+    (features,) = network.session.run([weights.LAST_FEATURE_MAP], {source: preprocess(image)[None]})
+    log_odds = np.tensordot(network.kernel, features[0], axes=1) + np.float32(network.bias)
+    heat: NDArray[np.float32] = 0.5 + 0.5 * np.tanh(0.5 * log_odds, dtype=np.float32)
+    return heat
+
+
+def forget() -> None:
+    """Let go of the network, some 90 MB; the next heatmap opens it again in 0.1 s."""
+    _network.cache_clear()
+    malloc_trim.give_back()
+
+
+def overlay(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
+    """`image`, of any size, as RGB under `heat` in red; the rim that no cell covers stays."""
+    painted = image.convert("RGB")
+    painted.paste(HOT, mask=_mask(heat, image.size))
+    return painted
+
+
+def layer(heat: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:
+    """`heat` alone, to lie over a picture of that shape: red RGBA, see-through where cold."""
+    red = Image.new("RGB", size, HOT)
+    red.putalpha(_mask(heat, size))
+    return red
+
+
+def _mask(heat: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:
+    mask = Image.new("L", RESIZED)
+    side = CROP.stop - CROP.start
+    cells = Image.fromarray(np.uint8(np.clip(heat, 0, 1) * 255 * OPACITY))
+    mask.paste(cells.resize((side, side), Image.Resampling.BICUBIC), (CROP.start, CROP.start))
+    return mask.resize(size, Image.Resampling.BILINEAR)
+
+
+@functools.lru_cache(maxsize=1)
+def _network(model_path: str | None) -> _Network:
+    path = weights.find_model(model_path)
+    weights.verify(path)
+    model = path.read_bytes()
+    tensors = weights.initializers(model)
+    kernel, bias = tensors[weights.DENSE_KERNEL], tensors[weights.DENSE_BIAS]
+    session = open_session(weights.with_output(model, weights.LAST_FEATURE_MAP), ["CPU"], 1)
+    return _Network(session, kernel[:, 1] - kernel[:, 0], float(bias[1] - bias[0]))

@@ -1,0 +1,158 @@
+"""What is told of the server when Prometheus asks: the truth of that moment, and the measures.
+
+Nothing here is kept: it is read from PostgreSQL, Redis and the workers' heartbeats. What cannot be
+read is left out, and ``sluice_part_up`` says which part it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import peewee
+from prometheus_client import CollectorRegistry, Metric, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from models.alerts import alert, database_readings
+from models.alerts.rules import RULES
+from models.capacity import mode
+from models.database.connection import connection
+from tasks.load import snapshot
+from tasks.observability import metric_files, metrics
+from tasks.queue.lanes import settings
+
+log = logging.getLogger("sluice.scrape")
+Rows = Iterable[tuple[tuple[str, ...], float]]
+
+
+def measures() -> list[Metric]:
+    """The measures of all processes together, those that live and those that have gone."""
+    path = metric_files.folder()
+    if path is None:
+        return list(metrics.registry.collect())
+    metric_files.forget_dead(path)
+    return list(MultiProcessCollector(None, str(path)).collect())
+
+
+class Kept:
+    """Metrics that were collected already, as the client library's encoders take them."""
+
+    def __init__(self, found: Iterable[Metric]) -> None:
+        self._found = list(found)
+
+    def collect(self) -> list[Metric]:
+        return self._found
+
+
+def registry(found: Iterable[Metric]) -> CollectorRegistry:
+    """Something that the encoders turn into text."""
+    made = CollectorRegistry()
+    made.register(Kept(found))
+    return made
+
+
+class Measures:
+    """The measures, read anew each time."""
+
+    def collect(self) -> list[Metric]:
+        return measures()
+
+
+def serve() -> None:
+    """Tell the measures of this host's processes where no web process of it does.
+
+    What is true of the server itself is told by the web processes alone, once.
+    """
+    host, _, port = settings.metrics_listen.rpartition(":")
+    if not port:
+        return
+    told = CollectorRegistry()
+    told.register(Measures())
+    try:
+        start_http_server(int(port), host.strip("[]"), told)
+    except OSError as error:
+        log.error("METRICS_LISTEN=%s: %s", settings.metrics_listen, error.strerror)
+
+
+def truth() -> list[Metric]:
+    """The state of the server, read now."""
+    told = [*_load(), *_workers()]
+    try:
+        with connection():
+            told += _database()
+    except peewee.PeeweeException:  # sluice_part_up says so
+        pass
+    return told
+
+
+def _gauge(name: str, about: str, labels: tuple[str, ...], rows: Rows) -> Metric:
+    family = GaugeMetricFamily(f"sluice_{name}", about, labels=labels)
+    for values, number in rows:
+        family.add_metric(values, number)
+    return family
+
+
+def _one(name: str, about: str, number: float) -> Metric:
+    return _gauge(name, about, (), [((), number)])
+
+
+def _load() -> Iterator[Metric]:
+    now, told = snapshot.read(), snapshot.snapshot()
+    lanes = [(("priority",), now.priority), (("normal",), now.normal)]
+    yield _gauge("queue_depth", "Jobs that wait in Redis.", ("lane",), lanes if now.redis else [])
+    waits = [((lane,), snapshot.estimated_wait(lane)) for lane in ("priority", "normal")]
+    yield _gauge(
+        "estimated_wait_seconds", "Estimated wait of an upload that comes now.", ("lane",), waits
+    )
+    modes = [((name,), float(name == told["current_mode"])) for name in mode.MODES]
+    yield _gauge("mode", "1 for the mode in force, else 0.", ("mode",), modes)
+    parts = [((part["name"],), float(part["state"] != "down")) for part in told["health"]]
+    yield _gauge("part_up", "1 while a part of /readyz is not down.", ("part",), parts)
+    yield _one("memory_used_ratio", "Memory in use, 0 to 1.", now.memory / 100)
+    yield _one("disk_used_ratio", "Disk in use, 0 to 1, the fuller one.", now.disk / 100)
+    yield _one("queue_limit", "Jobs that the queue takes at most.", settings.max_queue_size)
+
+
+def _workers() -> Iterator[Metric]:
+    beats = snapshot.workers()
+    states = {"starting": 0, "idle": 0, "busy": 0, "stale": 0}
+    for beat in beats:
+        states[beat["state"]] = states.get(beat["state"], 0) + 1
+    counts = [((name,), float(number)) for name, number in states.items()]
+    yield _gauge("workers", "Workers that are heard, by state.", ("state",), counts)
+    yield _of_each(beats, "worker_busy_ratio", "Share of the time at work, 0 to 1.", "load")
+    yield _of_each(beats, "worker_memory_bytes", "Resident memory of a worker.", "memory")
+
+
+def _of_each(beats: list[dict[str, Any]], name: str, about: str, key: str) -> Metric:
+    rows = [((beat["host"], beat["name"]), float(beat[key])) for beat in beats]
+    return _gauge(name, about, ("host", "worker"), rows)
+
+
+def _database() -> Iterator[Metric]:
+    told, ages = snapshot.snapshot(), database_readings.read()
+    (owed, dead), (states, most) = database_readings.deliveries(), database_readings.connections()
+    debt = told["queues"]["review_debt"]
+    yield _one("reviews_open", "Flags that wait for a person.", told["to_review"]["all"])
+    yield _one("review_debt", "Submissions that owe their full checks.", debt)
+    yield _one("oldest_flag_age_seconds", "Age of the oldest open flag.", ages["oldest_flag_age"])
+    yield _one("review_debt_age_seconds", "Age of the oldest review debt.", ages["review_debt_age"])
+    yield _one(
+        "submissions_quarantined",
+        "Submissions that failed at every attempt and wait for a person.",
+        database_readings.quarantined(),
+    )
+    yield _one("deliveries_owed", "Webhook calls that are owed.", owed)
+    yield _one("deliveries_dead", "Webhook calls that were given up.", dead)
+    counts = [((state,), float(number)) for state, number in states.items()]
+    yield _gauge("db_connections", "PostgreSQL's connections by state.", ("state",), counts)
+    yield _one("db_connections_max", "Connections that PostgreSQL takes at most.", most)
+    yield _alerts()
+
+
+def _alerts() -> Metric:
+    speaking = alert.speaking()
+    rows = [((rule.name, rule.level), float(speaking.get(rule.name, 0))) for rule in RULES]
+    return _gauge("alert", "Open alerts of a rule.", ("rule", "level"), rows)

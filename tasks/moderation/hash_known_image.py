@@ -1,0 +1,36 @@
+"""The look of known images that were given as pictures: seen by a worker."""
+
+from __future__ import annotations
+
+from models.hash_bank import known_hash
+from models.hash_bank.known_hash import MIN_QUALITY, TOO_PLAIN, KnownHash
+from tasks import storage as stores
+from tasks.hash_bank.hashing import pdq
+from tasks.images.limits import Limits, PictureError
+from tasks.moderation.job import decoder
+from tasks.queue.lanes import settings
+from tasks.storage import original
+
+
+def learn(number: int) -> None:
+    """Look at an entry's picture and make its perceptual entry, or note why there is none."""
+    row: KnownHash | None = KnownHash.get_or_none(KnownHash.id == number, KnownHash.look_owed)
+    if row is None:
+        return
+    storage = stores.of(settings)
+    key = row.picture or (row.image.storage_key if row.image_id else "")
+    try:
+        if not key:
+            raise FileNotFoundError
+        limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
+        with storage.file(original(key)) as path:
+            code, quality = pdq(decoder(settings).look(path, limits).grey)
+    except PictureError as error:
+        known_hash.add_look(number, None, f"the picture cannot be read: {error}")
+    except FileNotFoundError:
+        known_hash.add_look(number, None, "the picture is gone")
+    else:
+        plain = quality < MIN_QUALITY
+        known_hash.add_look(number, None if plain else code, TOO_PLAIN if plain else "")
+    if row.picture:
+        storage.remove_original(row.picture)

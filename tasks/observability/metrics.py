@@ -1,0 +1,159 @@
+"""Measures: what the processes count and time, under the names that Prometheus reads.
+
+Each is kept in this process's slot of a folder that all share (``metric_files``), so that whichever
+web process is asked tells of all. What can be read when it is asked for, such as the depth of the
+queue, is not kept here but read then: ``tasks.load.prometheus``.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+
+from models.database import connection
+from models.submissions.submission import PRIORITIES
+from models.verdict import APPROVED, REJECTED, REVIEW
+from tasks.observability import metric_files, tracing
+
+SAMPLE_EVERY = 5.0  # seconds between two looks at the pool
+FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+MACHINE, RULES, PERSON = "machine", "rules", "person"  # who gave a verdict
+
+values.ValueClass = metric_files.value_class()
+registry = CollectorRegistry()
+
+
+def _counter(name: str, about: str, labels: Sequence[str] = ()) -> Counter:
+    return Counter(name, about, labels, registry=registry)
+
+
+def _histogram(
+    name: str, about: str, buckets: Sequence[float], labels: Sequence[str] = ()
+) -> Histogram:
+    return Histogram(name, about, labels, buckets=buckets, registry=registry)
+
+
+REQUESTS = _counter(
+    "sluice_http_requests_total",
+    "Requests that the application answered.",
+    ("method", "route", "status"),
+)
+REQUEST_SECONDS = _histogram(
+    "sluice_http_request_duration_seconds",
+    "Time to the answer, without streams and without waits that were asked for.",
+    FAST,
+    ("method", "route"),
+)
+LIMITED = _counter("sluice_limited_total", "Uploads that a limit refused.", ("scope",))
+QUEUE_WAIT = _histogram(
+    "sluice_queue_wait_seconds",
+    "Time from the commit of an upload to its claim by a worker.",
+    SLOW,
+    ("lane",),
+)
+PROCESSING = _histogram(
+    "sluice_processing_seconds", "A worker's time on one submission, claim to commit.", FAST
+)
+FAILED = _counter("sluice_processing_failed_total", "Attempts at a submission that failed.")
+INFERENCE = _histogram("sluice_inference_seconds", "The network's time on one batch.", FAST)
+BATCH = _histogram(
+    "sluice_inference_batch_size", "Pictures in one batch.", (1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+DECODING = _histogram("sluice_decoding_seconds", "Time to decode one picture.", FAST)
+GIVEN_UP = _counter(
+    "sluice_decoding_given_up_total", "Pictures whose decoding was ended.", ("reason",)
+)
+HITS = _counter("sluice_cache_hits_total", "Answers found in a cache.", ("cache", "layer"))
+MISSES = _counter("sluice_cache_misses_total", "Answers not found there.", ("cache", "layer"))
+VERDICTS = _counter(
+    "sluice_verdicts_total", "Verdicts given, changes included.", ("verdict", "mode", "by")
+)
+DELIVERIES = _counter("sluice_deliveries_total", "Tries of webhook calls.", ("outcome",))
+DELIVERY_SECONDS = _histogram(
+    "sluice_delivery_duration_seconds", "Time of one try of a webhook call.", FAST
+)
+POOL = Gauge(
+    "sluice_db_pool_connections",
+    "Database connections that the processes hold in their pools.",
+    ("state",),
+    registry=registry,
+    multiprocess_mode="livesum",
+)
+
+# What is known to come stands at 0 from the start: a rate needs a first value.
+for _verdict in (APPROVED, REVIEW, REJECTED):
+    VERDICTS.labels(_verdict, "async", MACHINE)
+for _outcome in ("delivered", "failed", "refused", "gone", "blocked"):
+    DELIVERIES.labels(_outcome)
+for _reason in ("too_slow", "too_hungry", "crashed"):
+    GIVEN_UP.labels(_reason)
+for _scope in ("author", "author_ip", "client", "client_day", "client_bytes", "all", "pressure"):
+    LIMITED.labels(_scope)
+for _lane in PRIORITIES:
+    QUEUE_WAIT.labels(_lane)
+for _cache, _layer in product(("same_bytes", "look_alikes"), ("process", "redis", "postgres")):
+    HITS.labels(_cache, _layer)
+    MISSES.labels(_cache, _layer)
+for _state in ("in_use", "idle"):
+    POOL.labels(_state)
+
+
+def verdict(given: str | None, mode: str, by: str) -> None:
+    """Count a verdict: the network's and the rules' of a worker, fast rules', or a person's."""
+    if given is not None:
+        VERDICTS.labels(given, mode, by).inc()
+
+
+def cached(cache: str, layer: str, *, hit: bool) -> None:
+    """Count a look into a cache; ``layer`` is process, redis or postgres."""
+    (HITS if hit else MISSES).labels(cache, layer).inc()
+
+
+def waited(row: Any) -> None:
+    """Time how long a submission that was just claimed had waited for its first verdict."""
+    if row.verdict is None and row.attempts == 1:
+        QUEUE_WAIT.labels(row.priority).observe(float(row.waited))
+
+
+@contextmanager
+def processing() -> Iterator[None]:
+    """Time the work on one submission, and count it where it fails."""
+    started = time.perf_counter()
+    try:
+        yield
+    except Exception:
+        FAILED.inc()
+        raise
+    finally:
+        PROCESSING.observe(time.perf_counter() - started)
+
+
+@contextmanager
+def inference(pictures: int) -> Iterator[None]:
+    """Time one batch of the network, in a span of its own."""
+    started = time.perf_counter()
+    with tracing.span("classify", pictures=pictures):
+        yield
+    INFERENCE.observe(time.perf_counter() - started)
+    BATCH.observe(pictures)
+
+
+def start() -> None:
+    """Look at the pool every few seconds from now on, where the measures are shared."""
+    if metric_files.folder() is not None:
+        threading.Thread(target=_sample, name="measures", daemon=True).start()
+
+
+def _sample() -> None:
+    while True:
+        in_use, idle = connection.pool_use()
+        POOL.labels("in_use").set(in_use)
+        POOL.labels("idle").set(idle)
+        time.sleep(SAMPLE_EVERY)

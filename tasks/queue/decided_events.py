@@ -1,0 +1,25 @@
+"""What workers tell the web processes at once: that submissions were decided."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+import redis
+
+from tasks.queue.lanes import client
+
+DECIDED = "sluice:decided"
+log = logging.getLogger("sluice.events")
+
+
+def announce(ids: Iterable[UUID]) -> None:
+    """Wake whoever waits for these; they look at the row anyway, so loss is harmless."""
+    pipe = client.pipeline(transaction=False)
+    for submission_id in ids:
+        pipe.publish(DECIDED, str(submission_id))
+    try:
+        pipe.execute()
+    except redis.RedisError as error:
+        log.debug("not announced: %s", error)

@@ -1,0 +1,220 @@
+"""The queue: one Huey with two lanes in Redis, and the messages that go through it.
+
+A job is only a wake-up, so losing or doubling one must be harmless and cheap. Hence a message is
+the same bytes every time it is made for a submission, and adding what waits already changes
+nothing: the sweep may add blindly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from itertools import cycle
+from typing import Any
+from uuid import UUID
+
+import redis
+from huey import Huey
+from huey.registry import Message
+from huey.serializer import Serializer
+from huey.storage import RedisStorage
+
+from models.settings import Settings
+from tasks.queue.redis_connection import connect
+
+PRIORITY, NORMAL = "priority", "normal"
+DEBT_RANK, NORMAL_RANK, SYNC_RANK, PAID_RANK = 0, 1, 2, 10
+MODERATE, DETECT, DRAW, HEAT = (
+    f"tasks.worker.{name}" for name in ("moderate", "detect", "draw", "heat")
+)
+FAIRNESS = 4  # every fourth job is taken from the normal lane first, so that it never starves
+SHARE = 4  # of the jobs that wait a worker takes one in so many at once, at most
+MORE = """
+local most = math.min(tonumber(ARGV[2]), math.floor(redis.call('ZCARD', KEYS[1]) / ARGV[3]))
+local taken = {}
+if most < 1 then return taken end
+for _, job in ipairs(redis.call('ZRANGE', KEYS[1], 0, most - 1)) do
+    if not string.find(job, ARGV[1], 1, true) then break end
+    taken[#taken + 1] = job
+end
+if #taken > 0 then redis.call('ZREM', KEYS[1], unpack(taken)) end
+return taken
+"""
+_RANK_SPAN = 10**13  # above any time in ms: a score orders by rank, then by time
+
+
+class JsonSerializer(Serializer):
+    """Messages as JSON: readable, the same bytes each time, and nothing runs when one is read."""
+
+    def _serialize(self, data: Message) -> bytes:
+        return json.dumps([data.id, data.name, data.priority, data.args, data.kwargs]).encode()
+
+    def _deserialize(self, data: bytes) -> Message:
+        task_id, name, priority, args, kwargs = json.loads(data)
+        return Message(
+            task_id,
+            name,
+            priority=priority,
+            args=tuple(args),
+            kwargs=kwargs,
+            retries=0,
+            retry_delay=0,
+        )
+
+
+class LaneStorage(RedisStorage):
+    """Two sorted sets, ``priority`` and ``normal``; within one, by rank and then by age."""
+
+    priority = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.keys = {lane: f"{self.queue_key}.{lane}" for lane in (PRIORITY, NORMAL)}
+        self._lane: str | bytes = self.keys[NORMAL]
+        self._more = self.conn.register_script(MORE)
+        self._order = self._orders(os.environ.get("SLUICE_LANES", "").split(","))
+
+    def _orders(self, only: list[str]) -> Iterator[list[str]]:
+        if only == [PRIORITY]:
+            return cycle([[self.keys[PRIORITY]]])
+        first, second = self.keys[PRIORITY], self.keys[NORMAL]
+        return cycle([[first, second]] * (FAIRNESS - 1) + [[second, first]])
+
+    def lane(self, rank: int) -> str:
+        """The key of the lane that jobs of this rank wait in."""
+        return self.keys[PRIORITY if rank >= PAID_RANK else NORMAL]
+
+    def enqueue(self, data: bytes, priority: int | None = None) -> None:
+        rank = priority or 0
+        self.conn.zadd(self.lane(rank), {data: _score(rank)}, nx=True)
+
+    def dequeue(self) -> bytes | None:
+        popped: Any = self.conn.bzpopmin(next(self._order), timeout=self.read_timeout)
+        if not popped:
+            return None
+        self._lane = popped[0]
+        return popped[1]
+
+    def take_more(self, task: str, most: int) -> list[bytes]:
+        """Up to ``most`` further jobs of this task, from the lane that the last one came from.
+
+        They are those that come next there, and a quarter of what waits at most: other workers
+        want some, too.
+        """
+        taken: list[bytes] = self._more(keys=[self._lane], args=[f'"{task}"', most, SHARE])
+        return taken
+
+    def take_next(self, task: str, most: int) -> list[bytes]:
+        """The same of the lane whose turn it is; none where fewer than `SHARE` wait there."""
+        for lane in next(self._order):
+            taken: list[bytes] = self._more(keys=[lane], args=[f'"{task}"', most, SHARE])
+            if taken:
+                return taken
+        return []
+
+    def queue_size(self) -> int:
+        return sum(self.sizes().values())
+
+    def sizes(self) -> dict[str, int]:
+        """Jobs that wait, by lane, in one round trip."""
+        pipe = self.conn.pipeline(transaction=False)
+        for key in self.keys.values():
+            pipe.zcard(key)
+        return dict(zip(self.keys, pipe.execute(), strict=True))
+
+    def enqueued_items(self, limit: int | None = None) -> list[bytes]:
+        stop = limit - 1 if limit else -1
+        return [item for key in self.keys.values() for item in self.conn.zrange(key, 0, stop)]
+
+    def flush_queue(self) -> None:
+        self.conn.delete(*self.keys.values())
+
+
+def _score(rank: int) -> float:
+    return (100 - rank) * _RANK_SPAN + time.time_ns() // 1_000_000
+
+
+settings = Settings.load()
+huey = Huey(
+    "sluice",
+    results=False,
+    storage_class=LaneStorage,
+    serializer=JsonSerializer(),
+    connection_pool=connect(settings, settings.redis_pool_max),
+)
+client: redis.Redis = huey.storage.conn
+
+
+def rank_of(priority: str, mode: str, *, owed: bool = False) -> int:
+    """The rank of a submission's job: paid before sync before async before review debt."""
+    if owed:
+        return DEBT_RANK
+    paid = PAID_RANK if priority == PRIORITY and settings.enable_queue_priority else 0
+    return paid + (SYNC_RANK if mode == "sync" else NORMAL_RANK)
+
+
+def _message(submission_id: UUID, rank: int) -> bytes:
+    job = str(submission_id)
+    message = Message(job, MODERATE, priority=rank, args=(job,), kwargs={})
+    data: bytes = huey.serializer.serialize(message)
+    return data
+
+
+def place(submission_id: UUID, rank: int) -> int | None:
+    """How many jobs stand before this one in its lane; None where it does not wait there.
+
+    Raises redis.RedisError where Redis is away.
+    """
+    found: Any = client.zrank(huey.storage.lane(rank), _message(submission_id, rank))
+    return found
+
+
+def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
+    """Have the heatmaps of these submissions drawn: soon where somebody waits, else at leisure.
+
+    The same bytes each time, like the other messages: asking again adds nothing. Raises
+    redis.RedisError where Redis is away.
+    """
+    rank = SYNC_RANK if awaited else DEBT_RANK
+    pipe = client.pipeline(transaction=False)
+    for submission_id in ids:
+        job = str(submission_id)
+        message = Message(f"heat-{job}", HEAT, priority=rank, args=(job,), kwargs={})
+        data = huey.serializer.serialize(message)
+        pipe.zadd(huey.storage.lane(rank), {data: _score(rank)}, nx=True)
+    pipe.execute()
+
+
+def enqueue_drawing(submission_id: UUID) -> None:
+    """Have a submission's thumbnails drawn, for somebody who waits for them; asking again adds
+    nothing. Raises redis.RedisError where Redis is away."""
+    job = str(submission_id)
+    message = Message(f"draw-{job}", DRAW, priority=SYNC_RANK, args=(job,), kwargs={})
+    huey.storage.enqueue(huey.serializer.serialize(message), SYNC_RANK)
+
+
+def batch(waiting: int) -> int:
+    """How many jobs a worker takes at once where so many wait in the lane."""
+    return max(1, min(settings.worker_batch, waiting // SHARE))
+
+
+def missing(jobs: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
+    """Those jobs that do not wait, in one round trip; raises redis.RedisError."""
+    wanted = list(jobs)
+    pipe = client.pipeline(transaction=False)
+    for submission_id, rank in wanted:
+        pipe.zscore(huey.storage.lane(rank), _message(submission_id, rank))
+    return [job for job, score in zip(wanted, pipe.execute(), strict=True) if score is None]
+
+
+def enqueue_missing(jobs: Iterable[tuple[UUID, int]]) -> list[UUID]:
+    """Add those jobs that do not wait already, in one round trip; returns which were added."""
+    wanted = list(jobs)
+    pipe = client.pipeline(transaction=False)
+    for submission_id, rank in wanted:
+        data = _message(submission_id, rank)
+        pipe.zadd(huey.storage.lane(rank), {data: _score(rank)}, nx=True)
+    added = pipe.execute()
+    return [job[0] for job, new in zip(wanted, added, strict=True) if new]

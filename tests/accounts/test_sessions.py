@@ -1,0 +1,243 @@
+"""Sessions and keys: what no form lets through, who is shut out, and what is never stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import statistics
+import time
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+import requests
+from werkzeug.routing import Rule
+
+from models.settings import Settings
+from tests.support.api import Api
+from tests.support.console import FRAGMENT, Console, person
+from tests.support.stack import Stack, running
+from webapp.app import create_app
+
+WRONG = "nobody has this one"
+OPEN = {"/console/sign-in", "/console/sign-in/second-step", "/console/sign-out"}  # to everybody
+OPEN |= {"/console/setup/<token>", "/console/password/<token>", "/", "/console/"}
+ONES_OWN = ("/console/account", "/console/sign-", "/console/setup", "/console/password")
+TRIALS = {"/console/rules/try"}  # change nothing
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Stack]:
+    """A stack behind a proxy, so that addresses can be chosen; nobody has set it up."""
+    with running(WEB_INSTANCES="2", TRUSTED_PROXIES="127.0.0.1") as stack:
+        stack.accounts = stack.sql("SELECT count(*) FROM moderator")
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def rules(own) -> list[Rule]:
+    """Every route of the application."""
+    return list(create_app(Settings.load(own.env)).url_map.iter_rules())
+
+
+def paths(rules: list[Rule], method: str, below: str) -> list[tuple[str, str]]:
+    """(route, a path of it) of the routes with that method."""
+    return [
+        (rule.rule, rule.build({n: sample(c) for n, c in rule._converters.items()})[1])
+        for rule in rules
+        if method in rule.methods and rule.rule.startswith(below)
+    ]
+
+
+def sample(converter: object) -> object:
+    kind = type(converter).__name__
+    known = {"UUIDConverter": uuid4(), "IntegerConverter": 1, "AnyConverter": "csv"}
+    return known.get(kind, "x")
+
+
+def from_address(console: Console, address: str) -> Console:
+    console.http.headers["X-Forwarded-For"] = address
+    return console
+
+
+# Forms
+
+
+def test_no_route_that_changes_something_goes_without_its_token(own, rules):
+    ada, other = person(own, "administrator"), person(own, "administrator")
+    stolen = other.token("/")  # of another session
+    routes = [p for m in ("POST", "PUT", "PATCH", "DELETE") for p in paths(rules, m, "/console")]
+    assert len(routes) > 40
+    for route, path in routes:
+        for headers in ({}, FRAGMENT):
+            for form in ({}, {"csrf_token": "x"}, {"csrf_token": stolen}):
+                reply = ada.http.post(own.url + path, data=form, headers=headers)
+                assert reply.status_code == 400, (route, headers, form, reply.status_code)
+    assert ada.get("/").url.endswith("/console/")  # nothing of it signed out
+
+
+def test_a_token_in_a_header_is_one_of_this_session_too(own):
+    ada, other = person(own, "administrator"), person(own, "administrator")
+    headers = {**FRAGMENT, "X-CSRFToken": other.token("/")}
+    reply = ada.http.post(own.url + "/console/reviews/undo", headers=headers)
+    assert reply.status_code == 400
+
+
+def test_no_page_is_open_to_strangers(own, rules):
+    for route, path in paths(rules, "GET", "/console"):
+        if route in OPEN:
+            continue
+        reply = requests.get(own.url + path, allow_redirects=False)
+        away = reply.headers.get("Location", "").startswith("/console/sign-in")
+        assert away or reply.status_code == 401, (route, reply.status_code)
+        fragment = requests.get(own.url + path, headers=FRAGMENT, allow_redirects=False)
+        assert fragment.status_code == 401, (route, fragment.status_code)
+
+
+def test_a_viewer_changes_nothing_but_the_own_account(own, rules):
+    viewer = person(own, "viewer")
+    token = viewer.token("/")
+    for route, path in paths(rules, "POST", "/console"):
+        if not route.startswith(ONES_OWN) and route not in TRIALS:
+            reply = viewer.http.post(own.url + path, data={"csrf_token": token})
+            assert reply.status_code == 403, (route, reply.status_code)
+
+
+# Signing in and out
+
+
+def test_there_is_no_default_account(own):
+    assert own.accounts == [(0,)]
+
+
+def test_a_setup_link_expires(new_stack, own):
+    own.sql("DELETE FROM invite")
+    link = own.run("up", "--detach")  # it is up: no new link
+    assert "/setup/" not in link.stdout
+    ada = person(own, "administrator")
+    shown = ada.post("/team/invites", form="/team/", role="viewer").text
+    path = re.search(r"/console(/setup/[\w-]+)<", shown)[1]
+    assert Console(own.url).get(path).status_code == 200
+    own.sql("UPDATE invite SET expires_at = now()")
+    stranger = Console(own.url)
+    assert stranger.get(path).status_code == 404
+    assert stranger.post(path, name="Eve", password=WRONG).status_code == 404
+
+
+def test_a_session_ends_by_itself(own):
+    ada = person(own)
+    own.sql("UPDATE moderator_session SET expires_at = now()")
+    assert "/sign-in" in ada.get("/").url
+
+
+def test_a_cookie_that_was_planted_does_not_become_a_session(own):
+    made = own.json("moderator", "create", "Planted", "--json")
+    victim, attacker = Console(own.url), Console(own.url)
+    attacker.get("/sign-in")
+    victim.http.cookies.update(attacker.http.cookies)
+    victim.sign_in("Planted", made["password"])
+    assert victim.get("/").url.endswith("/console/")
+    assert "/sign-in" in attacker.get("/").url
+
+
+def test_no_token_or_password_or_key_stands_in_the_database(own):
+    made = own.json("moderator", "create", "Hashed", "--json")
+    console = Console(own.url)
+    console.sign_in("Hashed", made["password"])
+    key = own.json("client", "create", "Hashed site", "--json")["key"]
+    assert len(key.removeprefix("sk_")) >= 22  # 128 bits
+    ((digest, hint),) = own.sql(
+        "SELECT k.digest, k.hint FROM api_key k JOIN client c ON c.id = k.client_id"
+        " WHERE c.name = 'Hashed site'"
+    )
+    assert bytes(digest) == hashlib.sha256(key.encode()).digest()
+    assert len(hint) <= 6
+    ((stored,),) = own.sql("SELECT password_hash FROM moderator WHERE name = 'Hashed'")
+    assert re.match(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$", stored)
+    memory, rounds = map(int, re.search(r"m=(\d+),t=(\d+)", stored).groups())
+    assert memory >= 19 * 1024 and rounds >= 2  # OWASP's least
+    dump = "".join(str(row) for row in own.sql("SELECT * FROM moderator_session"))
+    assert console.http.cookies["sluice"] not in dump
+
+
+@pytest.mark.parametrize(("length", "accepted"), [(7, False), (8, True), (128, True), (129, False)])
+def test_a_password_has_8_to_128_characters(own, length, accepted):
+    made = own.json("moderator", "create", f"Length {length}", "--json")
+    console = Console(own.url)
+    console.sign_in(f"Length {length}", made["password"])
+    new = ("zq7" * 50)[:length]
+    reply = console.post("/account/password", form="/", current=made["password"], password=new)
+    assert reply.status_code == (200 if accepted else 422)
+    again = Console(own.url).sign_in(f"Length {length}", new)
+    assert again.url.endswith("/console/") == accepted
+
+
+# Guessing
+
+
+def test_an_unknown_name_takes_as_long_and_is_told_the_same(own):
+    own.json("moderator", "create", "Known", "--json")
+    own.json("moderator", "create", "Shut out", "--json")
+    own.sql("UPDATE moderator SET disabled_at = now() WHERE name = 'Shut out'")
+    seconds: dict[str, list[float]] = {}
+    texts, codes = {}, {}
+    for attempt in range(12):
+        for name in ("Known", "Shut out", "Nobody"):
+            console = from_address(Console(own.url), f"192.0.2.{attempt}")
+            token = console.token("/sign-in")
+            form = {"name": name, "password": WRONG, "csrf_token": token}
+            begun = time.perf_counter()
+            reply = console.http.post(console.url + "/sign-in", data=form)
+            if reply.status_code == 401:
+                seconds.setdefault(name, []).append(time.perf_counter() - begun)
+                texts[name] = re.sub(r'(value|content)="[^"]*"', "", reply.text)
+            codes.setdefault(name, []).append(reply.status_code)
+    assert codes["Known"] == codes["Shut out"] == codes["Nobody"] == [401] * 10 + [429] * 2
+    assert len(set(texts.values())) == 1
+    quick, known = statistics.median(seconds["Nobody"]), statistics.median(seconds["Known"])
+    assert quick > known / 3, "without argon2 it would be a tenth"
+
+
+def test_an_address_that_tries_many_names_is_shut_out_and_others_are_not(own):
+    guesser = from_address(Console(own.url), "198.51.100.7")
+    token = guesser.token("/sign-in")
+
+    def guess(number: int, address: str) -> int:
+        guesser.http.headers["X-Forwarded-For"] = address
+        form = {"name": f"guess {number}", "password": WRONG, "csrf_token": token}
+        return guesser.http.post(guesser.url + "/sign-in", data=form).status_code
+
+    codes = [guess(number, "198.51.100.7") for number in range(62)]
+    assert codes == [401] * 60 + [429] * 2
+    assert guess(99, "198.51.100.8") == 401
+
+
+# Keys
+
+
+def test_a_revoked_key_fails_at_every_instance_within_five_seconds(own):
+    key = own.json("client", "create", "Revoked", "--json")["key"]
+
+    def codes() -> set[int]:
+        """What both instances say, each several times."""
+        return {
+            requests.get(
+                f"{own.url}/api/moderation/stats", headers={"Authorization": f"Bearer {key}"}
+            ).status_code
+            for _ in range(20)
+        }
+
+    assert codes() == {200}
+    own.run("client", "revoke", "Revoked", key[-4:])
+    time.sleep(5)
+    assert codes() == {401}
+
+
+def test_a_session_is_no_key_and_a_key_is_no_session(own):
+    ada = person(own, "administrator")
+    assert ada.http.get(f"{own.url}/api/moderation/stats").status_code == 401
+    key = own.json("client", "create", "No session", "--json")["key"]
+    with_key = Api(own.url, key).http
+    for path in ("/console/", "/console/events", "/console/submissions/export.csv"):
+        reply = with_key.get(own.url + path, allow_redirects=False)
+        assert reply.status_code in (302, 401), path

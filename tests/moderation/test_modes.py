@@ -1,0 +1,179 @@
+"""The four modes, by a real load on a stack of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tasks.queue.lanes import NORMAL_RANK, PAID_RANK, SYNC_RANK, LaneStorage
+from tests.support.api import Api, eventually, unique
+from tests.support.stack import Stack, running
+
+PICTURE = "review_b.jpg"
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Stack]:
+    """A stack whose thresholds a test can reach, with one worker that can be held still.
+
+    It takes one job at a time, so that the order is the one of the lanes: those that a worker
+    takes at once are committed together, with one ``decided_at`` and no order among them.
+    """
+    settings = {"SYNC_MAX_DEPTH": "10", "FAST_TRACK_DEPTH": "30", "SYNC_TIMEOUT": "0.5"}
+    settings["WORKER_BATCH"] = "1"
+    with running(WEB_INSTANCES="2", WORKERS="1", LEASE_SECONDS="3", **settings) as stack:
+        yield stack
+
+
+@pytest.fixture
+def api(small: Stack) -> Api:
+    key = small.json("client", "create", os.urandom(4).hex(), "--json")["key"]
+    return Api(small.url, key)
+
+
+@pytest.fixture
+def still(small: Stack) -> Iterator[None]:
+    """The worker is stopped for the test, and goes on after it."""
+    pid = small.pids()["worker_00"]
+    os.kill(pid, signal.SIGSTOP)
+    yield
+    os.kill(pid, signal.SIGCONT)
+
+
+def burst(api: Api, count: int, **fields: str) -> list[dict[str, Any]]:
+    """So many uploads by different authors, a few at a time."""
+
+    def send(_: int) -> dict[str, Any]:
+        reply = Api(api.base.removesuffix("/api/moderation"), _key(api)).submit(
+            unique(PICTURE), **fields
+        )
+        assert reply.status_code in (200, 202), reply.text
+        return reply.json()
+
+    with ThreadPoolExecutor(10) as pool:
+        told = list(pool.map(send, range(count)))
+    time.sleep(0.2)  # the load that a mode is chosen from may be 50 ms old
+    return told
+
+
+def _key(api: Api) -> str:
+    return str(api.http.headers["Authorization"]).split()[1]
+
+
+def settled(api: Api) -> bool:
+    stats = api.stats()
+    return stats["queue_depth"] == 0 and stats["queues"]["review_debt"] == 0
+
+
+def test_sync_falls_back_to_202_when_the_verdict_takes_too_long(api: Api, still: None) -> None:
+    reply = api.submit(unique(PICTURE))
+    assert reply.status_code == 202
+    told = reply.json()
+    assert (told["mode"], told["status"], told["visible"]) == ("sync", "queued", False)
+    assert told["estimated_wait"] > 0
+
+
+def test_the_modes_go_up_with_the_depth_and_come_down_by_themselves(api: Api, small: Stack) -> None:
+    eventually(lambda: settled(api))
+    pid = small.pids()["worker_00"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        told = burst(api, 12)  # a wave is done before the next: no more than it is under way
+        waves = [burst(api, 9), burst(api, 15), burst(api, 10)]
+        assert {one["mode"] for one in waves[0]} == {"async"}
+        assert {one["mode"] for one in waves[2]} == {"fast_track"}
+        told += [one for wave in waves for one in wave]
+        stats = api.stats()
+        assert stats["current_mode"] == "fast_track"
+        assert 30 <= stats["queue_depth"] <= 36
+        fast = [one for one in told if one["mode"] == "fast_track"]
+        assert stats["queues"]["review_debt"] == len(fast)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert {(one["verdict"], one["visible"], one["review_owed"]) for one in fast} == {
+        ("approved", True, True)
+    }
+    eventually(lambda: settled(api), seconds=60)
+    assert api.stats()["current_mode"] == "sync"
+    after = [api.status(one["job_id"]) for one in told]
+    assert {one["verdict"] for one in after} == {"review"}
+    assert not any(one["review_owed"] for one in after)
+
+
+def test_fast_rules_reject_at_once(api: Api, small: Stack, tmp_path) -> None:
+    rules = tmp_path / "rules.csv"
+    rules.write_text("kind,pattern,action,label\nphrase,forbidden gadget,reject,scam\n")
+    small.run("rules", "import", str(rules))
+    time.sleep(2)  # every process follows within two seconds
+    eventually(lambda: settled(api))
+    pid = small.pids()["worker_00"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        burst(api, 45)
+        told = api.submit(title="A Forb1dden  Gädget").json()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (told["mode"], told["verdict"]) == ("fast_track", "rejected")
+    assert (told["visible"], told["review_owed"]) == (False, False)
+    assert told["reasons"][0]["label"] == "scam"
+    eventually(lambda: settled(api), seconds=60)
+
+
+def test_priority_goes_first_and_normal_does_not_starve(api: Api, small: Stack) -> None:
+    eventually(lambda: settled(api))
+    pid = small.pids()["worker_00"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        normal = burst(api, 12)
+        paid = burst(api, 16, priority="priority")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: settled(api), seconds=60)
+    rows = small.sql("SELECT id::text, priority FROM submission ORDER BY decided_at")
+    wanted = {one["job_id"] for one in normal + paid}
+    order = [priority for job, priority in rows if job in wanted]
+    # Every fourth is a normal one; one more was handed to the worker before it was held still.
+    assert order[:16].count("priority") >= 11
+    assert order[:16].count("normal") >= 4
+
+
+def test_what_is_taken_at_once_is_of_one_lane_and_every_fourth_time_of_the_normal_one(
+    small: Stack,
+) -> None:
+    lanes = LaneStorage("tried", connection_pool=small.redis().connection_pool)
+    for number in range(16):
+        lanes.enqueue(b'["p%02d", "moderate"]' % number, PAID_RANK + NORMAL_RANK)
+    for number in range(12):
+        lanes.enqueue(b'["n%02d", "moderate"]' % number, NORMAL_RANK)
+    takings = []
+    while first := lanes.dequeue():
+        takings.append([first, *lanes.take_more("moderate", 15)])
+    told = [[json.loads(job)[0] for job in taking] for taking in takings]
+    assert [len(taking) for taking in told[:4]] == [4, 3, 3, 3]  # and a quarter of what then waits
+    assert [{job[0] for job in taking} for taking in told[:4]] == [{"p"}, {"p"}, {"p"}, {"n"}]
+    assert all(len({job[0] for job in taking}) == 1 for taking in told)
+    flat = [job for taking in told for job in taking]
+    for lane, many in ("p", 16), ("n", 12):
+        assert [job for job in flat if job[0] == lane] == [f"{lane}{n:02d}" for n in range(many)]
+
+
+def test_what_comes_next_is_taken_early_only_where_many_wait(small: Stack) -> None:
+    lanes = LaneStorage("tried", connection_pool=small.redis().connection_pool)
+    lanes.flush_queue()
+    for number in range(3):
+        lanes.enqueue(b'["n%02d", "moderate"]' % number, NORMAL_RANK)
+    assert lanes.take_next("moderate", 15) == []  # others are free for so few
+    for number in range(3, 16):
+        lanes.enqueue(b'["n%02d", "moderate"]' % number, NORMAL_RANK)
+    taken = [json.loads(job)[0] for job in lanes.take_next("moderate", 15)]
+    assert taken == ["n00", "n01", "n02", "n03"]
+    lanes.enqueue(b'["d00", "detect"]', SYNC_RANK)  # somebody waits for it: it stands first
+    assert lanes.take_next("moderate", 15) == []
+    lanes.flush_queue()

@@ -1,0 +1,203 @@
+"""A backup of a running stack comes back in an empty place: row by row, file by file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.api import Api, eventually, unique
+from tests.support.stack import Stack, running
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Stack]:
+    """A stack with a few decided submissions of every kind, and a row of the audit."""
+    with running() as stack:
+        api = Api(stack.url, stack.json("client", "create", "Backups", "--json")["key"])
+        stack.run("moderator", "create", "ada", "--role", "administrator")
+        for picture in ("review_a.jpg", "safe_chelsea.jpg", "animated_bad_frame_17.gif"):
+            api.decided(picture)
+        api.decided(title="A chair", description="Привет, 世界")
+        stack.api = api  # type: ignore[attr-defined]
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def saved(busy: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup that was made while uploads came in."""
+    folder = tmp_path_factory.mktemp("backups")
+    over = threading.Event()
+
+    def upload() -> None:
+        while not over.is_set():
+            busy.api.submit(unique("safe_chelsea.jpg"))  # type: ignore[attr-defined]
+
+    sender = threading.Thread(target=upload)
+    sender.start()
+    try:
+        told = busy.run("backup", str(folder))
+    finally:
+        over.set()
+        sender.join()
+    [path] = folder.iterdir()
+    assert told.stdout.strip() == str(path)
+    return path
+
+
+def restore(stack: Stack, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return stack.run("restore", *map(str, arguments), check=False)
+
+
+def rows(stack: Stack) -> dict[str, list[Any]]:
+    """Every row of every table as text."""
+    # Not by partition: the standby process drops what is too old, and makes what is coming.
+    tables = [
+        row[0]
+        for row in stack.sql(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'p') AND NOT relispartition"
+        )
+    ]
+    return {t: sorted(r[0] for r in stack.sql(f'SELECT t::text FROM "{t}" t')) for t in tables}
+
+
+def test_only_its_owner_may_read_it(saved: Path) -> None:
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+
+
+def test_sha256sum_reads_it_without_sluice(saved: Path, tmp_path: Path) -> None:
+    subprocess.run(["tar", "-xf", saved, "-C", tmp_path], check=True)
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path, check=True)
+
+
+def test_it_comes_back_the_same_and_serves(busy: Stack, saved: Path, new_stack: Any) -> None:
+    other: Stack = new_stack(PRIORITY_WORKERS="0")
+    told = restore(other, saved)
+    assert told.returncode == 0, told.stderr
+    assert "rows of" in told.stdout and "chain whole" in told.stdout
+    assert "Not in a backup" in told.stdout
+    other.up()
+    before, after = rows(busy), rows(other)
+    for table in ("client", "api_key", "moderator", "rule", "audit", "audit_chain", "known_hash"):
+        assert after[table] == before[table], table
+    files = other.sql("SELECT storage_key, encode(sha256, 'hex'), thumbnail FROM image")
+    assert len(files) >= 3
+    for key, digest, drawn in files:
+        path = other.home / "media" / "originals" / key
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+        assert not drawn or (other.home / "media" / "thumbs" / f"{key}.webp").exists()
+    originals = (other.home / "media" / "originals").glob("*/*")
+    assert {f"{p.parent.name}/{p.name}" for p in originals} == {row[0] for row in files}
+    assert (other.home / "secrets" / "hash").read_text() == (
+        busy.home / "secrets" / "hash"
+    ).read_text()
+    api = Api(other.url, busy.api.http.headers["Authorization"].split()[1])  # type: ignore[attr-defined]
+    assert api.decided("review_a.jpg")["verdict"] == "review"
+    undecided = "SELECT id FROM submission WHERE verdict IS NULL"
+    eventually(lambda: not other.sql(undecided))  # what was open when it was saved
+
+
+def test_a_full_place_is_refused(busy: Stack, saved: Path) -> None:
+    told = restore(busy, saved)
+    assert told.returncode == 1
+    assert told.stderr.strip() == (
+        f"restore: {busy.home} is not empty: name an empty folder as SLUICE_HOME"
+    )
+
+
+def test_it_is_verified_alone(busy: Stack, saved: Path) -> None:
+    told = restore(busy, "--verify", saved)
+    assert told.returncode == 0, told.stderr
+    assert "Whole" in told.stdout
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "swapped"])
+def test_a_damaged_one_is_refused_and_leaves_the_place_empty(
+    saved: Path, new_stack: Any, tmp_path: Path, harm: str
+) -> None:
+    bad = tmp_path / "bad.tar"
+    {"cut": _cut, "changed": _change, "swapped": _swap}[harm](saved, bad)
+    stack: Stack = new_stack()
+    told = restore(stack, bad)
+    assert told.returncode == 1
+    assert told.stderr.startswith("restore: ") and told.stderr.count("\n") == 1
+    assert not stack.home.exists() or not list(stack.home.iterdir())
+
+
+def _cut(source: Path, target: Path) -> None:
+    data = source.read_bytes()
+    target.write_bytes(data[: len(data) // 2])
+
+
+def _change(source: Path, target: Path) -> None:
+    """One byte in the middle of a picture."""
+    shutil.copy(source, target)
+    with tarfile.open(source) as tar:
+        member = next(m for m in tar if "/originals/" in m.name)
+    with target.open("r+b") as file:
+        file.seek(member.offset_data + member.size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def _swap(source: Path, target: Path) -> None:
+    """A member that would be written elsewhere."""
+    with tarfile.open(source) as tar, tarfile.open(target, "w") as out:
+        for member in tar:
+            data = tar.extractfile(member).read()  # type: ignore[union-attr]
+            if member.name.startswith("secrets/"):
+                member.name = "../" + member.name
+            out.addfile(member, io.BytesIO(data))
+
+
+def test_rows_that_differ_are_seen(saved: Path, new_stack: Any, tmp_path: Path) -> None:
+    """A dump that is sound in itself, but not the one of the manifest."""
+    bad = tmp_path / "bad.tar"
+    with tarfile.open(saved) as tar, tarfile.open(bad, "w") as out:
+        for member in tar:
+            data = tar.extractfile(member).read()  # type: ignore[union-attr]
+            if member.name == "manifest.json":
+                data = data.replace(b'"rows": 4', b'"rows": 9').replace(b'"rows": 3', b'"rows": 8')
+                member.size = len(data)
+            out.addfile(member, io.BytesIO(data))
+    told = restore(new_stack(), "--verify", bad)
+    assert told.returncode == 1
+    assert "was saved" in told.stderr
+
+
+def test_nothing_is_written_over_and_nothing_half_is_left(busy: Stack, tmp_path: Path) -> None:
+    taken = tmp_path / "taken.tar"
+    taken.write_text("mine")
+    told = busy.run("backup", str(taken), check=False)
+    assert (told.returncode, taken.read_text()) == (1, "mine")
+    assert "exists" in told.stderr
+    lost = Stack(home=tmp_path / "nothing")
+    told = lost.run("backup", str(tmp_path / "x.tar"), check=False)
+    assert told.returncode == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["taken.tar"]
+    shutil.rmtree(lost.folder)
+
+
+def test_a_missing_picture_is_said(busy: Stack, tmp_path: Path) -> None:
+    [(key,)] = busy.sql("SELECT storage_key FROM image ORDER BY id LIMIT 1")
+    path = busy.home / "media" / "originals" / key
+    path.rename(path.with_suffix(".away"))
+    try:
+        told = busy.run("backup", str(tmp_path / "x.tar"), check=False)
+    finally:
+        path.with_suffix(".away").rename(path)
+    assert told.returncode == 4
+    assert key in told.stderr
+    assert (tmp_path / "x.tar").exists()  # a lost picture must not cost the backup of all others

@@ -1,0 +1,198 @@
+"""nginx as it runs: what it lets through, what it refuses and how, and what it keeps to itself."""
+
+import contextlib
+import json
+import re
+import socket
+
+import pytest
+import requests
+
+from models.settings import Settings
+from tasks.servers.supervisor_client import Supervisor
+from tests.support.stack import running, wait_until
+
+PROBLEM = "application/problem+json"
+BODY = 5 * 10_000 + 1024 * 1024  # MAX_FILES_PER_REQUEST x MAX_FILE_SIZE and room for the rest
+
+
+@pytest.fixture(scope="module")
+def own():
+    settings = {"WEB_INSTANCES": "2", "PRIORITY_WORKERS": "0", "MAX_FILE_SIZE": "10000"}
+    with running(**settings, NGINX_RATE="60", NGINX_CONNECTIONS="100") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def trusting():
+    """A stack with a proxy before it."""
+    settings = {"TRUSTED_PROXIES": "127.0.0.1", "METRICS_ALLOWED": "192.0.2.0/24,198.51.100.9"}
+    with running(**settings) as stack:
+        yield stack
+
+
+def test_a_body_that_is_too_large_never_reaches_the_application(own):
+    reply = requests.post(own.url + "/api/moderation/submissions", data=b"x" * (BODY + 1))
+    assert reply.status_code == 413
+    assert reply.headers["Content-Type"] == PROBLEM
+    assert reply.json()["status"] == 413
+
+
+def test_a_chunked_body_that_is_too_large_is_refused_too(own):
+    pieces = iter([b"x" * 65536] * (BODY // 65536 + 2))
+    reply = requests.post(own.url + "/api/moderation/submissions", data=pieces)
+    assert reply.status_code == 413
+
+
+def test_without_the_application_it_says_when_to_try_again(own):
+    supervisor = Supervisor(Settings.load(own.env))
+    web = ["web:web_00", "web:web_01"]
+    supervisor.stop(web)
+    supervisor.wait(web, {"STOPPED"}, 20)
+    away = requests.get(own.url + "/api/openapi.json")
+    page = requests.get(own.url + "/console/")
+    supervisor.start(web)
+    assert (away.status_code, page.status_code) == (503, 503)
+    assert away.headers["Content-Type"] == PROBLEM
+    assert away.json()["status"] == 503
+    assert int(away.headers["Retry-After"]) >= 1
+    assert page.headers["Content-Type"].startswith("text/html")
+    wait_until(own.serves)
+
+
+def test_metrics_are_for_loopback_alone(own):
+    assert requests.get(own.url + "/readyz").status_code != 404
+    behind = {"X-Forwarded-For": "192.0.2.1"}
+    for path in ("/metrics", "/readyz"):
+        assert requests.get(own.url + path, headers=behind).status_code == 404
+
+
+def test_metrics_are_for_those_who_may_read_them(trusting):
+    for address, status in (("192.0.2.7", 200), ("198.51.100.9", 200), ("198.51.100.10", 404)):
+        from_there = {"X-Forwarded-For": address}
+        assert requests.get(trusting.url + "/metrics", headers=from_there).status_code == status
+        assert requests.get(trusting.url + "/readyz", headers=from_there).status_code == 404
+
+
+def test_media_cannot_be_asked_for(own):
+    for path in ("/_media/", "/_media/x", "/_media/../secrets/session", "/%5fmedia/x"):
+        assert requests.get(own.url + path).status_code == 404
+
+
+def test_static_files_come_with_a_time_to_keep_them(own):
+    plain = requests.get(own.url + "/static/css/base.css")
+    assert plain.status_code == 200
+    assert plain.headers["Cache-Control"] == "no-cache"  # asked for anew: modules must not mix
+    versioned = requests.get(own.url + "/static/css/base.css?v=1")
+    assert "immutable" in versioned.headers["Cache-Control"]
+
+
+def test_static_files_end_at_their_folder(own):
+    for path in ("/static/../setup.cfg", "/static/%2e%2e/setup.cfg", "/static../setup.cfg"):
+        assert raw(own, f"GET {path} HTTP/1.1").split()[1] in ("400", "404")
+
+
+def test_neither_headers_nor_errors_tell_versions_or_traces(own):
+    known = re.compile(r"nginx/|gunicorn|werkzeug|flask|python|psycopg|peewee|traceback", re.I)
+    key = {"Authorization": "Bearer x"}
+    site = {"Authorization": f"Bearer {own.json('client', 'create', 'Edge', '--json')['key']}"}
+    upload = "/api/moderation/submissions"
+    replies = [
+        requests.get(own.url + "/healthz"),
+        requests.get(own.url + "/nothing"),
+        requests.get(own.url + "/console/nothing"),
+        requests.get(own.url + "/static/nothing"),
+        requests.get(own.url + upload, headers=key),
+        requests.put(own.url + upload, headers=key),
+        requests.post(own.url + upload, data="{", headers={"Content-Type": "application/json"}),
+        requests.post(own.url + upload, json={"user_id": "a\0b", "title": "x"}, headers=site),
+        requests.post(own.url + upload, data="{", headers={**site, "Content-Type": "text/x"}),
+        requests.get(own.url + "/api/moderation/status/not-a-number", headers=site),
+        requests.post(own.url + "/console/sign-in", data={"name": "x"}),
+        requests.request("TRACE", own.url + "/healthz"),
+    ]
+    for reply in replies:
+        said = f"{reply.headers} {reply.text}".replace("/static/", "")
+        assert reply.headers["Server"] == "nginx"
+        assert not {"X-Powered-By", "Via"} & set(reply.headers)
+        assert not known.search(said), (reply.url, reply.status_code, known.search(said))
+    for line in ("GET / HTTP/9.9", "BROKEN", "GET /" + "x" * 20_000 + " HTTP/1.1"):
+        assert not known.search(raw(own, line))
+
+
+def test_only_a_trusted_proxy_says_where_a_request_comes_from(own):
+    """Whoever speaks to nginx directly is taken for who connects, whatever the headers say."""
+    told = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "User-Agent": "spoof"}
+    told |= {"Forwarded": "for=203.0.113.9", "X-Forwarded-Host": "evil.example"}
+    told |= {"X-Forwarded-Proto": "https"}
+    reply = requests.get(own.url + "/console/", headers=told, allow_redirects=False)
+    assert reply.headers["Location"].startswith("/console/sign-in")
+    assert "evil" not in str(reply.headers) + reply.text
+    wait_until(lambda: address_of(own, "spoof"))
+    assert address_of(own, "spoof") == "127.0.0.1"
+
+
+def test_a_trusted_proxys_word_holds_but_not_what_was_told_to_it(trusting):
+    chain = {"X-Forwarded-For": "203.0.113.9, 198.51.100.4", "User-Agent": "chain"}
+    requests.get(trusting.url + "/healthz?not-logged")
+    requests.get(trusting.url + "/console/sign-in", headers=chain)
+    wait_until(lambda: address_of(trusting, "chain"))
+    assert address_of(trusting, "chain") == "198.51.100.4"  # the one that connected to the proxy
+    from_afar = requests.get(trusting.url + "/readyz", headers={"X-Forwarded-For": "127.0.0.1"})
+    assert from_afar.status_code == 404
+
+
+def test_slow_and_idle_connections_hurt_nobody(stack):
+    with contextlib.ExitStack() as open_ones:
+        for number in range(220):
+            connection = socket.create_connection(("127.0.0.1", stack.port), timeout=5)
+            open_ones.enter_context(connection)
+            if number >= 200:
+                connection.sendall(b"POST /api/moderation/detect HTTP/1.1\r\nHost: x\r\n")
+                connection.sendall(b"Content-Length: 99999\r\n\r\n{" if number % 2 else b"X-Slow: ")
+        for _ in range(5):
+            assert requests.get(stack.url + "/healthz", timeout=5).status_code == 200
+
+
+def test_the_access_log_is_json_with_times_and_ids(own):
+    requests.get(own.url + "/api/openapi.json?secret=1", headers={"User-Agent": 'a"b\n'[:3]})
+    path = own.home / "log" / "nginx.log"
+
+    def lines():
+        text = path.read_text("utf-8")
+        return [json.loads(line) for line in text.splitlines() if line.startswith('{"time"')]
+
+    wait_until(lambda: any(line["agent"] == 'a"b' for line in lines()))
+    line = next(line for line in lines() if line["agent"] == 'a"b')
+    assert line["path"] == "/api/openapi.json"
+    assert len(line["request_id"]) == 32
+    assert line["seconds"] >= 0
+    assert "secret" not in json.dumps(line)
+
+
+def test_when_one_instance_dies_only_its_own_connection_breaks(own):
+    own.kill("web_00")
+    codes = [code_of(own) for _ in range(30)]
+    assert codes.count(200) >= 29
+
+
+def address_of(stack, agent):
+    """The address that the access log names for the request of that user agent."""
+    text = (stack.home / "log" / "nginx.log").read_text("utf-8")
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith('{"time"')]
+    return next((line["address"] for line in lines if line["agent"] == agent), None)
+
+
+def code_of(stack):
+    """The status of a request; 0 where its reply broke off."""
+    try:
+        return requests.get(stack.url + "/healthz", timeout=5).status_code
+    except requests.RequestException:
+        return 0
+
+
+def raw(stack, line):
+    """The reply to a request line that no client library would send."""
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=5) as connection:
+        connection.sendall(f"{line}\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return connection.makefile("rb").read().decode("latin-1")

@@ -1,0 +1,72 @@
+"""`scripts/faults` tries what docs/reliability.md promises; the short trials run here."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.stack import ROOT, SCRIPTS
+
+SHORT = (
+    "worker-kill",
+    "redis-kill",
+    "redis-flush",
+    "postgres-immediate",
+    "web-kill",
+    "upload-kill",
+    "webhook-kill",
+    "deploy",
+)
+
+
+def faults(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPTS / "faults", *arguments], cwd=folder, capture_output=True, text=True, timeout=580
+    )
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """What was found of a fault, by its name."""
+    folder = tmp_path_factory.mktemp("faults")
+    told = faults(folder, "--quick", "--at-once", "3", *SHORT, "--json", "found.json")
+    assert (folder / "found.json").exists(), told.stderr
+    found = {result["fault"]: result for result in json.loads((folder / "found.json").read_text())}
+    for name in found:
+        assert f"| {name} " in told.stdout
+    return lambda name: found[name]
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_nothing_is_lost_and_nothing_decided_twice(
+    tried: Callable[[str], dict[str, Any]], name: str
+) -> None:
+    found = tried(name)
+    assert not found["missed"]
+    assert found["acknowledged"] > 60
+    assert (found["lost"], found["twice"]) == (0, 0)
+
+
+def test_it_lists_what_must_be_seen(tmp_path: Path) -> None:
+    told = faults(tmp_path, "--list")
+    assert told.returncode == 0
+    names = [line.split()[0] for line in told.stdout.splitlines()]
+    assert set(SHORT) <= set(names)
+
+
+def test_an_unknown_fault_is_an_error(tmp_path: Path) -> None:
+    told = faults(tmp_path, "earthquake")
+    assert told.returncode == 2
+    assert "there is no fault earthquake" in told.stderr
+
+
+def test_every_fault_stands_in_the_docs(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    names = re.findall(r"^(\S+)", faults(tmp_path, "--list").stdout, re.M)
+    assert not [name for name in names if f"| `{name}` |" not in page]

@@ -1,0 +1,98 @@
+"""Health: what answers, which part is down, and a model that is missing, corrupt, and back."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+
+import requests
+
+from tasks.classifier.weights import find_model
+from tests.support.api import Api
+from tests.support.console import person
+from tests.support.stack import Stack, wait_until
+
+PARTS = ["PostgreSQL", "Redis", "Queue", "Memory", "Disk", "Model", "Workers", "Standby"]
+
+
+def part(stack: Stack, name: str) -> tuple[str, str]:
+    """State and detail of one part of ``/readyz``."""
+    told = requests.get(f"{stack.url}/readyz").json()["parts"]
+    return next((each["state"], each["detail"]) for each in told if each["name"] == name)
+
+
+def test_each_part_is_named_and_well(stack):
+    wait_until(lambda: {part(stack, name)[0] for name in ("Workers", "Standby")} == {"ok"})
+    reply = requests.get(f"{stack.url}/readyz")
+    assert (reply.status_code, reply.json()["ready"]) == (200, True)
+    assert [each["name"] for each in reply.json()["parts"]] == PARTS
+    assert all(each["state"] == "ok" and each["detail"] for each in reply.json()["parts"])
+
+
+def test_it_is_private_to_this_machine(stack):
+    theirs = {"X-Forwarded-For": "203.0.113.9"}
+    assert requests.get(f"{stack.url}/readyz", headers=theirs).status_code == 404
+    assert requests.get(f"{stack.url}/healthz", headers=theirs).json() == {"status": "ok"}
+
+
+def test_503_only_where_no_upload_can_be_taken(new_stack):
+    stack = new_stack(MEMORY_THRESHOLD="1", PRIORITY_WORKERS="0", ALERT_MEMORY="0")
+    stack.up()
+    key = stack.json("client", "create", "Shop", "--json")["key"]
+    assert requests.get(f"{stack.url}/readyz").status_code == 503
+    assert part(stack, "Memory")[0] == "down"
+    assert Api(stack.url, key).submit(title="Chairs").status_code == 503
+    assert requests.get(f"{stack.url}/healthz").status_code == 200
+
+
+def test_a_standby_that_hangs_is_noticed_by_the_web(stack):
+    wait_until(lambda: part(stack, "Standby")[0] == "ok")
+    stack.kill("standby", signal.SIGSTOP)
+    stack.sql("DELETE FROM load_sample WHERE at < (SELECT max(at) FROM load_sample)")
+    stack.sql("UPDATE load_sample SET at = at - interval '1 hour'")
+    console = person(stack, "viewer")
+    wait_until(lambda: part(stack, "Standby")[0] == "down")
+    # Each web instance keeps what it saw for two seconds.
+    wait_until(lambda: "Standby: nothing sweeps" in console.get("/").text)
+    assert requests.get(f"{stack.url}/readyz").status_code == 200
+    stack.kill("standby", signal.SIGCONT)
+    wait_until(lambda: part(stack, "Standby")[0] == "ok", 30)
+
+
+def test_a_model_that_is_missing_then_corrupt_then_back(new_stack):
+    # Those that the machine is to blame for are off; a worker is not heard before it has started.
+    machine = {f"ALERT_{name}": "0" for name in ("MEMORY", "DISK", "ANSWER_SECONDS")}
+    stack = new_stack(PRIORITY_WORKERS="0", ALERT_AFTER="1", **machine)
+    model = stack.folder / "model.onnx"
+    stack.env["NSFW_MODEL"] = str(model)
+    stack.up()
+    strict, loose = (
+        Api(stack.url, stack.json("client", "create", *arguments, "--json")["key"])
+        for arguments in (("Strict",), ("Loose", "--publish-first"))
+    )
+    wait_until(lambda: "is missing" in part(stack, "Model")[1], 30)
+    wait_until(lambda: alerts(stack) == [("model", False)], 30)
+    assert requests.get(f"{stack.url}/readyz").status_code == 200
+    for api, told in ((strict, ("review", False, True)), (loose, ("approved", True, True))):
+        answer = api.decided("reject_a.jpg")
+        assert (answer["verdict"], answer["visible"], answer["review_owed"]) == told
+
+    model.write_bytes(find_model().read_bytes()[:100_000])
+    wait_until(lambda: "cannot be loaded" in part(stack, "Model")[1], 30)
+    assert strict.decided("reject_a.jpg")["review_owed"]
+
+    fresh = model.with_suffix(".fresh")
+    shutil.copyfile(find_model(), fresh)
+    fresh.rename(model)
+    wait_until(lambda: part(stack, "Model")[0] == "ok", 30)
+    stack.sql("UPDATE submission SET lease_until = now() WHERE review_owed")  # the pause is over
+    wait_until(lambda: strict.stats()["queues"]["review_debt"] == 0, 60)
+    assert {row[0] for row in stack.sql("SELECT verdict FROM submission")} == {"rejected"}
+    wait_until(lambda: alerts(stack) == [("model", True)], 30)
+
+
+def alerts(stack: Stack) -> list[tuple[str, bool]]:
+    """Rule of each alert, and whether it is over; without those of workers that are silent, as
+    each is until it has started."""
+    alerts = "SELECT rule, ended_at IS NOT NULL FROM alert WHERE rule <> 'workers' ORDER BY id"
+    return stack.sql(alerts)

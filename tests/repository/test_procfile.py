@@ -1,0 +1,73 @@
+"""The Procfile is the one list of processes: the supervisor's file and `up` come from it."""
+
+import configparser
+import re
+
+import pytest
+
+from models.settings import ROOT, Settings
+from tasks.servers import configs, procfile, worker_pool
+
+TEXT = (ROOT / "Procfile").read_text()
+
+
+def settings(**values):
+    return Settings(**values)
+
+
+def programs(**values):
+    it = settings(**values)
+    return procfile.programs(it, worker_pool.wanted(it))
+
+
+def test_every_process_has_its_traits():
+    assert {name for name, _ in procfile.read()} == set(procfile.TRAITS)
+
+
+@pytest.mark.parametrize(("name", "command"), procfile.read())
+def test_every_command_becomes_its_process(name, command):
+    assert command.startswith("exec "), "signals would stop at the shell"
+
+
+def test_every_process_is_known_to_the_supervisor():
+    config = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"))
+    config.read_string(configs.supervisor(settings(), programs()))
+    for name, _ in procfile.read():
+        section = config[f"program:{name}"]
+        assert section["autorestart"] == "true"
+        assert section["killasgroup"] == "true"
+
+
+def test_pools_are_declared_whole():
+    declared = {p.name: p for p in programs(max_workers=5, max_priority_workers=3, workers=2)}
+    assert declared["worker"].members == [f"worker_{n:02}" for n in range(5)]
+    assert declared["worker"].wanted == 2
+    assert declared["worker-priority"].members == [f"priority_{n:02}" for n in range(3)]
+    assert declared["web"].members == ["web_00", "web_01"]
+    assert declared["nginx"].members == ["nginx"]
+
+
+def test_given_servers_are_not_embedded():
+    given = programs(database_url="postgresql://elsewhere/x", redis_url="redis://elsewhere")
+    assert not {p.name for p in given} & {"postgres", "redis"}
+
+
+def test_patience_is_longer_than_each_process_takes_to_end():
+    gunicorn = (ROOT / "webapp" / "gunicorn.py").read_text()
+    graceful = int(re.search(r"graceful_timeout = (\d+)", gunicorn)[1])
+    assert procfile.TRAITS["web"][1] > graceful
+    for name in ("worker", "worker-priority"):
+        seconds = re.search(rf"^{name}: .*--shutdown-timeout (\d+)", TEXT, re.MULTILINE)[1]
+        assert procfile.TRAITS[name][1] > int(seconds)
+
+
+def test_nginx_gets_every_name_filled_in():
+    text = configs.nginx(settings(port=9999, web_instances=3))
+    assert not re.search(r"\$\{[A-Z_]+\}", text)
+    assert "listen 127.0.0.1:9999" in text
+    assert text.count('server "unix:') == 3
+
+
+def test_a_setting_cannot_smuggle_directives_into_nginx():
+    with pytest.raises(configs.SettingError):
+        configs.nginx(settings(trusted_proxies="10.0.0.1; return 200"))

@@ -1,0 +1,256 @@
+"""Webhooks on a running stack: signed, sent again, paused, switched off; and who waits for whom."""
+
+from __future__ import annotations
+
+import re
+import signal
+import statistics
+import time
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+from uuid_utils.compat import uuid7
+
+from tasks.webhooks import deliver
+from tests.support.api import eventually
+from tests.support.console import Console, person
+from tests.support.receiver import Call, Receiver, receiving
+from tests.support.stack import Stack, running, wait_until
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Stack]:
+    """A stack whose standby may be killed."""
+    with running() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def ada(own: Stack) -> Console:
+    return person(own, "administrator")
+
+
+class Site:
+    """A client of the stack with a webhook."""
+
+    def __init__(self, stack: Stack, url: str) -> None:
+        self.stack, self.name = stack, f"Hooked {uuid4().hex[:8]}"
+        made = stack.json("client", "create", self.name, "--webhook", url, "--json")
+        self.secret = made["webhook_secret"]
+        ((self.number,),) = stack.sql("SELECT id FROM client WHERE name = %s", self.name)
+
+    def owe(self, count: int = 1) -> list[UUID]:
+        made = [uuid7() for _ in range(count)]
+        payload = '{"type": "submission.decided", "data": {"user_id": "آ🪑"}}'
+        self.stack.sql(
+            "INSERT INTO delivery (id, client_id, event, payload)"
+            " SELECT id::uuid, %s, 'submission.decided', %s FROM unnest(%s) AS id",
+            self.number,
+            payload,
+            [str(one) for one in made],
+        )
+        return made
+
+    def row(self, delivery: UUID) -> tuple[str, int, str | None]:
+        query = "SELECT state, attempts, outcome FROM delivery WHERE id = %s"
+        return self.stack.sql(query, str(delivery))[0]
+
+    def is_(self, column: str) -> bool:
+        query = f"SELECT webhook_{column} IS NOT NULL FROM client WHERE id = %s"
+        return self.stack.sql(query, self.number)[0][0]
+
+    def due_now(self) -> None:
+        """As if the pause were over."""
+        self.stack.sql("UPDATE delivery SET due_at = now() WHERE client_id = %s", self.number)
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiving() as server:
+        yield server
+
+
+def test_calls_are_signed_by_standard_webhooks_with_both_secrets(own, ada, hook):
+    site = Site(own, hook.url)
+    page = ada.post(f"/clients/{site.number}/webhook-secret", form="/").text
+    newer = re.search(r'id="secret">(whsec_[\w+/=]+)<', page)[1]
+    [made] = site.owe()
+    wait_until(lambda: hook.calls)
+    [call] = hook.calls
+    for secret in (site.secret, newer):
+        told = Webhook(secret).verify(call.body, call.headers)
+        assert told["data"] == {"user_id": "آ🪑"}
+    with pytest.raises(Exception, match="signature"):
+        Webhook(site.secret).verify(call.body + b" ", call.headers)
+    assert call.id == str(made)
+    own.sql(
+        "UPDATE client SET webhook_secret_before_until = now() WHERE id = %s", site.number
+    )  # as if a day had passed
+    site.owe()
+    wait_until(lambda: len(hook.calls) == 2)
+    assert len(hook.calls[1].headers["webhook-signature"].split()) == 1
+
+
+def test_a_retry_has_the_same_id_and_body_and_a_fresh_timestamp(own, hook):
+    hook.status = 500
+    site = Site(own, hook.url)
+    [made] = site.owe()
+    wait_until(lambda: site.row(made) == ("owed", 1, "status 500"))
+    assert site.is_("failing_since")
+    hook.status = 204
+    time.sleep(1.1)
+    site.due_now()
+    wait_until(lambda: site.row(made) == ("delivered", 2, "status 204"))
+    first, second = hook.calls
+    assert (first.id, first.body) == (second.id, second.body)
+    assert stamp(first) < stamp(second)
+    assert not site.is_("failing_since")
+
+
+def test_a_call_that_was_not_recorded_is_sent_again_under_its_id(own, hook):
+    """Its process is killed when the receiver has the call, and has not answered yet."""
+    hook.free.clear()
+    site = Site(own, hook.url)
+    [made] = site.owe()
+    wait_until(lambda: hook.calls)
+    own.kill("standby", signal.SIGKILL)
+    hook.free.set()
+    time.sleep(1.1)
+    assert site.row(made) == ("owed", 1, None)
+    own.sql(  # as if its lease had run out
+        "UPDATE delivery SET lease_until = now() WHERE id = %s AND lease_until > now()", str(made)
+    )
+    wait_until(lambda: site.row(made) == ("delivered", 2, "status 200"), 30)
+    first, second = hook.calls
+    assert first.id == second.id == str(made)
+    assert stamp(first) < stamp(second)
+
+
+def stamp(call: Call) -> int:
+    return int(call.headers["webhook-timestamp"])
+
+
+def test_a_dead_receiver_delays_nobody(own, hook):
+    with receiving() as hanging:
+        hanging.free.clear()
+        dead, site = Site(own, hanging.url), Site(own, hook.url)
+        dead.owe(500)
+        wait_until(lambda: hanging.calls)
+        waits = []
+        for _ in range(10):
+            before, start = len(hook.calls), time.monotonic()
+            site.owe(10)
+            wait_until(lambda before=before: len(hook.calls) >= before + 10)
+            waits += [call.at - start for call in hook.calls[before:]]
+        p95 = statistics.quantiles(waits, n=20)[-1]
+        print(f"\n500 owed to a receiver that hangs: the others' p95 is {p95:.2f} s")
+        assert p95 < 5
+        assert len(hanging.calls) <= deliver.CALLS_EACH + 4  # it is asked by one call at a time
+        own.sql("DELETE FROM delivery WHERE client_id = %s", dead.number)
+
+
+def test_a_quick_receiver_is_not_held_back(own, hook):
+    site = Site(own, hook.url)
+    made = site.owe(300)
+    eventually(lambda: len(hook.calls) == 300)  # four at each look at the clock would take 38 s
+    assert set(hook.ids) == {str(one) for one in made}
+
+
+def test_410_switches_the_webhook_off_until_a_person_switches_it_on(own, ada, hook):
+    hook.status = 410
+    site = Site(own, hook.url)
+    [made] = site.owe()
+    wait_until(lambda: site.is_("disabled_at"))
+    [later] = site.owe()
+    page = ada.get(f"/clients/{site.number}").text
+    assert "answered 410, gone" in page and "Send a test event" not in page
+    assert "once the webhook is switched on" in ada.get(f"/deliveries/{later}").text
+    hook.status = 200
+    time.sleep(1)
+    assert (len(hook.calls), site.row(later)) == (1, ("owed", 0, None))
+    ada.post(f"/clients/{site.number}/webhook-enabling", form="/")
+    wait_until(lambda: site.row(made)[0] == site.row(later)[0] == "delivered")
+    acts = own.sql("SELECT action FROM audit WHERE subject = %s ORDER BY id", site.name)
+    assert [row[0] for row in acts] == ["webhook.disable", "webhook.enable"]
+    again = ada.post(f"/clients/{site.number}/webhook-enabling", form="/")
+    assert (again.status_code, "Somebody did this before" in again.text) == (409, True)
+
+
+def test_what_waits_for_a_webhook_that_is_off_is_given_up_after_three_days(own, ada, hook):
+    site, on = Site(own, hook.url), Site(own, hook.url)
+    own.sql("UPDATE client SET webhook_disabled_at = now() WHERE id = %s", site.number)
+    old, new = site.owe(2)
+    [other] = on.owe()
+    age = "UPDATE delivery SET created_at = now() - interval '73 hours' WHERE id IN (%s, %s)"
+    own.sql(age, str(old), str(other))
+    own.kill("standby", signal.SIGTERM)  # it begins its rounds anew
+    wait_until(lambda: site.row(old) == ("dead", 0, "off"), 30)
+    assert site.row(new)[0] == "owed" and on.row(other)[0] == "delivered"
+    refused = ada.post(f"/deliveries/{old}/resending", form="/")
+    assert (refused.status_code, "is off: switch it on first" in refused.text) == (409, True)
+    ada.post(f"/clients/{site.number}/webhook-enabling", form="/")
+    ada.post("/deliveries/resending", form="/", client=str(site.number))
+    wait_until(lambda: site.row(old)[0] == site.row(new)[0] == "delivered")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_retry_after_pauses_all_calls_to_that_client(own, ada, hook, status):
+    hook.status, hook.headers = status, {"retry-after": "3600"}
+    site = Site(own, hook.url)
+    [made] = site.owe()
+    wait_until(lambda: site.row(made) == ("owed", 1, f"status {status}"))
+    until = "SELECT extract(epoch FROM due_at - now()) FROM delivery WHERE id = %s"
+    assert 3500 < own.sql(until, str(made))[0][0] <= 3600
+    hook.status = 200
+    [later] = site.owe()
+    time.sleep(1)
+    assert (len(hook.calls), site.row(later)[0]) == (1, "owed")
+    assert "asked for a pause" in ada.get(f"/clients/{site.number}").text
+    own.sql("UPDATE client SET webhook_paused_until = now() WHERE id = %s", site.number)
+    wait_until(lambda: site.row(later)[0] == "delivered")
+
+
+def test_a_test_event_shows_that_calls_arrive(own, ada, hook):
+    site = Site(own, hook.url)
+    shown = ada.post(f"/clients/{site.number}/webhook-test", form="/")
+    assert "The test event is on its way" in shown.text
+    wait_until(lambda: hook.calls)
+    [call] = hook.calls
+    assert Webhook(site.secret).verify(call.body, call.headers)["data"] == {"client": site.name}
+    wait_until(lambda: site.row(UUID(call.id))[0] == "delivered")
+
+
+def test_what_is_private_when_it_is_sent_is_not_called(own, ada):
+    """An address that was fine when it was saved, and leads elsewhere now."""
+    with receiving(host="127.0.0.2") as inside:
+        site = Site(own, "http://127.0.0.1:9/hook")
+        own.sql("UPDATE client SET webhook_url = %s WHERE id = %s", inside.url, site.number)
+        [made] = site.owe()
+        wait_until(lambda: site.row(made) == ("owed", 1, "private address"))
+        assert not inside.calls
+    assert "not on the public internet: not called" in ada.get(f"/deliveries/{made}").text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://[::ffff:169.254.169.254]/",
+        "http://10.0.0.1:6379/",
+        "http://127.0.0.2/",
+        "http://2130706434/",
+    ],
+)
+def test_a_private_address_is_not_saved(own, ada, url):
+    name = f"Sneaky {uuid4().hex[:6]}"
+    reply = ada.post("/clients/", form="/clients/new", name=name, webhook_url=url)
+    fault = re.search(r'id="fault-webhook_url".*?</p>', reply.text, re.S)
+    assert reply.status_code == 422 and fault and "not on the public internet" in fault[0]
+    done = own.run("client", "create", name, "--webhook", url, check=False)
+    assert (done.returncode, "WEBHOOK_ALLOWED_HOSTS" in done.stderr) == (1, True)
+    assert not own.sql("SELECT 1 FROM client WHERE name = %s", name)
+    site = Site(own, "https://hooks.example.org/")
+    page = ada.post(f"/clients/{site.number}", form="/", name=site.name, webhook_url=url)
+    assert page.status_code == 422 and "not on the public internet" in page.text

@@ -1,0 +1,225 @@
+"""Clients: their policy, their webhook, their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask_login import login_required
+
+from models.audit.log import Audit
+from models.clients import client as clients
+from models.clients.client import ApiKey, Client
+from models.database.connection import db, release
+from models.errors import Invalid, SluiceError
+from models.settings import Settings
+from models.webhooks import endpoint
+from tasks.webhooks import resolve
+from webapp.console.shared import formatting
+from webapp.signin import auth
+
+OVERLAPS = {"0": "at once", "1": "in an hour", "24": "in a day", "168": "in a week"}
+THRESHOLDS = ("reject_at", "review_at", "sample_rate")
+
+pages = Blueprint("clients", __name__, url_prefix="/console/clients")
+pages.add_app_template_filter(formatting.is_past)
+
+
+@pages.before_request
+def protect() -> None:
+    """No form without its token."""
+    auth.csrf.protect()
+
+
+@pages.get("/")
+@login_required
+def show() -> str:
+    """Every client."""
+    return render_template("clients/page.html", rows=clients.listed(), settings=_settings())
+
+
+@pages.get("/new")
+@login_required
+@auth.configures
+def new() -> str:
+    """The form that makes a client."""
+    return render_template("clients/new.html", form={})
+
+
+@pages.post("/")
+@login_required
+@auth.configures
+def add() -> Any:
+    """Make a client and its first key, which is shown this once."""
+    form = request.form
+    url = form.get("webhook_url", "").strip() or None
+    try:
+        _check_webhook(url)
+        with db.atomic():
+            client = Client.add(
+                form.get("name", ""),
+                visibility=form.get("visibility", "hold"),
+                webhook_url=url,
+            )
+            key = ApiKey.issue(client)
+            Audit.append("client.create", client.name, moderator_id=auth.moderator().id)
+    except SluiceError as error:
+        return render_template("clients/new.html", form=form, error=error), 422
+    return _shown(client, key=key, secret=client.webhook_secret)
+
+
+@pages.get("/<int:client_id>")
+@login_required
+def one(client_id: int) -> str:
+    """One client, with the forms that change it for administrators."""
+    return _page(Client.find(client_id))
+
+
+@pages.post("/<int:client_id>")
+@login_required
+@auth.configures
+def change(client_id: int) -> Any:
+    """Change name, policy and webhook."""
+    client = Client.find(client_id)
+    try:
+        values = _values()
+        if values["webhook_url"] != client.webhook_url:
+            _check_webhook(values["webhook_url"])
+        secret = client.change(auth.moderator(), _settings(), **values)
+    except SluiceError as error:
+        return _page(client, error=error, form=request.form), 422
+    if secret:
+        return _shown(Client.find(client_id), secret=secret)
+    return redirect(url_for("clients.one", client_id=client_id, saved=1), 303)
+
+
+@pages.post("/<int:client_id>/webhook-secret")
+@login_required
+@auth.configures
+def rotate_secret(client_id: int) -> Any:
+    """A new webhook secret, shown this once."""
+    client = Client.find(client_id)
+    act = endpoint.rotate_secret
+    return _acted(client, lambda: _shown(client, secret=act(client, auth.moderator())))
+
+
+@pages.post("/<int:client_id>/webhook-test")
+@login_required
+@auth.configures
+def test_webhook(client_id: int) -> Any:
+    """Send an event that only says that calls arrive."""
+    client = Client.find(client_id)
+
+    def act() -> Any:
+        made = endpoint.test(client, auth.moderator())
+        return redirect(url_for("deliveries.one", delivery_id=made, sent=1), 303)
+
+    return _acted(client, act)
+
+
+@pages.post("/<int:client_id>/webhook-enabling")
+@login_required
+@auth.configures
+def enable_webhook(client_id: int) -> Any:
+    """Send again what waits since the receiver said that it is gone."""
+    client = Client.find(client_id)
+
+    def act() -> Any:
+        endpoint.enable(client, auth.moderator())
+        return redirect(url_for("clients.one", client_id=client_id, saved=1), 303)
+
+    return _acted(client, act)
+
+
+@pages.post("/<int:client_id>/keys")
+@login_required
+@auth.configures
+def issue(client_id: int) -> Any:
+    """A further key, or one that takes the place of the others; shown this once."""
+    client = Client.find(client_id)
+    overlap = request.form.get("hours")
+    if overlap is None:
+        return _shown(client, key=ApiKey.add(client, auth.moderator()))
+    if overlap not in OVERLAPS:
+        raise Invalid("Choose when the old keys end.", field="hours")
+    return _shown(client, key=ApiKey.rotate(client, float(overlap), auth.moderator()))
+
+
+@pages.post("/<int:client_id>/keys/<int:key_id>/revocation")
+@login_required
+@auth.configures
+def revoke(client_id: int, key_id: int) -> Any:
+    """End a key."""
+    client = Client.find(client_id)
+    ApiKey.revoke_one(client, key_id, auth.moderator())
+    return redirect(url_for("clients.one", client_id=client_id) + "#keys", 303)
+
+
+@pages.post("/<int:client_id>/suspension")
+@login_required
+@auth.configures
+def suspend(client_id: int) -> Any:
+    """Refuse the client's keys, or take them again."""
+    client = Client.find(client_id)
+    act = client.suspend if request.form.get("suspended") == "1" else client.resume
+    act(auth.moderator())
+    return redirect(url_for("clients.one", client_id=client_id), 303)
+
+
+def _acted(client: Client, act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except SluiceError as error:
+        return _page(client, error=error), 409
+
+
+def _page(client: Client, **more: Any) -> str:
+    values = {
+        "client": client,
+        "keys": ApiKey.held_by(client),
+        "settings": _settings(),
+        "policy": client.policy(_settings()),
+        "overlaps": OVERLAPS,
+        "form": {name: getattr(client, name) for name in clients.CHANGEABLE},
+        **more,
+    }
+    return render_template("clients/one.html", **values)
+
+
+def _shown(client: Client, key: str | None = None, secret: str | None = None) -> str:
+    """What is shown only once."""
+    values = {"client": client, "key": key, "secret": secret, "url": _settings().url}
+    return render_template("clients/shown.html", **values)
+
+
+def _values() -> dict[str, Any]:
+    form = request.form
+    values: dict[str, Any] = {name: _share(name) for name in THRESHOLDS}
+    values["name"] = form.get("name", "").strip()
+    values["visibility"] = form.get("visibility", "")
+    values["webhook_url"] = form.get("webhook_url", "").strip() or None
+    return values
+
+
+def _check_webhook(url: str | None) -> None:
+    """Raises Invalid where no call would go there; asks the name server, so before a connection."""
+    if url:
+        release()
+        resolve.check_webhook(url, _settings())
+
+
+def _share(name: str) -> float | None:
+    """A number from 0 to 1; blank is the server's own."""
+    text = request.form.get(name, "").strip().replace(",", ".")
+    if not text:
+        return None
+    try:
+        return round(float(text), 4)
+    except (ValueError, OverflowError) as error:
+        raise Invalid("A number from 0 to 1, or blank.", field=name) from error
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

@@ -1,0 +1,130 @@
+"""The audit: who did what, when; with a way out as CSV and a look at its chain."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request, url_for
+from flask_login import login_required
+
+from models.audit import hash_chain
+from models.audit.log import SCRIPT, Audit, Filter
+from models.database import roles
+from models.database.connection import connection
+from models.people.moderator import Moderator
+from webapp.console.operations import audit_wording
+from webapp.http import fragments
+from webapp.http.replica_reads import from_replica
+from webapp.signin import auth
+
+ROWS = 50
+COLUMNS = ("number", "at", "who", "action", "subject", "details")
+
+pages = Blueprint("audit", __name__, url_prefix="/console/audit")
+pages.add_app_template_filter(audit_wording.words, "act_words")
+pages.add_app_template_filter(audit_wording.parts, "act_parts")
+pages.add_app_template_filter(audit_wording.address, "act_address")
+
+
+@pages.get("/")
+@login_required
+@from_replica
+def show() -> str:
+    """The newest acts of the filter in the URL; further ones behind a number."""
+    before = request.args.get("before", "")
+    found = Audit.page(_wanted(), ROWS + 1, int(before) if _is_number(before) else None)
+    values: dict[str, Any] = {"rows": found[:ROWS], "query": _query(), "older": None}
+    if len(found) > ROWS:
+        values["older"] = url_for("audit.show", **{**_query(), "before": found[ROWS - 1].id})
+    if fragments.wanted() and before:
+        return render_template("audit/_rows.html", **values)
+    names = Moderator.select(Moderator.name).order_by(Moderator.name).tuples()
+    people = [(name, name) for (name,) in names]
+    return render_template(
+        "audit/page.html",
+        people=[*people, (SCRIPT, "a script")],
+        actions=Audit.actions(),
+        **values,
+    )
+
+
+@pages.get("/export")
+@login_required
+@auth.configures
+def export() -> Response:
+    """The rows of the filter as CSV, in a stream."""
+    headers = {"Content-Disposition": 'attachment; filename="sluice-audit.csv"'}
+    return Response(_csv(_wanted()), mimetype="text/csv", headers=headers)
+
+
+@pages.get("/check")
+@login_required
+@auth.configures
+def check() -> str:
+    """Whether the chain holds."""
+    return render_template("audit/check.html", found=hash_chain.check(), excess=roles.excess())
+
+
+def _csv(wanted: Filter) -> Iterator[str]:
+    with connection():
+        yield from lines(COLUMNS, (_cells(row) for row in Audit.stream(wanted)))
+
+
+def _cells(row: Audit) -> tuple[Any, ...]:
+    who = row.moderator.name if row.moderator_id else "a script"
+    details = "; ".join(str(part) for part in audit_wording.parts(row.details))
+    return row.id, row.at.isoformat(timespec="seconds"), who, row.action, row.subject, details
+
+
+def lines(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Lines of CSV in which no cell is a formula to a spreadsheet."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([harmless(cell) for cell in row])
+        if buffer.tell() > 16_384:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
+
+
+def harmless(cell: Any) -> Any:
+    """The cell, with an apostrophe before what a spreadsheet would take for a formula."""
+    text = str(cell)
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in "\t\r" else text
+
+
+def _wanted() -> Filter:
+    known = _query()
+    return Filter(
+        who=known.get("who", ""),
+        action=known.get("action", ""),
+        subject=known.get("subject", ""),
+        since=_day(known.get("since")),
+        until=_day(known.get("until")),
+    )
+
+
+def _query() -> dict[str, str]:
+    """The filters of the URL that are set."""
+    names = ("who", "action", "subject", "since", "until")
+    given = {name: request.args.get(name, "").strip()[:200].replace("\0", "") for name in names}
+    given |= {name: "" for name in ("since", "until") if _day(given[name]) is None}
+    return {name: value for name, value in given.items() if value}
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

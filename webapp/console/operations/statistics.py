@@ -1,0 +1,251 @@
+"""Statistics: what happened over the last hour, day, week, month or year, of all or of a client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+from flask_login import login_required
+
+from models.capacity.mode import MODES
+from models.clients.client import Client
+from models.statistics import history
+from models.statistics.counters import Counts
+from models.statistics.history import History, Span
+from models.verdict import APPROVED, REJECTED, REVIEW, VERDICTS
+from tasks.load import prometheus
+from webapp.console.operations.audit import lines
+from webapp.console.shared import formatting
+from webapp.http.offload import offload
+from webapp.http.replica_reads import from_replica
+
+HEIGHT = 100.0  # of a chart's box; its width is 100 too
+GAP = 0.22  # of a step between two bars
+ORDER = (APPROVED, REVIEW, REJECTED)
+MODE_WORDS = {"sync": "sync", "async": "async", "fast_track": "fast-track", "direct": "direct"}
+COLUMNS = (
+    "at",
+    "received",
+    *MODES,
+    *VERDICTS,
+    "wait_mean_seconds",
+    "wait_p95_seconds",
+    "decided_by_people",
+    "overturned_rejections",
+    "missed",
+    "appeals",
+)
+
+pages = Blueprint("statistics", __name__, url_prefix="/console/statistics")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One step of a chart: where it stands, what it says, and its parts (class, y, height)."""
+
+    x: float
+    width: float
+    title: str
+    parts: list[tuple[str, float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Stacked bars; ``key`` has the parts' classes and words, ``most`` is the top of the box."""
+
+    title: str
+    key: dict[str, str]
+    bars: list[Bar]
+    most: str
+    empty: bool
+
+
+@pages.get("/")
+@login_required
+@from_replica
+def show() -> str:
+    """The figures and charts of the span and client in the URL."""
+    span, client = _span(), _client()
+    known = history.read(span, client)
+    return render_template(
+        "statistics/page.html",
+        span=span,
+        spans=list(history.SPANS),
+        client=client,
+        clients=list(Client.select(Client.id, Client.name).order_by(Client.name).tuples()),
+        figures=_figures(known.total),
+        charts=_charts(known),
+        labels=known.total.labels(),
+        caches=_caches(),
+        rows=[(_when(span, at), counts) for at, counts in reversed(known.points.items())],
+        begins=_when(span, next(iter(known.points))),
+    )
+
+
+@pages.get("/export.csv")
+@login_required
+@from_replica
+def export() -> Response:
+    """The same steps as CSV."""
+    span, client = _span(), _client()
+    body = lines(COLUMNS, (_cells(*point) for point in history.read(span, client).points.items()))
+    headers = {"Content-Disposition": f'attachment; filename="sluice-{span.name}.csv"'}
+    return Response(list(body), mimetype="text/csv", headers=headers)
+
+
+def _span() -> Span:
+    return history.SPANS.get(request.args.get("range", ""), history.SPANS["day"])
+
+
+def _client() -> int:
+    text = request.args.get("client", "")
+    known = text.isascii() and text.isdigit() and len(text) < 19
+    return int(text) if known else history.EVERYBODY
+
+
+def _figures(total: Counts) -> list[tuple[str, str, str]]:
+    """(label, value, note) of the numbers on top."""
+    verdicts = total.by("verdict", VERDICTS)
+    decided = sum(verdicts.values())
+    mean, p95, false = total.wait_mean, total.wait_percentile(95), total.false_positive_share
+    return [
+        ("Uploads", f"{total.of('received'):,}", f"{decided:,} decided"),
+        *(
+            (word, _share(verdicts[name], decided), f"{verdicts[name]:,} at first")
+            for name, word in (
+                (APPROVED, "Approved"),
+                (REVIEW, "To review"),
+                (REJECTED, "Rejected"),
+            )
+        ),
+        ("Wait", _seconds(mean), f"mean; 95 % within {_seconds(p95)}"),
+        (
+            "False positives",
+            "–" if false is None else f"{100 * false:.1f} %",
+            f"{total.overturned:,} of {total.rejected:,} rejections overturned",
+        ),
+    ]
+
+
+def _charts(known: History) -> list[Chart]:
+    return [
+        _chart(known, "Uploads by mode", MODE_WORDS, [(n, "received", n, "") for n in MODES]),
+        _chart(
+            known,
+            "First verdicts",
+            {name: name for name in ORDER},
+            [(name, "verdict", name, "") for name in ORDER],
+        ),
+        _chart(
+            known,
+            "Decisions of moderators",
+            {
+                "agreed": "other",
+                "overturned": "rejection overturned",
+                "missed": "approval overturned",
+            },
+            [
+                ("agreed", "person", "", REVIEW),
+                ("overturned", "person", APPROVED, REJECTED),
+                ("missed", "person", REJECTED, APPROVED),
+            ],
+        ),
+    ]
+
+
+def _chart(
+    known: History, title: str, key: dict[str, str], parts: Sequence[tuple[str, str, str, str]]
+) -> Chart:
+    """Bars of the counts; ``parts`` are (class, kind, name, detail)."""
+    names = [part[0] for part in parts]
+    steps = [
+        [max(0, counts.of(kind, name, detail)) for _, kind, name, detail in parts]
+        for counts in known.points.values()
+    ]
+    most = max(1, *(sum(step) for step in steps))
+    width = 100 / len(steps)
+    bars = []
+    for number, (at, step) in enumerate(zip(known.points, steps, strict=True)):
+        told = ", ".join(f"{n:,} {key[name]}" for name, n in zip(names, step, strict=True) if n)
+        title_ = f"{_when(known.span, at)}: {told or 'nothing'}"
+        stacked = _stacked(names, step, most)
+        bars.append(Bar(round(number * width, 3), round(width * (1 - GAP), 3), title_, stacked))
+    return Chart(title, key, bars, f"{most:,}", not any(map(sum, steps)))
+
+
+def _stacked(
+    names: Sequence[str], step: Sequence[int], most: int
+) -> list[tuple[str, float, float]]:
+    below, parts = 0.0, []
+    for name, n in zip(names, step, strict=True):
+        height = HEIGHT * n / most
+        below += height
+        if n:
+            parts.append((name, round(HEIGHT - below, 3), round(height, 3)))
+    return parts
+
+
+def _caches() -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """(cache, share of hits, share by layer) on this host since its counters began."""
+    hits: dict[tuple[str, str], float] = {}
+    asked: dict[str, float] = {}
+    for name, labels, value in offload(_cache_samples):
+        where = labels["cache"], labels["layer"]
+        if name == "sluice_cache_hits_total":
+            hits[where] = hits.get(where, 0) + value
+        if name == "sluice_cache_hits_total" or where[1] == "postgres":
+            asked[where[0]] = asked.get(where[0], 0) + value  # a hit, or a miss of the last layer
+    names = {"same_bytes": "Same bytes", "look_alikes": "Look-alikes of flags"}
+    layers = {"process": "process", "redis": "Redis", "postgres": "PostgreSQL"}
+    return [
+        (
+            word,
+            _share(sum(hits.get((cache, layer), 0) for layer in layers), asked.get(cache, 0)),
+            [
+                (shown, _share(hits.get((cache, at), 0), asked[cache]))
+                for at, shown in layers.items()
+            ],
+        )
+        for cache, word in names.items()
+        if asked.get(cache)
+    ]
+
+
+def _cache_samples() -> list[tuple[str, dict[str, str], float]]:
+    return [
+        (sample.name, sample.labels, sample.value)
+        for family in prometheus.measures()
+        if family.name in ("sluice_cache_hits", "sluice_cache_misses")
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    ]
+
+
+def _cells(at: int, counts: Counts) -> list[Any]:
+    told = counts.told()
+    return [
+        datetime.fromtimestamp(at, UTC).isoformat(),
+        told["received"],
+        *told["modes"].values(),
+        *told["verdicts"].values(),
+        told["wait_mean"] if told["wait_mean"] is not None else "",
+        told["wait_p95"] if told["wait_p95"] is not None else "",
+        *(told[name] for name in ("reviewed", "overturned", "missed", "appeals")),
+    ]
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else " ".join(formatting.span(value)).strip()
+
+
+def _when(span: Span, at: int) -> str:
+    """The begin of a step in words, UTC."""
+    shape = {"hour": "%H:%M", "day": "%H:%M", "week": "%a %H:%M", "month": "%-d %b %H:%M"}
+    return datetime.fromtimestamp(at, UTC).strftime(shape.get(span.name, "%-d %b %Y"))

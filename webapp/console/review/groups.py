@@ -1,0 +1,74 @@
+"""Groups: what belongs to a flag, decided in one go."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_login import login_required
+
+from models.errors import Invalid
+from models.review import groups
+from tasks.observability import metrics
+from webapp.console.review import claimed
+from webapp.console.review.pages import find
+from webapp.console.shared.cards import cards
+from webapp.signin import auth
+
+pages = Blueprint("groups", __name__, url_prefix="/console/reviews")
+
+
+@pages.before_request
+def protect() -> None:
+    """No form without its token."""
+    auth.csrf.protect()
+
+
+@pages.get("/<uuid:submission_id>/group")
+@login_required
+def show(submission_id: UUID) -> str:
+    """All that look alike, are by one author, or were found by one rule; all are selected."""
+    by = request.args.get("by", groups.KINDS[0])
+    distance = claimed.settings().pdq_max_distance
+    of = find(submission_id)
+    rows = groups.members(submission_id, by, distance)
+    members = cards(rows, claimed.settings(), authors=False)
+    (card,) = [one for one in members if one.submission.id == of.id]
+    card.related.update(groups.counts([of.id], distance).get(of.id, {}))
+    return render_template(
+        "review/group.html",
+        by=by,
+        card=card,
+        members=members,
+        most=groups.MOST,
+        **claimed.frame(),
+    )
+
+
+@pages.post("/group/decision")
+@login_required
+@auth.decides
+def decide() -> Any:
+    """One verdict on all that are selected."""
+    verdict, _, label = request.form.get("outcome", "").partition(":")
+    outcome = groups.decide(
+        [_chosen(text) for text in request.form.getlist("item")],
+        auth.moderator(),
+        verdict=verdict,
+        label=label,
+        settings=claimed.settings(),
+    )
+    for _ in range(outcome.decided):
+        metrics.verdict(verdict, "", metrics.PERSON)
+    left = outcome.left_out or None
+    return redirect(url_for("review.show", done=outcome.decision, left=left), 303)
+
+
+def _chosen(text: str) -> tuple[UUID, int]:
+    """``id:version`` of a box that was ticked."""
+    known, _, version = text.partition(":")
+    submission_id = claimed.uuid(known)
+    if submission_id is None or not version.isdecimal() or len(version) > 9:
+        raise Invalid("An item is a submission's number and version.", field="item")
+    return submission_id, int(version)

@@ -1,0 +1,231 @@
+"""A dossier as a page shows it: pictures, marked texts, why it is here, what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+from markupsafe import Markup, escape
+
+from models.moderation import case_file
+from models.moderation.appeal import Appeal
+from models.moderation.case_file import Dossier
+from models.people.moderator import Moderator
+from models.review.workload import GRAPHIC_LABELS
+from models.settings import Settings
+from models.submissions.image import Image
+from models.submissions.submission import Submission
+from models.verdict import LABELS, Finding, Policy
+from webapp.console.shared import formatting
+
+MOST_SHOTS = 12  # that the film of one flag has
+ICONS = {
+    "rules": "filter",
+    "known_hashes": "fingerprint",
+    "duplicates": "copy",
+    "classifier": "scan-eye",
+    "pictures": "image-off",
+    "sample": "shuffle",
+    "failure": "triangle-alert",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the timeline."""
+
+    at: datetime
+    text: Markup
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One thing to look at: a picture, or a frame of an animated one."""
+
+    image: Image
+    number: int  # of the picture, from 1
+    frame: int | None = None
+    score: float | None = None
+    drawn: bool = False  # the frame itself was drawn, not only the first one
+
+    @property
+    def source(self) -> str:
+        """The address of what is shown, if there is anything to show."""
+        if not self.image.thumbnail:
+            return ""
+        if self.drawn:
+            return url_for("media.still", image_id=self.image.id, frame=self.frame)
+        return url_for("media.thumbnail", image_id=self.image.id)
+
+    @property
+    def is_worst(self) -> bool:
+        """Whether it is what the picture's score and heatmap are of."""
+        return self.frame is None or self.frame == (self.image.worst_frame or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is shown of one submission."""
+
+    submission: Submission
+    images: list[Image]
+    worst: int
+    title: Markup
+    description: Markup
+    findings: list[Finding]
+    policy: Policy
+    suggested: str
+    timeline: list[Event]
+    author: dict[str, Any]
+    held_by: Moderator | None
+    shots: list[Shot]
+    appeal: Appeal | None
+    related: dict[str, int] = field(default_factory=dict)  # other open flags, by kind of group
+
+    @property
+    def name(self) -> str:
+        """What it is called where one line must do."""
+        row = self.submission
+        text = " ".join((row.title or row.description).split())
+        if text:
+            return text if len(text) <= 60 else text[:59] + "…"
+        return "Content no longer kept" if row.purged_at else "An upload without text"
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the description."""
+        text = " ".join(self.submission.description.split()) if self.submission.title else ""
+        return text if len(text) <= 160 else text[:159] + "…"
+
+    @property
+    def lacks_heat(self) -> bool:
+        """Whether a picture's heatmap can be drawn and is not."""
+        return any(image.thumbnail and not image.heat for image in self.images)
+
+    @property
+    def worst_shot(self) -> Shot | None:
+        """What is shown first."""
+        return max(self.shots, key=lambda shot: shot.score or 0.0) if self.shots else None
+
+    @property
+    def is_hard(self) -> bool:
+        """Whether a picture of it is hard to look at; ``review.workload`` counts the same."""
+        return any(
+            (found.score or 0.0) >= self.policy.review_at
+            or (found.label in GRAPHIC_LABELS and found.action in ("reject", "review"))
+            for found in self.findings
+            if found.image is not None
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for a person."""
+        return self.submission.verdict == "review" and not self.submission.review_owed
+
+    @property
+    def thumbnail(self) -> Image | None:
+        """The picture that stands for it in a list."""
+        return self.images[self.worst] if self.images else None
+
+
+def cards(rows: Sequence[Submission], settings: Settings, *, authors: bool = True) -> list[Card]:
+    """The cards of these submissions, in their order."""
+    return [card(found, settings) for found in case_file.read(rows, authors=authors)]
+
+
+def card(found: Dossier, settings: Settings) -> Card:
+    """The card of one submission."""
+    row = found.submission
+    return Card(
+        submission=row,
+        images=found.images,
+        worst=_worst(found.images),
+        title=formatting.marked(row.title, "title", found.findings),
+        description=formatting.marked(row.description, "description", found.findings),
+        findings=_merged(found.findings),
+        policy=row.client.policy(settings),
+        suggested=_suggested(found.findings),
+        timeline=_timeline(found),
+        author=found.author,
+        held_by=_holder(row),
+        shots=_shots(found.images),
+        appeal=found.appeal,
+    )
+
+
+def _shots(images: list[Image]) -> list[Shot]:
+    """The pictures, and the worst frames of those that are animated; no more than fit the film."""
+    room = MOST_SHOTS - len(images)
+    shots: list[Shot] = []
+    for number, image in enumerate(images, 1):
+        stills = image.stills[: room + 1]
+        room -= max(0, len(stills) - 1)
+        shots += [Shot(image, number, int(at), score, drawn=True) for at, score in stills]
+        if not stills:
+            frame = image.worst_frame if (image.frames or 1) > 1 else None
+            shots.append(Shot(image, number, frame, image.score))
+    return shots
+
+
+def icon(finding: Finding) -> str:
+    """The picture of a check."""
+    return ICONS.get(finding.check, "info")
+
+
+def _worst(images: list[Image]) -> int:
+    scores = [image.score or 0.0 for image in images]
+    return scores.index(max(scores)) if scores else 0
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """The findings without those that say the same of the same words."""
+    seen: dict[Any, Finding] = {}
+    for found in findings:
+        text = str(found.evidence.get("text", "")).casefold()
+        key = (found.check, found.label, found.image, text) if text else id(found)
+        seen.setdefault(key, found)
+    return list(seen.values())
+
+
+def _suggested(findings: list[Finding]) -> str:
+    """The reason that the findings suggest for a rejection."""
+    for found in findings:
+        if found.action in ("reject", "review") and found.label in LABELS:
+            return "other" if found.label == "error" else found.label
+    return "other"
+
+
+def _holder(row: Submission) -> Moderator | None:
+    until = row.review_until
+    if until is None or row.review_by_id is None or formatting.is_past(until):
+        return None
+    holder: Moderator = row.review_by
+    return holder
+
+
+def _timeline(found: Dossier) -> list[Event]:
+    row = found.submission
+    shown = "publish first" if row.client.visibility == "publish_first" else "hold"
+    mode = row.mode.replace("_", "-")
+    events = [Event(row.created_at, Markup("received · {} · {}").format(mode, shown))]
+    undone = {decision.undoes_id for decision in found.decisions}
+    for decision in found.decisions:
+        who = decision.moderator.name if decision.moderator_id else "machine"
+        if decision.reason == "undo":
+            text = Markup("{}: undone, back to <strong>{}</strong>")
+            events.append(Event(decision.created_at, text.format(who, decision.to_verdict)))
+            continue
+        text = Markup("{}: <strong>{}</strong>").format(who, decision.to_verdict)
+        if decision.reason and decision.to_verdict != "approved":
+            text += escape(f" · {formatting.label(decision.reason).lower()}")
+        tone = "undone" if decision.id in undone else decision.to_verdict
+        events.append(Event(decision.created_at, text, tone))
+    if row.escalated_at:
+        who = row.escalated_by.name if row.escalated_by_id else "somebody"
+        asked = Markup("{}: asked for a second opinion").format(who)
+        events.append(Event(row.escalated_at, asked))
+    return sorted(events, key=lambda event: event.at)

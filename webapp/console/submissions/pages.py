@@ -1,0 +1,270 @@
+"""Submissions: search among all of them, and one of them, whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import redis
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask_login import login_required
+
+from models.audit.log import Audit
+from models.moderation.decision import Decision
+from models.settings import Settings
+from models.submissions import search
+from models.submissions.image import Image
+from models.submissions.search_conditions import Search
+from models.submissions.submission import Submission
+from models.verdict import LABELS, VERDICTS
+from models.webhooks.delivery import Delivery
+from tasks.queue.lanes import enqueue_drawing
+from webapp.console.review.pages import find
+from webapp.console.shared import formatting
+from webapp.console.shared.cards import Card, cards
+from webapp.console.submissions import search_form
+from webapp.console.submissions.search_form import Form
+from webapp.http import fragments
+from webapp.http.replica_reads import from_replica
+from webapp.signin import auth
+
+TRIES = 20  # seconds that a page waits for its pictures to be drawn
+COLUMNS = (
+    "id",
+    "created_at",
+    "client",
+    "author",
+    "external_id",
+    "title",
+    "verdict",
+    "status",
+    "mode",
+    "priority",
+    "score",
+    "visible",
+    "review_owed",
+    "reasons",
+    "decided_at",
+)
+RISKY = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet take a cell for a formula
+
+pages = Blueprint("submissions", __name__, url_prefix="/console/submissions")
+
+
+@pages.before_request
+def protect() -> None:
+    """No form without its token."""
+    auth.csrf.protect()
+
+
+@pages.get("")
+@login_required
+@from_replica
+def index() -> Any:
+    """Submissions, newest first, filtered by what the URL says."""
+    form = search_form.read(request.args)
+    known = _by_number(form)
+    if known is not None:
+        return redirect(url_for("submissions.show", submission_id=known))
+    after = _uuid(request.args.get("after"))
+    page = search.Page([], None, full=False) if form.faults else search.page(form.search, after)
+    values = {
+        "form": form,
+        "page": page,
+        "after": after,
+        "rows": cards(page.rows(), _settings(), authors=False),
+        "choices": _choices(),
+        "modes": search_form.MODES,
+        "filter_words": search_form.WORDS,
+        "shown": _shown,
+    }
+    if not fragments.wanted():
+        return render_template("submissions/list.html", **values), 422 if form.faults else 200
+    if after is not None:
+        return render_template("submissions/_rows.html", **values)
+    reply = Response(render_template("submissions/_results.html", **values))
+    reply.headers["HX-Push-Url"] = form.address()
+    return reply
+
+
+@pages.get("/count")
+@login_required
+@from_replica
+def count() -> str:
+    """How many there are, as far as that is cheap to know."""
+    form = search_form.read(request.args)
+    number, exact = (0, True) if form.faults else search.count(form.search)
+    return render_template("submissions/_count.html", number=number, exact=exact, most=1000)
+
+
+@pages.get("/export.csv")
+@login_required
+@auth.decides
+def export() -> Any:
+    """All that is filtered, as CSV, while it is read."""
+    form = search_form.read(request.args)
+    if form.faults:
+        return redirect(form.address())
+    Audit.append(
+        "submissions.export", "submissions", moderator_id=auth.moderator().id, **form.values
+    )
+    reply = Response(_csv(form.search), mimetype="text/csv")
+    reply.headers["Content-Disposition"] = 'attachment; filename="submissions.csv"'
+    reply.headers["X-Accel-Buffering"] = "no"
+    return reply
+
+
+@pages.get("/<uuid:submission_id>")
+@login_required
+def show(submission_id: UUID) -> str:
+    """Pictures, texts, findings, decisions, deliveries and the author."""
+    (card,) = cards([find(submission_id)], _settings())
+    query = Delivery.select().where(Delivery.submission == submission_id)
+    return render_template(
+        "submissions/page.html",
+        card=card,
+        deliveries=list(query.order_by(Delivery.created_at)),
+        decisions=_decisions(submission_id),
+        done=_done(submission_id),
+        drawing=_draw(card, 0),
+        undo_seconds=_settings().undo_seconds,
+        modes=search_form.MODES,
+    )
+
+
+@pages.get("/<uuid:submission_id>/pictures")
+@login_required
+def pictures(submission_id: UUID) -> str:
+    """The pictures alone, for a page that waits until they are drawn."""
+    (card,) = cards([find(submission_id)], _settings(), authors=False)
+    attempt = request.args.get("try", "")
+    drawing = _draw(card, int(attempt) if attempt.isdigit() else TRIES)
+    return render_template("submissions/_drawn.html", card=card, drawing=drawing)
+
+
+def _draw(card: Card, attempt: int) -> int | None:
+    """Have pictures drawn that nobody had to look at; the number of the next look, or None."""
+    missing = [image for image in card.images if _is_drawable(image, card)]
+    if not missing or attempt >= TRIES:
+        return None
+    try:
+        if attempt == 0:
+            enqueue_drawing(card.submission.id)
+    except redis.RedisError:
+        return None
+    return attempt + 1
+
+
+def _is_drawable(image: Image, card: Card) -> bool:
+    """Whether a worker could draw the picture, which none has done yet."""
+    unreadable = any(f.check == "pictures" and f.image == image.position for f in card.findings)
+    return not image.thumbnail and not unreadable and card.submission.is_decided
+
+
+def _decisions(submission_id: UUID) -> dict[str, Any]:
+    """The last decision, where it is the reader's own and can be taken back."""
+    last = (
+        Decision.select()
+        .where(Decision.submission == submission_id)
+        .order_by(Decision.id.desc())
+        .first()
+    )
+    mine = last is not None and last.moderator_id == auth.moderator().id
+    undoable = mine and last.undoes_id is None and last.from_verdict is not None
+    return {"mine": last if undoable and auth.moderator().can_decide else None}
+
+
+def _done(submission_id: UUID) -> Decision | None:
+    """The decision that this page follows, for the notice with its undo."""
+    chosen = request.args.get("done", "")
+    if not chosen.isdigit() or len(chosen) > 18:
+        return None
+    found: Decision | None = Decision.get_or_none(
+        Decision.id == int(chosen),
+        Decision.submission == submission_id,
+        Decision.moderator == auth.moderator().id,
+    )
+    return found
+
+
+def _by_number(form: Form) -> UUID | None:
+    """The submission whose number was typed where words are looked for."""
+    number = _uuid(form.values.get("text"))
+    if number is None or not Submission.select().where(Submission.id == number).exists():
+        return None
+    return number
+
+
+def _choices() -> dict[str, Any]:
+    return {
+        "verdict": [(name, name.capitalize()) for name in VERDICTS],
+        "clients": search_form.clients(),
+        "labels": [(name, formatting.label(name)) for name in LABELS],
+        "checks": search_form.CHECKS,
+    }
+
+
+def _shown(name: str, value: str) -> str:
+    """A filter's value as its chip words it."""
+    if name == "client":
+        return dict(search_form.clients()).get(int(value), value)
+    named = {"mode": search_form.MODES, "check": search_form.CHECKS}.get(name)
+    if named:
+        return named[value]
+    return formatting.label(value) if name == "label" else value
+
+
+def _csv(wanted: Search) -> Iterator[str]:
+    yield _lines([COLUMNS])
+    for rows in search.everything(wanted):
+        yield _lines([_cells(row) for row in rows])
+
+
+def _lines(rows: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def _cells(row: Submission) -> list[str]:
+    told = (
+        row.id,
+        _time(row.created_at),
+        row.client.name,
+        row.user_id,
+        row.external_id,
+        row.title,
+        row.verdict,
+        row.status,
+        row.mode,
+        row.priority,
+        None if row.score is None else f"{row.score:.4f}",
+        "yes" if row.visible else "no",
+        "yes" if row.review_owed else "no",
+        " ".join(dict.fromkeys(reason["label"] for reason in row.reasons)),
+        _time(row.decided_at),
+    )
+    return [_safe("" if value is None else str(value)) for value in told]
+
+
+def _safe(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(RISKY) else cell
+
+
+def _time(at: Any) -> str:
+    return at.isoformat(timespec="seconds") if at else ""
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

@@ -1,0 +1,144 @@
+"""The one boundary at which an error gets its status and its shape.
+
+The API answers with RFC 9457 problem documents, the console with a page or a fragment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import peewee
+import redis
+from flask import Flask, Response, current_app, json, request
+from flask_limiter import RateLimitExceeded
+from werkzeug.exceptions import HTTPException
+
+from models import errors
+from models.database.connection import code_of
+from webapp.limits import limits
+
+log = logging.getLogger("sluice.errors")
+PAGE = "sluice_problem_page"  # the extension that shows a problem to a person, set by the console
+TYPES = "urn:sluice:"  # names, not addresses: they never change; nginx uses the same
+DISK_FULL = "53100"  # PostgreSQL's code
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+STATUS = {
+    "invalid": (422, "The request is not valid"),
+    "malformed": (400, "The request cannot be read"),
+    "unauthorised": (401, "The API key is missing or not valid"),
+    "forbidden": (403, "This is not allowed"),
+    "not_found": (404, "There is no such thing"),
+    "conflict": (409, "The request conflicts with what is there"),
+    "too_large": (413, "Too large"),
+    "unsupported": (415, "This kind of file is not accepted"),
+    "too_many": (429, "Too many requests"),
+    "unavailable": (503, "Not available at the moment"),
+    "internal": (500, "Internal error"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a person or a program is told of an error."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    field: str | None = None
+    retry_after: int | None = None
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The RFC 9457 document."""
+        told: dict[str, Any] = {
+            "type": TYPES + self.code,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.field is not None:
+            told["field"] = self.field
+        return {**told, **self.more}
+
+    def response(self) -> Response:
+        """The document as a reply."""
+        response = Response(
+            json.dumps(self.document()), self.status, content_type="application/problem+json"
+        )
+        response.headers.extend(self.headers)
+        if self.retry_after is not None:
+            response.headers["Retry-After"] = str(self.retry_after)
+        if self.status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="sluice"'
+        return response
+
+
+def init_app(app: Flask) -> None:
+    """Catch everything."""
+    app.register_error_handler(Exception, _handle)
+
+
+def _handle(error: Exception) -> Any:
+    problem = problem_of(error)
+    page = current_app.extensions.get(PAGE)
+    if page is not None and not request.path.startswith("/api/"):
+        return page(problem)
+    return problem.response()
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an error is."""
+    if isinstance(error, RateLimitExceeded):
+        error = limits.too_many(error)
+    if isinstance(error, errors.SluiceError):
+        status, title = STATUS[error.code]
+        more = {
+            name: getattr(error, name)
+            for name in ("retry_after", "headers", "more")
+            if hasattr(error, name)
+        }
+        return Problem(error.code, status, title, error.detail, error.field, **more)
+    if isinstance(error, HTTPException):
+        return _of_http(error)
+    if isinstance(error, peewee.OperationalError | peewee.InterfaceError):
+        if code_of(error) == DISK_FULL:
+            return _away("The disk is full; nothing was stored.", error, retry_after=30)
+        return _away("The database does not answer; nothing was stored.", error)
+    if isinstance(error, redis.RedisError):
+        return _away("The queue does not answer.", error)
+    if isinstance(error, OSError) and error.errno in FULL:
+        return _away("The disk is full; nothing was stored.", error, retry_after=30)
+    return _unexpected(error)
+
+
+def _away(detail: str, error: Exception, retry_after: int = 5) -> Problem:
+    log.warning("%s %s: %s", request.method, request.path, error)
+    return Problem("unavailable", *STATUS["unavailable"], detail, None, retry_after)
+
+
+def _of_http(error: HTTPException) -> Problem:
+    status = error.code or 500
+    codes = {known[0]: code for code, known in STATUS.items()}
+    if status == 413:
+        limit = (request.max_content_length or 0) // (1024 * 1024)
+        detail = f"The request is larger than {limit} MB, or one of its text fields than 512 KB."
+        return Problem("too_large", 413, STATUS["too_large"][1], detail)
+    code = codes.get(status, f"http_{status}")
+    title = STATUS[code][1] if code in STATUS else error.name
+    methods = sorted(getattr(error, "valid_methods", None) or ())
+    headers = {"Allow": ", ".join(methods)} if methods else {}
+    return Problem(code, status, title, error.description or error.name, headers=headers)
+
+
+def _unexpected(error: Exception) -> Problem:
+    request_id = request.headers.get("X-Request-ID", "-")
+    log.error("%s %s [%s]", request.method, request.path, request_id, exc_info=error)
+    detail = f"This is our fault and was logged as {request_id}."
+    return Problem("internal", *STATUS["internal"], detail)

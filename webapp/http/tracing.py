@@ -1,0 +1,46 @@
+"""The span of a request, below the one that its ``traceparent`` names, where traces are wanted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, g, request
+
+from models.settings import Settings
+from tasks.observability import logs, tracing
+
+ASKED_BY_MACHINES = ("/healthz", "/readyz", "/metrics", "/static/", "/console/events")
+
+
+def init_app(app: Flask) -> None:
+    """Trace every request but those of machines; nothing at all where no collector is named."""
+    settings: Settings = app.config["SETTINGS"]
+    if tracing.start(settings, "web"):
+        app.before_request(_begin)
+        app.after_request(_tell)
+        app.teardown_request(_end)
+
+
+def _begin() -> None:
+    if request.path.startswith(ASKED_BY_MACHINES):
+        return
+    parent = request.headers.get("traceparent")
+    g.span = tracing.span(request.method, parent, kind="SERVER", method=request.method)
+    g.span.__enter__()
+    tracing.note(request_id=request.headers.get("X-Request-ID"))
+    logs.add(trace_id=tracing.trace_id())
+
+
+def _tell(response: Response) -> Response:
+    if "span" in g:
+        route = request.url_rule.rule if request.url_rule is not None else None
+        name = f"{request.method} {route}" if route else request.method
+        code = response.status_code
+        tracing.note(name, failed=code >= 500, route=route, status=code)
+    return response
+
+
+def _end(_: Any) -> None:
+    span = g.pop("span", None)
+    if span is not None:
+        span.__exit__(None, None, None)

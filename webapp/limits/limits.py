@@ -1,0 +1,269 @@
+"""Limits of uploads, counted in Redis: author, address of the author, client, all.
+
+Where Redis is away each process keeps limiting on its own, by Flask-Limiter in its memory.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, current_app, g
+from flask_limiter import Limiter, RateLimitExceeded
+from limits import RateLimitItem, parse_many
+
+from models.errors import TooMany
+from models.settings import Settings
+from tasks.load import adaptive_limits
+from tasks.observability import metrics
+from tasks.queue.redis_connection import connect
+from webapp.limits.redis_windows import Count
+
+WHOSE = {
+    "author": "This author",
+    "pause": "This author",
+    "author_ip": "This user_ip",
+    "client": "This client",
+    "client_day": "This client",
+    "client_bytes": "This client",
+    "all": "This server",
+}
+
+BYTES = "client_bytes"  # the scope whose limit counts bytes, not uploads
+LIMITS = "sluice_limits"  # the extension that is the limits that are switched on
+CHARGE = "sluice_charge"  # the extension that counts an upload in this process
+PREFIX = "sluice_v1"  # change it with the strategy: keys of another one are of another type
+NAME = "\0"  # stands for the name that an upload has in a limit
+
+
+class CalledLimiter(Limiter):
+    """Limits where it is called, and looks at no other request: there are none of its limits."""
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
+limiter = CalledLimiter(
+    key_func=lambda: "nobody",
+    strategy="sliding-window-counter",
+    key_prefix=PREFIX,
+    in_memory_fallback_enabled=True,
+    headers_enabled=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploader:
+    """Whose upload is counted; the address by a keyed hash."""
+
+    client_id: int
+    user_id: str
+    address: str | None
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Uploads that share limits: those of one ``name``; None is not limited."""
+
+    name: str
+    text: str
+    key: Callable[[Uploader], str | None]
+    cost: Callable[[Uploader], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit of a scope, and its key before and after the upload's name."""
+
+    scope: Scope
+    item: RateLimitItem
+    head: str
+    tail: str
+
+
+def init_app(app: Flask) -> None:
+    """Make the limits that are switched on, and those of this process for when Redis is away."""
+    settings: Settings = app.config["SETTINGS"]
+    app.config["RATELIMIT_STORAGE_URI"] = "redis://"  # the pool knows the address
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"connection_pool": connect(settings)}
+    limiter.init_app(app)
+    scopes = _scopes(settings)
+    app.extensions[LIMITS] = _limits(scopes)
+    app.extensions[CHARGE] = _limited(scopes)
+
+
+def hold_back(client_id: int) -> None:
+    """Raise TooMany where this client's limit is lowered and used up, before its body is read.
+
+    A repeat with an Idempotency-Key counts too: what it repeats is not known yet.
+    """
+    lowered = adaptive_limits.limit_of(client_id)
+    if lowered is None:
+        return
+    limit, one = lowered
+    wait = adaptive_limits.take(client_id, limit)
+    if wait:
+        metrics.LIMITED.labels("pressure").inc()
+        raise TooMany(
+            f"The server is under pressure ({one.why}), and this client sends the most: its limit"
+            f" is lowered from {one.before:,} to {limit:,} uploads a minute for now.",
+            retry_after=wait,
+            headers=_headers("pressure", limit, 60, wait),
+            more={"lowered": {"limit": limit, "before": one.before, "reason": one.why}},
+        )
+
+
+def count_of(uploader: Uploader) -> Count | None:
+    """What is counted of an upload, for whoever takes several in; None where no limit is."""
+    counted = Count()
+    for limit, name in _of(uploader):
+        most, seconds = limit.item.amount, limit.item.get_expiry()
+        counted.add(limit.head + name + limit.tail, most, seconds, limit.scope.cost(uploader))
+    return counted if counted.keys else None
+
+
+def require_counted(uploader: Uploader, counted: Count | None) -> None:
+    """Raise TooMany where one of the limits of an upload that was counted is used up."""
+    if counted is not None and counted.refused:
+        limit, _ = list(_of(uploader))[counted.refused - 1]
+        raise _refusal(limit.scope.name, limit.item, max(1, math.ceil(counted.wait)))
+
+
+def count_here(uploader: Uploader) -> None:
+    """Count an upload in this process, while Redis is away; raises RateLimitExceeded."""
+    g.uploader = uploader
+    current_app.extensions[CHARGE]()
+
+
+def _of(uploader: Uploader) -> Iterator[tuple[Limit, str]]:
+    """The limits that an upload has, and its name in each."""
+    for limit in current_app.extensions[LIMITS]:
+        name = limit.scope.key(uploader)
+        if name is not None:
+            yield limit, name
+
+
+def _scopes(settings: Settings) -> list[Scope]:
+    """The scopes that the settings switch on; what is off costs nothing."""
+    pause = math.ceil(settings.min_seconds_between_uploads)
+    per_author = (
+        (settings.max_uploads_per_minute, "minute"),
+        (settings.max_uploads_per_hour, "hour"),
+    )
+    scopes = (
+        Scope("author", ";".join(f"{n}/{unit}" for n, unit in per_author if n), _author, _one),
+        Scope("pause", f"1/{pause} second" if pause else "", _author, _one),
+        Scope("author_ip", _per(settings.max_uploads_per_minute_per_ip), _address, _one),
+        Scope("client", _per(settings.max_uploads_per_minute_per_client), _client, _one),
+        Scope("client_day", _per(settings.max_uploads_per_day_per_client, "day"), _client, _one),
+        Scope(BYTES, _per(settings.max_bytes_per_day_per_client, "day"), _with_images, _bytes),
+        Scope("all", _per(settings.global_rate_limit), lambda _: "all", _one),
+    )
+    return [scope for scope in scopes if scope.text]
+
+
+def _limits(scopes: list[Scope]) -> tuple[Limit, ...]:
+    """Each limit, that of the shortest span first: it is the one that has room again soonest."""
+    limits = []
+    for scope in scopes:
+        for item in parse_many(scope.text):
+            head, tail = item.key_for(PREFIX, NAME, scope.name).split(NAME)
+            limits.append(Limit(scope, item, head, tail))
+    return tuple(sorted(limits, key=lambda limit: limit.item.get_expiry()))
+
+
+def _limited(scopes: list[Scope]) -> Callable[[], None]:
+    """A call that counts ``g.uploader`` by Flask-Limiter; raises RateLimitExceeded."""
+    call: Callable[[], None] = _nothing
+    for scope in scopes:
+        call = _shared_limit(scope)(call)
+    return call
+
+
+def _shared_limit(scope: Scope) -> Any:
+    return limiter.shared_limit(
+        scope.text,
+        scope=scope.name,
+        key_func=lambda: scope.key(g.uploader) or "",
+        exempt_when=lambda: scope.key(g.uploader) is None,
+        cost=lambda: scope.cost(g.uploader),
+    )
+
+
+def _nothing() -> None:
+    """What the limits are wrapped around."""
+
+
+def _per(count: int, span: str = "minute") -> str:
+    return f"{count}/{span}" if count else ""
+
+
+def _client(uploader: Uploader) -> str:
+    return str(uploader.client_id)
+
+
+def _with_images(uploader: Uploader) -> str | None:
+    return _client(uploader) if uploader.bytes else None
+
+
+def _author(uploader: Uploader) -> str:
+    return f"{uploader.client_id}:{uploader.user_id}"
+
+
+def _address(uploader: Uploader) -> str | None:
+    return f"{uploader.client_id}:{uploader.address}" if uploader.address is not None else None
+
+
+def _one(_: Uploader) -> int:
+    return 1
+
+
+def _bytes(uploader: Uploader) -> int:
+    return uploader.bytes
+
+
+def too_many(error: RateLimitExceeded) -> TooMany:
+    """The limiter's error as the domain's, with the seconds until there is room again."""
+    current = limiter.current_limit
+    wait = max(1, math.ceil(current.reset_at - time.time())) if current is not None else 60
+    limit = error.limit
+    if limit is None:
+        return TooMany("Too many requests.", retry_after=wait)
+    return _refusal(str(getattr(limit, "scope", "")), limit.limit, wait)
+
+
+def _refusal(scope: str, item: RateLimitItem, wait: int) -> TooMany:
+    """What is told of a limit that is used up; ``wait`` in seconds."""
+    metrics.LIMITED.labels(scope).inc()
+    span = (
+        f"{item.multiples} {item.GRANULARITY.name}s"
+        if item.multiples > 1
+        else (f"a {item.GRANULARITY.name}")
+    )
+    return TooMany(
+        f"{WHOSE.get(scope, 'You')} may {_allowed(scope, item.amount)} in {span}.",
+        retry_after=wait,
+        headers=_headers(scope, item.amount, item.get_expiry(), wait),
+    )
+
+
+def _allowed(scope: str, amount: int) -> str:
+    if scope == BYTES:
+        return f"send {amount:,} bytes of images"
+    return "make 1 upload" if amount == 1 else f"make {amount:,} uploads"
+
+
+def _headers(scope: str, quota: int, window: int, wait: int) -> dict[str, str]:
+    """The fields of the IETF draft (ratelimit-headers): the policy, and that nothing is left."""
+    unit = ';qu="content-bytes"' if scope == BYTES else ""
+    return {
+        "RateLimit-Policy": f'"{scope}";q={quota};w={window}{unit}',
+        "RateLimit": f'"{scope}";r=0;t={wait}',
+    }

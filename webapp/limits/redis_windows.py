@@ -1,0 +1,92 @@
+"""Counts uploads against their limits in Redis: all limits of several uploads, in one trip.
+
+The windows and their keys are those of the library ``limits`` (sliding-window-counter): the count
+of the last window, weighed by how much of it is left, and that of the current one. An upload that
+one limit refuses is counted by none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tasks.queue.lanes import client
+
+STORAGE = "LIMITS"  # what the library puts before its keys
+COUNT = client.register_script(
+    """
+    -- KEYS: for each limit of each upload its last window and its current one.
+    -- ARGV: for each upload the number of its limits, then for each its most, seconds and cost.
+    -- Returns for each upload 0, or the number of the limit that refuses it and the ms until the
+    -- window that is in its way has room for something.
+    local told, key, at = {}, 0, 1
+    while ARGV[at] do
+      local count, refused, wait = tonumber(ARGV[at]), 0, 0
+      for i = 1, count do
+        local last, now = KEYS[key + 2 * i - 1], KEYS[key + 2 * i]
+        local most, span = tonumber(ARGV[at + 3 * i - 2]), tonumber(ARGV[at + 3 * i - 1]) * 1000
+        local left = redis.call('PTTL', now)
+        if left > 0 and left < span then  -- it is over: it is the last one from now on
+          redis.call('RENAME', now, last)
+          left = left + span
+          redis.call('SET', now, 0, 'PX', left)
+        end
+        local before = tonumber(redis.call('GET', last) or 0)
+        local weighed, fades = 0, span
+        if before > 0 then
+          local rest = math.max(redis.call('PTTL', last), 0)
+          weighed = math.floor(before * rest / span)
+          fades = rest % (span / before)
+        end
+        local current = tonumber(redis.call('GET', now) or 0)
+        if weighed + current + tonumber(ARGV[at + 3 * i]) > most then
+          refused, wait = i, math.min(fades, current > 0 and left % span or span)
+          break
+        end
+      end
+      if refused == 0 then
+        for i = 1, count do
+          local now, span = KEYS[key + 2 * i], tonumber(ARGV[at + 3 * i - 1]) * 1000
+          local cost = ARGV[at + 3 * i]
+          if redis.call('INCRBY', now, cost) == tonumber(cost) and redis.call('PTTL', now) < 0 then
+            redis.call('PEXPIRE', now, 2 * span)
+          end
+        end
+      end
+      told[#told + 1], told[#told + 2] = refused, math.ceil(wait)
+      key, at = key + 2 * count, at + 1 + 3 * count
+    end
+    return told
+    """
+)
+
+
+@dataclass(eq=False, slots=True)
+class Count:
+    """An upload that is to be counted: two keys and three numbers for each of its limits.
+
+    Afterwards ``refused`` is the number of the limit that is used up, 0 where none is, and
+    ``wait`` the seconds until it has room again.
+    """
+
+    keys: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    refused: int = 0
+    wait: float = 0.0
+
+    def add(self, window: str, most: int, seconds: int, cost: int) -> None:
+        """Count ``cost`` in this window, in which there may be ``most`` in so many seconds."""
+        self.keys += (f"{{{window}}}/-1", f"{{{window}}}")
+        self.numbers += (most, seconds, cost)
+
+
+def count(uploads: Sequence[Count]) -> None:
+    """Count uploads against their limits; raises redis.RedisError, and then none is counted."""
+    keys: list[str] = []
+    numbers: list[int] = []
+    for upload in uploads:
+        keys += [f"{STORAGE}:{key}" for key in upload.keys]
+        numbers += (len(upload.numbers) // 3, *upload.numbers)
+    told = iter(COUNT(keys=keys, args=numbers))
+    for upload, refused, wait in zip(uploads, told, told, strict=True):
+        upload.refused, upload.wait = refused, wait / 1000

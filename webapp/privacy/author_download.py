@@ -1,0 +1,100 @@
+"""All that is held about an author as a stream: a JSON document, or a ZIP with the originals."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import IO, Any, cast
+
+from flask import Response
+
+from models.clients.client import Client
+from models.database.connection import connection
+from models.privacy.author_export import Person, file_name, now, upload
+from models.settings import Settings
+from tasks import storage as stores
+from tasks.storage import original
+
+FORMATS = ("json", "zip")
+
+
+def reply(settings: Settings, client: Client, user_id: str, how: str) -> Response:
+    """The download; raises NotFound where nothing is known of the author."""
+    person = Person(client.id, user_id)
+    person.check()
+    text = document(client.name, person)
+    body = (part.encode() for part in text) if how == "json" else archive(settings, person, text)
+    answer = Response(body, mimetype=f"application/{how}")
+    answer.headers["Content-Disposition"] = f'attachment; filename="author.{how}"'
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
+
+
+def document(client: str, person: Person) -> Iterator[str]:
+    """The document, a submission at a time; what is open in a transaction is not held."""
+    with connection():
+        head = {
+            "exported_at": now(),
+            "client": client,
+            "user_id": person.user_id,
+            "author": person.record(),
+            "acts": person.acts(),
+        }
+        yield _json(head)[:-1] + ', "submissions": ['
+        comma = ""
+        for known in person.uploads():
+            yield f"{comma}\n{_json(upload(known))}"
+            comma = ","
+    yield "]}\n"
+
+
+def archive(settings: Settings, person: Person, text: Iterator[str]) -> Iterator[bytes]:
+    """A ZIP of ``author.json`` and the originals as they were sent, stored as they are."""
+    sink, storage = _Sink(), stores.of(settings)
+    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as made:
+        with made.open("author.json", "w", force_zip64=True) as entry:
+            for part in text:
+                entry.write(part.encode())
+                yield sink.take()
+        with connection():
+            for known in person.uploads():
+                for image in known.images:
+                    try:
+                        stored = storage.open(original(image.storage_key))
+                    except FileNotFoundError:
+                        continue
+                    with made.open(file_name(image), "w") as entry:
+                        for data in stored.chunks:
+                            entry.write(data)
+                            yield sink.take()
+    yield sink.take()
+
+
+class _Sink:
+    """What a ZIP is written to, and taken from as it grows."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        """Keep the next bytes."""
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def take(self) -> bytes:
+        """What came since the last time."""
+        taken, self._parts = b"".join(self._parts), []
+        return taken
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,28 @@
+"""Erasing for the API and the console: the rows, then their files, before the reply."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import current_app
+
+from models.privacy import erasure
+from models.privacy.erasure import By
+from models.settings import Settings
+from tasks.maintenance import retention
+
+BY_CLIENT = By()
+
+
+def submission(submission_id: UUID, client_id: int | None, by: By = BY_CLIENT) -> None:
+    """Erase a submission, of this client where one is named; raises NotFound."""
+    retention.remove_files(erasure.erase_submission(submission_id, client_id, by))
+
+
+def author(client_id: int, user_id: str, by: By = BY_CLIENT) -> None:
+    """Erase an author of a client; raises NotFound where nothing is known of them."""
+    settings: Settings = current_app.config["SETTINGS"]
+    digest = erasure.author_digest(settings.secret("hash"), client_id, user_id)
+    asked = erasure.ask_for_author(client_id, user_id, digest, by)
+    if asked is not None:
+        retention.erase(asked)

@@ -1,0 +1,246 @@
+"""Admission: a valid upload becomes a committed submission with its work on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import peewee
+import redis
+from flask import current_app, request
+from uuid_utils.compat import uuid7
+
+from models.authors import author
+from models.capacity import mode
+from models.clients.client import Client
+from models.database.connection import may_be_committed, release
+from models.errors import Invalid, Unavailable
+from models.hash_bank.known_hash import check_exact
+from models.moderation.accept import Entry, submission_of
+from models.rules.rule import check_text
+from models.settings import Settings
+from models.submissions.submission import DECIDED, QUEUED, RECEIVED, Submission
+from models.verdict import REJECTED, Judgement, judge
+from tasks import storage
+from tasks.load import snapshot
+from tasks.load.response_counts import tally
+from tasks.observability import metrics, tracing
+from tasks.queue.lanes import PRIORITY, rank_of
+from tasks.storage import Upload
+from webapp.http import timing
+from webapp.http.timing import measured
+from webapp.limits import limits
+from webapp.limits.limits import Uploader
+from webapp.uploads.batch import Ticket, take
+from webapp.uploads.key_lock import Turns
+from webapp.uploads.parse import Incoming
+
+LONGEST_KEY = 255
+CLIENT_KEY = "client:"  # what a client chose; else it is "request:" and the request's id
+DIRECT_WAITERS = 20  # uploads a process that may wait for a verdict while Redis is away
+_turns = Turns()
+_direct = threading.BoundedSemaphore(DIRECT_WAITERS)
+
+
+def require_room() -> None:
+    """Refuse an upload before its body is read where memory or disk run short."""
+    short = mode.shortage(snapshot.read(), _settings())
+    if short is not None:
+        raise Unavailable(f"No room for uploads: {short}.", retry_after=30)
+
+
+def idempotency_key() -> str:
+    """The client's key, or the request's id, which nginx sends again when it tries elsewhere."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return "request:" + (request.headers.get("X-Request-ID") or uuid7().hex)
+    if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable() or not key.isascii():
+        raise Invalid(
+            f"Idempotency-Key has 1 to {LONGEST_KEY} printable characters.",
+            field="Idempotency-Key",
+        )
+    return CLIENT_KEY + key
+
+
+@contextmanager
+def chosen_mode(incoming: Incoming) -> Iterator[str]:
+    """The mode for this upload, and its place among those that wait while Redis is away."""
+    name: str = snapshot.current()["mode"]
+    if name == mode.DIRECT:
+        if not _direct.acquire(blocking=False):
+            yield mode.FAST_TRACK
+            return
+        try:
+            yield name
+        finally:
+            _direct.release()
+        return
+    forced = mode.forced_async(
+        has_text=bool(incoming.title or incoming.description),
+        has_images=bool(incoming.uploads),
+        settings=_settings(),
+    )
+    yield mode.ASYNC if forced and name == mode.SYNC else name
+
+
+def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
+    """The submission of this request, or of the one that it repeats.
+
+    Raises Conflict where the client's key came with other content. Only a client's own key is
+    looked up: a request's id is new but for nginx's retry, which the unique index catches at no
+    cost. Repeats that run at once take turns, so that they are not charged to the limits.
+    """
+    if not key.startswith(CLIENT_KEY):
+        return _admit(client, incoming, key, how)
+    with _turns.turn((client.id, key)):
+        row = Submission.with_key(client.id, key, incoming.fingerprint)
+        return row or _admit(client, incoming, key, how)
+
+
+def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
+    """Take the upload in: what is told of it once this has returned outlives everything.
+
+    Raises the limits' errors with nothing kept.
+    """
+    premium = author.is_premium(client.id, incoming.user_id)
+    judgement = _fast_judgement(client, incoming) if how == mode.FAST_TRACK else None
+    values = _values(client, incoming, key, how, judgement)
+    values["priority"] = PRIORITY if premium else incoming.priority
+    entry = Entry(client, values, _images(incoming), judgement)
+    rank = rank_of(values["priority"], how) if values["status"] == QUEUED else None
+    release()  # who commits takes a connection, for all that wait
+    with measured("commit"):
+        accepted = _taken(Ticket(entry, rank, _to_keep(incoming)), _uploader(client, incoming))
+    if not accepted:  # the same request runs twice, and the other one was first
+        return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
+    request.keep_uploads()  # type: ignore[attr-defined]
+    metrics.verdict(values["verdict"], how, metrics.RULES)
+    return submission_of(entry)
+
+
+def _taken(ticket: Ticket, uploader: Uploader) -> bool:
+    """Count and commit; False where its idempotency key was taken. Raises TooMany.
+
+    Where the row may stand although the answer to its commit was lost, so do the files: the retry
+    of the client finds both, and the sweep removes files without a row.
+    """
+    ticket.count = limits.count_of(uploader)
+    try:
+        try:
+            take(ticket)
+        except redis.RedisError:
+            limits.count_here(uploader)
+            ticket.count, ticket.error = None, None
+            take(ticket)
+    except peewee.PeeweeException as error:
+        if may_be_committed(error):
+            request.keep_uploads()  # type: ignore[attr-defined]
+        raise
+    finally:
+        timing.add(ticket.spans)
+    limits.require_counted(uploader, ticket.count)
+    tally.arrived(uploader.client_id)
+    return ticket.accepted
+
+
+def _to_keep(incoming: Incoming) -> tuple[Upload, ...]:
+    """The files that a disk is to be asked for; a bucket is asked here and now."""
+    store = storage.of(_settings())
+    if store.blocks:
+        return incoming.uploads
+    with measured("fsync"):
+        store.keep(incoming.uploads)
+    return ()
+
+
+def _uploader(client: Client, incoming: Incoming) -> Uploader:
+    size = sum(upload.size for upload in incoming.uploads)
+    return Uploader(client.id, incoming.user_id, _address_name(incoming.address), size)
+
+
+def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:
+    """What rules and exact hashes say at once, the rest being owed."""
+    with measured("rules"):
+        findings = check_text(incoming.title, incoming.description)
+        findings += check_exact([upload.sha256 for upload in incoming.uploads])
+        return judge(findings, client.policy(_settings()))
+
+
+def _values(
+    client: Client, incoming: Incoming, key: str, how: str, judgement: Judgement | None
+) -> dict[str, Any]:
+    policy = client.policy(_settings())
+    verdict = judgement.verdict if judgement else None
+    return {
+        "id": uuid7(),
+        "client_id": client.id,
+        "user_id": incoming.user_id,
+        "external_id": incoming.external_id,
+        "title": incoming.title,
+        "description": incoming.description,
+        "ip_hash": _address_hash(incoming.address),
+        "priority": incoming.priority,
+        "mode": how,
+        "status": _status(how),
+        "verdict": verdict,
+        "visible": policy.shows(verdict),
+        "review_owed": judgement is not None and verdict != REJECTED,
+        "reasons": json.dumps(judgement.reasons if judgement else []),
+        "idempotency_key": key,
+        "fingerprint": incoming.fingerprint,
+        "request_id": request.headers.get("X-Request-ID"),
+        "traceparent": tracing.traceparent(),
+    }
+
+
+def _status(how: str) -> str:
+    if how == mode.FAST_TRACK:
+        return DECIDED
+    if how == mode.DIRECT or snapshot.read().depth >= _settings().max_queue_size:
+        return RECEIVED
+    return QUEUED
+
+
+def _images(incoming: Incoming) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": upload.image_id,
+            "position": position,
+            "storage_key": upload.key,
+            "given_name": upload.given_name.replace("\0", ""),
+            "media_type": upload.media_type,
+            "bytes": upload.size,
+            "sha256": upload.sha256,
+            "width": upload.width,
+            "height": upload.height,
+        }
+        for position, upload in enumerate(incoming.uploads)
+    ]
+
+
+def _address_hash(address: str | None) -> bytes | None:
+    if address is None:
+        return None
+    return hmac.new(_hash_key(_settings()), address.encode(), hashlib.sha256).digest()
+
+
+def _address_name(address: str | None) -> str | None:
+    """What the limits call an address: Redis, too, keeps no plain one."""
+    hashed = _address_hash(address)
+    return hashed.hex() if hashed is not None else None
+
+
+@cache
+def _hash_key(settings: Settings) -> bytes:
+    return settings.secret("hash").encode()
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

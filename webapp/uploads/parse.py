@@ -1,0 +1,144 @@
+"""Intake: from a request to a valid upload whose files are written, and not yet kept."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app, request
+
+from models.errors import Invalid, Malformed
+from models.settings import Settings
+from models.submissions.submission import PRIORITIES
+from tasks import storage
+from tasks.storage import Upload
+from webapp.http.timing import measured
+from webapp.uploads import body_file, fields, sniff
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A valid upload: its texts, its address and its files, which have their bytes."""
+
+    user_id: str
+    title: str
+    description: str
+    external_id: str | None
+    address: str | None
+    priority: str
+    uploads: tuple[Upload, ...]
+
+    @property
+    def fingerprint(self) -> bytes:
+        """SHA-256 of everything that was sent."""
+        texts = (self.user_id, self.title, self.description, self.external_id, self.address)
+        sent = [*texts, self.priority, *(upload.sha256.hex() for upload in self.uploads)]
+        return hashlib.sha256(json.dumps(sent).encode()).digest()
+
+
+def receive_images() -> tuple[Upload, ...]:
+    """The pictures of a request that has nothing else, where a worker finds them.
+
+    Raises the domain's errors.
+    """
+    if request.mimetype != "multipart/form-data":
+        raise Malformed("Send multipart/form-data with images.")
+    if set(request.files) != {"images"}:
+        raise Invalid("Send one or more files in the field images.", field="images")
+    uploads = tuple(request.__dict__["uploads"])
+    for upload in uploads:
+        sniff.inspect(upload, _settings())
+    store = storage.of(_settings())
+    if not store.blocks:  # a worker of another host looks
+        store.keep(uploads)
+    return uploads
+
+
+def receive() -> Incoming:
+    """The request's upload; raises the domain's errors."""
+    with measured("receive"):
+        given = fields.read()
+        uploads = tuple(request.__dict__.get("uploads", ()))
+    return _validated(given, uploads)
+
+
+def receive_image() -> Incoming:
+    """The same of a request that is one picture; raises the domain's errors."""
+    with measured("receive"):
+        given = fields.of_query()
+        body_file.take()
+        uploads = tuple(request.__dict__["uploads"])
+    return _validated(given, uploads)
+
+
+def _validated(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
+    texts = {name: _text(given, name) for name in fields.LONGEST}
+    if fields.is_blank(texts["user_id"]):
+        raise Invalid("user_id is missing; it says who made this upload.", field="user_id")
+    if not uploads and fields.is_blank(texts["title"] + texts["description"]):
+        raise Invalid("There is nothing to moderate: send a title, a description or an image.")
+    priority = given.get("priority")
+    if priority in (None, ""):
+        priority = "normal"
+    if priority not in PRIORITIES:
+        raise Invalid(f"priority is one of {', '.join(PRIORITIES)}.", field="priority")
+    for upload in uploads:
+        sniff.inspect(upload, _settings())
+    return Incoming(
+        user_id=texts["user_id"],
+        title=texts["title"],
+        description=texts["description"],
+        external_id=texts["external_id"] or None,
+        address=_address(given.get("user_ip")),
+        priority=priority,
+        uploads=uploads,
+    )
+
+
+def _text(given: dict[str, Any], name: str) -> str:
+    value = given.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Invalid(f"{name} is not a text.", field=name)
+    longest = fields.LONGEST[name]
+    if len(value) > longest:
+        raise Invalid(f"{name} has at most {longest:,} characters.", field=name)
+    if "\0" in value:
+        raise Invalid(f"{name} holds a NUL character.", field=name)
+    if not _is_unicode(value):
+        raise Invalid(f"{name} holds half a character (a lone surrogate).", field=name)
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _address(value: Any) -> str | None:
+    """The network that is limited and remembered: an IPv4 address, or an IPv6 /64."""
+    if value in (None, ""):
+        return None
+    try:
+        address = ipaddress.ip_address(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise Invalid("user_ip is not an IP address.", field="user_ip") from error
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.scope_id is not None:
+        raise Invalid("user_ip names an interface, which means nothing here.", field="user_ip")
+    if address.ipv4_mapped:  # all of them lie in one /64
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings
