@@ -1,3 +1,9 @@
+"""What an operator can set, read once from the environment into one frozen object.
+
+Open ``table.py`` first: every setting with its default, unit and help text. ``settings.py`` reads
+them, ``validation.py`` checks them against each other.
+"""
+
 from models.settings.parsing import addresses, names, read_env_file
 from models.settings.settings import Settings
 from models.settings.table import ENGINES, ROOT

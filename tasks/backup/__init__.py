@@ -1,5 +1,5 @@
-"""Backups: everything of a stack in one tar file, verified row by row and file by file.
+"""Backup and restore: a whole stack in one tar file, verified row by row and file by file.
 
-The order makes it whole. A row is committed after its files are on the disk, so the database's
+Open ``make.py`` first. A row is committed after its files are on the disk, so the database's
 snapshot is taken first and the files are read after it: every row of the snapshot has its file.
 """

@@ -1,4 +1,8 @@
-"""The classifier: one small interface, three engines. `load` chooses; nothing heavy is imported."""
+"""Classifier engines behind one interface: ONNX Runtime, Keras, a remote server.
+
+Open ``base.py`` first: what an engine takes and returns. `load` chooses the engine; importing this
+package loads none. ``configured.py`` holds the engine that the settings choose.
+"""
 
 from __future__ import annotations
 

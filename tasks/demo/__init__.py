@@ -1,1 +1,4 @@
-"""``scripts/demo``: a varied stream of real uploads, so that a newcomer sees the console alive."""
+"""Sample traffic for ``scripts/demo``: a varied stream of real uploads.
+
+Open ``__main__.py`` first. ``uploads.py`` makes the stream, ``sender.py`` sends it.
+"""

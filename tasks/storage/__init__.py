@@ -1,6 +1,7 @@
-"""Storage of the media: where originals and what is drawn of them lie, and how they get there.
+"""Storage of originals, thumbnails and heatmaps: a folder or an S3 bucket, by STORAGE_URL.
 
-One of two backends, by STORAGE_URL: a folder, or a bucket of an S3-compatible store.
+Open ``base.py`` first: file names, and what a storage can do. ``folder.py`` and ``bucket.py`` are
+the two backends, ``upload.py`` writes and hashes one file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The HTTP API under ``/api``."""
+"""The HTTP API under ``/api``: one file a call.
+
+Open ``submissions.py`` first: an upload in, its verdict or job id out. ``schemas.py`` and
+``openapi.py`` describe every call.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The browser console at /console: signing in, the dashboard, review, one submission."""
+"""The browser console at ``/console``: one package a subject, registered here.
+
+Open ``dashboard/pages.py`` first for a small page, and ``shared`` for what all pages use.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,4 @@
+"""What every request gets: errors, health, metrics, timing, traces, thread offload.
+
+Open ``errors.py`` first: the one place where an error gets its HTTP status and shape.
+"""

@@ -1,0 +1,5 @@
+"""Sign-in, one's own account, and the team.
+
+Open ``sign_in.py`` first. ``own_account.py`` has password, two-factor and preferences, ``team.py``
+the administrators' page.
+"""
