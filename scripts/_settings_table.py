@@ -12,11 +12,16 @@ from models.settings import Settings
 
 HEAD = """# Settings
 
-Each is an environment variable, read once when a process starts; `SLUICE_HOME/sluice.env`
-(`var/sluice.env`) may hold them as `NAME=value` lines, over which the environment wins. What is
-secret may stand in a file of its own: `DATABASE_URL_FILE` is the path of one that holds
-`DATABASE_URL`, and so for each. A value that cannot be used ends the start with a line that names
-it. Made by `python scripts/_settings_table.py > docs/settings.md`.
+For operators: every setting of Sluice, with its default.
+
+Each setting is an environment variable, read once when a process starts. `SLUICE_HOME/sluice.env`
+(`var/sluice.env`) may hold settings as `NAME=value` lines; the environment takes precedence. A
+secret may be kept in a file of its own: `DATABASE_URL_FILE` is the path of a file that holds
+`DATABASE_URL`, and every other setting has such a variable too. An invalid value stops the start
+with a line that names the setting.
+
+This page is generated: change the help texts in `models/settings/table.py`, then run
+`python scripts/_settings_table.py > docs/settings.md`.
 
 | setting | default | unit | what it is |
 | --- | --- | --- | --- |"""
