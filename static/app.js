@@ -31,7 +31,9 @@ document.addEventListener("htmx:sseOpen", () => {
   if (connection) connection.hidden = true;
 });
 document.addEventListener("htmx:sseError", () => {
-  late ??= setTimeout(() => { if (connection) connection.hidden = false; }, 3000);
+  late ??= setTimeout(() => {
+    if (connection) connection.hidden = false;
+  }, 3000);
 });
 
 // A notice at the foot of the page; gone after some seconds unless it is told to stay.

@@ -27,8 +27,10 @@
     };
   })();
 
-  const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  const day = (at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  const clock = (at) =>
+    new Date(at * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const day = (at) =>
+    new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
   const when = (at) => (range === "hour" ? clock(at) : range === "day" ? clock(at) : day(at));
 
   const axis = (more) => ({
@@ -68,7 +70,9 @@
     const i = plot.cursor.idx;
     const value = i == null ? null : series.depth[i];
     reading.textContent =
-      value == null ? "" : `${when(series.at[i])} · depth ${Math.round(value).toLocaleString("en")} · ${MODES[series.mode[i]]}`;
+      value == null
+        ? ""
+        : `${when(series.at[i])} · depth ${Math.round(value).toLocaleString("en")} · ${MODES[series.mode[i]]}`;
   }
 
   // A hole where no sample was taken for a while, so that the line does not lie.
@@ -101,7 +105,13 @@
           y: { distr: 3, range: () => [LOW, highest()] },
         },
         axes: [
-          axis({ grid: { show: false }, size: 26, gap: 6, values: (_, splits) => splits.map(when), space: 90 }),
+          axis({
+            grid: { show: false },
+            size: 26,
+            gap: 6,
+            values: (_, splits) => splits.map(when),
+            space: 90,
+          }),
           axis({
             side: 1,
             size: 44,
@@ -112,7 +122,15 @@
             filter: (_, splits) => splits,
           }),
         ],
-        series: [{}, { stroke: colour("accent"), width: 1.75, fill: colour("accent", 0.1), points: { show: false } }],
+        series: [
+          {},
+          {
+            stroke: colour("accent"),
+            width: 1.75,
+            fill: colour("accent", 0.1),
+            points: { show: false },
+          },
+        ],
         hooks: { drawClear: [paintBands], setCursor: [read] },
       },
       columns(),
@@ -137,12 +155,30 @@
         padding: [4, 0, 0, 0],
         legend: { show: false },
         cursor: { show: false },
-        scales: { x: { time: true, range: () => [series.from, series.until] }, y: { range: () => [0, most()] } },
+        scales: {
+          x: { time: true, range: () => [series.from, series.until] },
+          y: { range: () => [0, most()] },
+        },
         axes: [
-          axis({ grid: { show: false }, size: 26, gap: 6, values: (_, splits) => splits.map(when), space: 70 }),
-          axis({ side: 1, size: 44, gap: 6, space: 48, grid: { stroke: colour("line"), width: 1, dash: [2, 3] },
-            incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6],
-            values: (_, splits) => splits.map((n) => (n >= 10000 ? `${n / 1000}k` : n.toLocaleString("en"))) }),
+          axis({
+            grid: { show: false },
+            size: 26,
+            gap: 6,
+            values: (_, splits) => splits.map(when),
+            space: 70,
+          }),
+          axis({
+            side: 1,
+            size: 44,
+            gap: 6,
+            space: 48,
+            grid: { stroke: colour("line"), width: 1, dash: [2, 3] },
+            incrs: [
+              1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6,
+            ],
+            values: (_, splits) =>
+              splits.map((n) => (n >= 10000 ? `${n / 1000}k` : n.toLocaleString("en"))),
+          }),
         ],
         series: [{}, bar("bar-red"), bar("bar-amber"), bar("bar-green")],
       },
@@ -166,7 +202,10 @@
     draw("verdicts", !sums[1].some(Boolean), sums, verdictsPlot);
     const now = Math.round(series.depth.at(-1) ?? 0);
     const most = Math.round(Math.max(0, ...series.depth));
-    boxes.depth.setAttribute("aria-label", `Queue depth in the last ${range}: now ${now}, at most ${most}`);
+    boxes.depth.setAttribute(
+      "aria-label",
+      `Queue depth in the last ${range}: now ${now}, at most ${most}`,
+    );
   }
 
   function repaint() {
@@ -191,7 +230,8 @@
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     history.replaceState(null, "", link.href);
-    for (const other of event.currentTarget.querySelectorAll("a")) other.removeAttribute("aria-current");
+    for (const other of event.currentTarget.querySelectorAll("a"))
+      other.removeAttribute("aria-current");
     link.setAttribute("aria-current", "true");
     range = link.dataset.range;
     load();

@@ -6,6 +6,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     words.textContent = "Copied";
-    setTimeout(() => { words.textContent = "Copy"; }, 2000);
+    setTimeout(() => {
+      words.textContent = "Copy";
+    }, 2000);
   });
 }

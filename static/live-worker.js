@@ -10,12 +10,17 @@ function tell(message) {
   for (const port of ports.keys()) port.postMessage(message);
 }
 
+function become(next) {
+  state = next;
+  tell({ state });
+}
+
 function connect(url) {
   clearTimeout(retry);
   source = new EventSource(url);
-  source.onopen = () => tell({ state: (state = "open") });
+  source.onopen = () => become("open");
   source.onerror = () => {
-    tell({ state: (state = "error") });
+    become("error");
     if (source.readyState === EventSource.CLOSED) retry = setTimeout(() => connect(url), 3000);
   };
   for (const name of known) listen(name);

@@ -46,10 +46,14 @@
   document.addEventListener("htmx:responseError", (event) => {
     const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
     const problem = page.querySelector("[data-problem]")?.textContent;
-    window.sluice.notice([window.sluice.words(problem || "That did not work. Try it again.")], { wrong: true });
+    window.sluice.notice([window.sluice.words(problem || "That did not work. Try it again.")], {
+      wrong: true,
+    });
   });
   document.addEventListener("htmx:sendError", () => {
-    window.sluice.notice([window.sluice.words("The server cannot be reached. Try it again.")], { wrong: true });
+    window.sluice.notice([window.sluice.words("The server cannot be reached. Try it again.")], {
+      wrong: true,
+    });
   });
 
   for (const note of document.querySelectorAll("#notices > .notice")) {

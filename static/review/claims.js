@@ -14,9 +14,12 @@ async function fetchMore() {
 // goes leaves the count as it was.
 function watchForMore() {
   const isIdle = () => items().length === 0 && !isWaiting();
-  setInterval(() => { if (isIdle() && !document.hidden) inLine(fetchMore); }, 5000);
+  setInterval(() => {
+    if (isIdle() && !document.hidden) inLine(fetchMore);
+  }, 5000);
   document.addEventListener("htmx:sseMessage", (event) => {
-    if (event.detail.type === "to-review" && isIdle() && event.detail.data !== "0") inLine(fetchMore);
+    if (event.detail.type === "to-review" && isIdle() && event.detail.data !== "0")
+      inLine(fetchMore);
   });
 }
 
@@ -28,7 +31,13 @@ function hold(form) {
 // Without activity the claims run out. A page that was loaded anew holds them again at once.
 export function watchClaims() {
   for (const sign of ["keydown", "pointerdown", "pointermove", "scroll"]) {
-    document.addEventListener(sign, () => { activeAt = Date.now(); }, { passive: true });
+    document.addEventListener(
+      sign,
+      () => {
+        activeAt = Date.now();
+      },
+      { passive: true },
+    );
   }
   if (isList) return;
   const stay = formOf({});
@@ -38,6 +47,8 @@ export function watchClaims() {
   }, lease / 3);
   setTimeout(hold, 2000, stay);
   addEventListener("pagehide", () => hold(leaving));
-  addEventListener("pageshow", (event) => { if (event.persisted) hold(stay); });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) hold(stay);
+  });
   watchForMore();
 }

@@ -104,7 +104,9 @@ async function sendUndo(entry) {
   if (!reply?.ok) {
     entry?.item.remove();
     if (items().length) show(current() ?? items()[0]);
-    const text = reply ? parse(await reply.text()).textContent.trim() : "The server cannot be reached.";
+    const text = reply
+      ? parse(await reply.text()).textContent.trim()
+      : "The server cannot be reached.";
     notice([words(text)], { wrong: true });
     return;
   }

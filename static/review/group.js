@@ -61,9 +61,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 const hide = () => document.body.classList.remove("revealed");
-document.addEventListener("keyup", (event) => { if (event.key === " ") hide(); });
+document.addEventListener("keyup", (event) => {
+  if (event.key === " ") hide();
+});
 addEventListener("blur", hide);
-addEventListener("pageshow", () => { sent = false; });
+addEventListener("pageshow", () => {
+  sent = false;
+});
 document.querySelector("[data-help]")?.addEventListener("click", () => help.showModal());
 document.querySelector("[data-all]").addEventListener("click", chooseAll);
 grid.addEventListener("change", count);

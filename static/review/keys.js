@@ -1,6 +1,7 @@
 // Keys: ignored while typing and with Ctrl, Alt or Cmd held; they can be turned off.
-import { current, deck, move } from "./deck.js";
+
 import { undoLast } from "./decide.js";
+import { current, deck, move } from "./deck.js";
 import { toggleGrid, toggleHeat, turn, uncover } from "./looking.js";
 
 const help = document.getElementById("help");
@@ -59,5 +60,7 @@ export function watchKeys() {
   }
   document.querySelector("[data-help]")?.addEventListener("click", () => help.showModal());
   document.addEventListener("keydown", pressed);
-  document.addEventListener("keyup", (event) => { if (event.key === " ") uncover(false); });
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " ") uncover(false);
+  });
 }

@@ -1,8 +1,8 @@
 // Review. The next flag is in the page already: a decision shows it at once, and the request goes
 // off behind it. Without this script every form still works.
 import { watchClaims } from "./claims.js";
-import { deck, frame, isList, items, ready } from "./deck.js";
 import { act, undoLast } from "./decide.js";
+import { deck, frame, isList, items, ready } from "./deck.js";
 import { watchKeys } from "./keys.js";
 import { watchLooking } from "./looking.js";
 import { watchSwipes } from "./swipe.js";
@@ -31,9 +31,13 @@ function watchForms() {
     if (event.target.closest("[data-decide] button")) event.preventDefault();
   });
   // The second click of a double click would fall on the next flag.
-  document.addEventListener("click", (event) => {
-    if (event.detail > 1 && event.target.closest("[data-decide] button")) event.preventDefault();
-  }, true);
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (event.detail > 1 && event.target.closest("[data-decide] button")) event.preventDefault();
+    },
+    true,
+  );
   document.addEventListener("focusin", (event) => {
     const row = isList && event.target.closest(".row");
     if (!row || row.classList.contains("focused")) return;

@@ -12,7 +12,12 @@ export const isWaiting = () => waiting > 0;
 export async function post(form, url, outcome = "", more = {}) {
   const body = new FormData(form);
   if (outcome) body.set("outcome", outcome);
-  body.set("open", items().map((item) => item.dataset.id).join(","));
+  body.set(
+    "open",
+    items()
+      .map((item) => item.dataset.id)
+      .join(","),
+  );
   return fetch(url, {
     method: "POST",
     body,
@@ -23,10 +28,13 @@ export async function post(form, url, outcome = "", more = {}) {
 
 export function inLine(work) {
   waiting += 1;
-  line = line.then(work).catch(console.error).finally(() => {
-    waiting -= 1;
-    frame();
-  });
+  line = line
+    .then(work)
+    .catch(console.error)
+    .finally(() => {
+      waiting -= 1;
+      frame();
+    });
 }
 
 export function formOf(values) {

@@ -9,7 +9,8 @@ let swipe = null;
 function begin(event) {
   if (event.pointerType !== "touch" || !event.isPrimary) return;
   const item = current();
-  if (!item || !event.target.closest(".case-main") || event.target.closest(".film-row, a, button")) return;
+  if (!item || !event.target.closest(".case-main") || event.target.closest(".film-row, a, button"))
+    return;
   swipe = { item, x: event.clientX, y: event.clientY, on: false };
 }
 
