@@ -10,14 +10,15 @@ import pytest
 import requests
 from hypothesis import HealthCheck, settings
 
-from tests.support import tried
+from tests.support import database_template, durations, tried
 from tests.support.api import Api
 from tests.support.stack import WHOLE, Stack, running
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count the hostile inputs."""
-    config.pluginmanager.register(tried, "tried")
+    """The hooks of tests/support."""
+    for plugin in (database_template, durations, tried):
+        config.pluginmanager.register(plugin)
 
 
 # Those that take longest begin first, so that the processes end together.

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import time
 from uuid import uuid4
 
@@ -19,9 +17,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from models.settings import ROOT
 from scripts.benches.figures import Figure, Measure
-from tests.browser.conftest import FLAGS as CHROMIUM_FLAGS
-from tests.browser.conftest import NAMES
 from tests.support.api import Api, unique
+from tests.support.browser import launch
 from tests.support.stack import Stack, running
 
 FLAGS = 200
@@ -47,7 +44,7 @@ def run(flags: int = FLAGS) -> list[Figure]:
     with running(WORKERS="1", PRIORITY_WORKERS="0", WEB_INSTANCES="1") as stack:
         _fill(stack, flags)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM_FLAGS)
+            browser = launch(playwright)
             people = [_sit_down(browser, stack) for _ in range(2)]
             seen = _go_through(people, flags)
             took = [ms for page in people for ms in page.evaluate("window.took")]
@@ -67,10 +64,6 @@ def _fill(stack: Stack, flags: int) -> None:
             told = api.decided(unique("review_a.jpg"), title=f"Picture {number}")
         if told["verdict"] != "review":
             raise RuntimeError(f"not a flag: {told}")
-
-
-def _chromium() -> str | None:
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def _sit_down(browser: Browser, stack: Stack) -> Page:

@@ -13,7 +13,7 @@ from models.settings import ROOT, Settings
 from models.webhooks.delivery import Delivery
 from tasks.webhooks import deliver
 from tasks.webhooks.resolve import NotCalled
-from tests.accounts.test_accounts import Someone
+from tests.support.account import Someone
 
 PLAIN = "JBSWY3DP"
 

@@ -7,7 +7,6 @@ import re
 import statistics
 import time
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 import requests
@@ -16,6 +15,7 @@ from werkzeug.routing import Rule
 from models.settings import Settings
 from tests.support.api import Api
 from tests.support.console import FRAGMENT, Console, person
+from tests.support.routes import paths
 from tests.support.stack import Stack, running
 from webapp.app import create_app
 
@@ -38,21 +38,6 @@ def own() -> Iterator[Stack]:
 def rules(own) -> list[Rule]:
     """Every route of the application."""
     return list(create_app(Settings.load(own.env)).url_map.iter_rules())
-
-
-def paths(rules: list[Rule], method: str, below: str) -> list[tuple[str, str]]:
-    """(route, a path of it) of the routes with that method."""
-    return [
-        (rule.rule, rule.build({n: sample(c) for n, c in rule._converters.items()})[1])
-        for rule in rules
-        if method in rule.methods and rule.rule.startswith(below)
-    ]
-
-
-def sample(converter: object) -> object:
-    kind = type(converter).__name__
-    known = {"UUIDConverter": uuid4(), "IntegerConverter": 1, "AnyConverter": "csv"}
-    return known.get(kind, "x")
 
 
 def from_address(console: Console, address: str) -> Console:

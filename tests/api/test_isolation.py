@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from models.settings import Settings
-from tests.accounts.test_sessions import paths
 from tests.support.api import Api, unique
+from tests.support.routes import paths
 from webapp.app import create_app
 
 WITH_AN_ID = re.compile(r"<(?:\w+:)?(\w+)>")

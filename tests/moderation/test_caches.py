@@ -14,12 +14,12 @@ from tests.support.stack import ROOT, Stack
 
 LAYERS = """
 import hashlib, json, sys, time
-from models import db
-from tasks import metrics
-from tasks.alikes import Alikes
-from tasks.cache import Recently, Scores
-from tasks.queue import settings
-from models.image import Image
+from models.database import connection as db
+from models.settings import Settings
+from tasks.moderation.look_alike_cache import Alikes
+from tasks.moderation.score_cache import Recently, Scores
+from tasks.observability import metrics
+settings = Settings.load()
 db.connect(settings, pool=2)
 asked = []
 metrics.cached = lambda cache, layer, hit: asked.append([cache, layer, hit])

@@ -22,9 +22,10 @@ from tests.support.stack import ROOT, Stack
 
 COUNT = """
 import threading
-from models import db
-from tasks import rollup
-db.connect(rollup.settings, pool=2)
+from models.database import connection as db
+from models.settings import Settings
+from tasks.maintenance import rollup
+db.connect(Settings.load(), pool=2)
 with db.connection():
     rollup.count(threading.Event())
     rollup.keep()

@@ -98,10 +98,10 @@ def network_state(stack: Stack) -> str:
 
 
 TWO_ROUNDS = """
-from models.db import connect, connection
-from tasks import sweep
-from tasks.queue import settings
-connect(settings, pool=2)
+from models.database.connection import connect, connection
+from models.settings import Settings
+from tasks.maintenance import sweep
+connect(Settings.load(), pool=2)
 with connection():
     print(sweep.remove_orphans(), sweep.remove_orphans(), sweep.remove_orphans())
 """

@@ -126,11 +126,12 @@ def test_the_script_measures_the_stack_that_runs(stack, api):
 MEASURE = """
 import json
 from dataclasses import asdict
-from models import db, volume
-from tasks.queue import settings
-db.connect(settings, pool=1)
-with db.connection():
-    print(json.dumps(asdict(volume.measure())))
+from models.database.connection import connect, connection
+from models.settings import Settings
+from models.statistics import storage_size
+connect(Settings.load(), pool=1)
+with connection():
+    print(json.dumps(asdict(storage_size.measure())))
 """
 
 

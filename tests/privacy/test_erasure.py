@@ -10,8 +10,6 @@ import time
 import zipfile
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,6 +17,7 @@ import pytest
 from tests.support.api import Api, eventually, unique
 from tests.support.console import Console, person
 from tests.support.stack import Stack, running
+from tests.support.stored import files, row_of
 
 TEXT = "A sentence that nobody else writes"
 
@@ -35,18 +34,8 @@ def shop(own: Stack) -> Api:
     return Api(own.url, own.json("client", "create", "Shop", "--json")["key"])
 
 
-def files(stack: Stack) -> set[Path]:
-    """Every file of the media."""
-    return {path for path in (stack.home / "media").rglob("*") if path.is_file()}
-
-
 def erase(api: Api, path: str) -> int:
     return api.http.delete(f"{api.base}/{path}").status_code
-
-
-def row_of(stack: Stack, job_id: str) -> dict[str, Any]:
-    [(row,)] = stack.sql("SELECT to_jsonb(s) FROM submission s WHERE id = %s", job_id)
-    return row
 
 
 def everything(stack: Stack, *but: str) -> str:

@@ -1,4 +1,5 @@
-"""One direction: webapp imports tasks and models, tasks imports models, models neither."""
+"""One direction: webapp imports tasks and models, tasks imports models, models neither; and what
+tests share lies in tests/support, which is all that scripts import of them."""
 
 import ast
 
@@ -16,19 +17,28 @@ FOREIGN = {
 FILES = [path for package in FORBIDDEN for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+OF_TESTS = [path for name in ("tests", "scripts") for path in sorted((ROOT / name).rglob("*.py"))]
+
+
 def imported(path):
-    """The first name of every import of a file, those inside functions too."""
+    """The dotted name of everything that a file imports, inside functions too."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import hides its layer"
-            yield node.module.partition(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_go_one_way(path):
     package = path.relative_to(ROOT).parts[0]
-    names = set(imported(path))
+    names = {name.partition(".")[0] for name in imported(path)}
     assert not names & FORBIDDEN[package]
     assert not names & FOREIGN[package]
+
+
+@pytest.mark.parametrize("path", OF_TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_of_the_tests_only_what_is_in_support_is_imported(path):
+    names = {name for name in imported(path) if name.partition(".")[0] == "tests"}
+    assert not [name for name in names if not name.startswith("tests.support.")]

@@ -22,7 +22,7 @@ import requests
 
 from models.settings import Settings
 from tasks.servers.supervisor_client import AWAY, Supervisor
-from tests.support import admin
+from tests.support import admin, database_template
 
 _ports = itertools.count()
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +66,8 @@ class Stack:
         return done
 
     def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        if not self.env.get("DATABASE_URL"):
+            database_template.copy_into(self.home)
         return self.run("up", "--detach", *arguments, check=check)
 
     def down(self) -> subprocess.CompletedProcess[str]:

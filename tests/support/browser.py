@@ -1,0 +1,24 @@
+"""Chromium without a window: the one that CHROMIUM names, else the one that is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from playwright.sync_api import Browser, Playwright
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A browser, which ends with Playwright."""
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    return playwright.chromium.launch(executable_path=path, args=FLAGS)
