@@ -86,3 +86,12 @@ def test_every_package_is_in_the_picture(layer: str) -> None:
     names = {f"{layer}/{one.text}" for one in group.iter() if one.get("class") == "pkg"}
     packages = {name(package) for package in PACKAGES if package.parent != ROOT}
     assert names - {"models/migrations"} == {one for one in packages if one.startswith(layer + "/")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_to_a_heading_finds_it(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text("utf-8")):
+        linked = (page.parent / target) if target else page
+        headings = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), re.M)
+        anchors = {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+        assert anchor in anchors, f"{target}#{anchor}"
