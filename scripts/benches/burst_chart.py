@@ -41,7 +41,7 @@ def chart(burst: Burst, depths: tuple[int, int]) -> str:
             "Wait of those answered with 202, seconds",
             [
                 Line("real", [(at, real) for at, _, real in waits], "faint", dots=True),
-                Line("told", _means((at, told) for at, told, _ in waits)),
+                Line("estimated", _means((at, told) for at, told, _ in waits)),
             ],
         ),
         Panel(

@@ -66,7 +66,7 @@ def _answers(seen: Burst) -> list[Figure]:
         ),
         Figure(
             "burst",
-            f"answers but 200, 202, 429, 503 ({told})",
+            f"responses other than 200, 202, 429, 503 ({told})",
             Measure(seen.errors, "errors"),
             goal="0",
             met=seen.errors == 0,
@@ -102,12 +102,12 @@ def _outcome(seen: Burst) -> list[Figure]:
         ),
         Figure(
             "burst",
-            f"wait told beside the real one, {len(seen.waits):,} × 202: median error",
+            f"estimated wait compared with the real wait, {len(seen.waits):,} × 202: median error",
             Measure(error, "%"),
             goal="≤ 20 %",
             met=error <= 20,
         ),
-        Figure("burst", "queue: most that waited", Measure(max(highest[0]), "jobs")),
+        Figure("burst", "queue: longest", Measure(max(highest[0]), "jobs")),
         Figure("burst", "review debt: most", Measure(max(highest[1]), "submissions")),
     ]
 
@@ -120,18 +120,18 @@ def _foreseen(first: Burst, whole: Burst, settings: Settings) -> list[Figure]:
     fast = {one["job_id"] for one in whole.acknowledged if one["mode"] == "fast_track"}
     queued = max(row[2] for job, row in whole.rows.items() if job not in fast)
     pairs = (
-        ("most that wait", told.depth, max(look["depth"] for look in whole.looks), "jobs"),
+        ("longest queue", told.depth, max(look["depth"] for look in whole.looks), "jobs"),
         ("longest wait", told.worst_wait, max(real for _, _, real in whole.waits), "s"),
         ("most debt", told.debt, max(look["debt"] for look in whole.looks), "submissions"),
         ("queue drained after", told.drained, queued - began, "s"),
-        ("all checked after", told.checked, whole.drained - began, "s"),
+        ("all full checks done after", told.checked, whole.drained - began, "s"),
     )
     return [
         Figure(
             "burst",
-            f"foreseen from a burst of {len(first.uploads):,}: {what}",
+            f"predicted from a burst of {len(first.uploads):,}: {what}",
             Measure(real, unit),
-            "foreseen",
+            "predicted",
             Measure(foreseen, unit),
             foreseen / real if real else None,
             f"within {CLOSE:.0f} %",

@@ -22,7 +22,7 @@ FLAG = "Wire transfer only, WhatsApp"
 GOAL = 100.0  # milliseconds
 NOTE = (
     "the spread is of the last browser of each decision; two decisions between two ticks of the"
-    " console are told as one"
+    " console are announced together"
 )
 
 
@@ -67,7 +67,7 @@ def _figures(listeners: int, took: list[list[float]], changes: int) -> list[Figu
         Figure("events", f"{what}: first browser to the last", Measure.of(
             [max(times) - min(times) for times in took], "ms"
         )),
-        Figure("events", f"{what}: not told on their own", Measure(missed, "")),
+        Figure("events", f"{what}: not announced separately", Measure(missed, "")),
     ]  # fmt: skip
 
 

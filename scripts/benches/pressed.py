@@ -1,4 +1,4 @@
-"""The burst with a heavy client, with limits that adapt and without."""
+"""The burst with a heavy client, with the adaptive limit and without."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.benches.http import Plan
 HEAVY = 7  # uploads of the heavy client for one of each other
 MAX_WAIT = 5  # seconds; ADAPTIVE_MAX_WAIT
 NOTE = (
-    f"of ten uploads seven are one client's; ADAPTIVE_MAX_WAIT is {MAX_WAIT} s; nobody obeys the"
+    f"of ten uploads seven are one client's; ADAPTIVE_MAX_WAIT is {MAX_WAIT} s; clients ignore the"
     " Retry-After of a 429"
 )
 
@@ -36,8 +36,8 @@ def _promised(seen: Burst) -> Iterator[Figure]:
     lost, errors = len(seen.undecided), seen.errors
     what = f"{len(seen.uploads):,} uploads, {seen.connections:,} connections"
     yield Figure(
-        "pressed", f"{what}: answers but 200, 202, 429, 503 ({told})", Measure(errors, "errors"),
-        goal="0", met=errors == 0, note=NOTE,
+        "pressed", f"{what}: responses other than 200, 202, 429, 503 ({told})",
+        Measure(errors, "errors"), goal="0", met=errors == 0, note=NOTE,
     )  # fmt: skip
     yield Figure(
         "pressed", f"of {len(seen.acknowledged):,} acknowledged: lost or undecided",
@@ -49,17 +49,17 @@ def _eased(on: Burst, off: Burst) -> Iterator[Figure]:
     """Who is asked to slow down, and what that does for the others."""
     heavy, others = (_refused(on, own) for own in (True, False))
     yield Figure(
-        "pressed", "uploads of the heavy client that are told to come later", Measure(heavy, "%"),
+        "pressed", "uploads of the heavy client that get 429", Measure(heavy, "%"),
         "of the others", Measure(others, "%"), goal="more than of the others", met=heavy > others,
     )  # fmt: skip
     waits = [max((real for _, _, real in seen.waits), default=0.0) for seen in (on, off)]
     depths = [max(look["depth"] for look in seen.looks) for seen in (on, off)]
     for what, (mine, free), unit in (
-        ("longest wait of what was taken in", waits, "s"),
-        ("most that waited", depths, "jobs"),
+        ("longest wait of accepted uploads", waits, "s"),
+        ("longest queue", depths, "jobs"),
     ):
         yield Figure(
-            "pressed", what, Measure(mine, unit), "limits that stay as they are",
+            "pressed", what, Measure(mine, unit), "without the adaptive limit",
             Measure(free, unit), free / mine if mine else None, "less", mine < free,
         )  # fmt: skip
 

@@ -44,7 +44,7 @@ def _figures(title: str, seconds: Sequence[Second], fixed: Sequence[Second]) -> 
     least = sum(second.arrivals for second in seconds) / PACE / 3600
     note = f"a simulation: a worker does {PACE:g} jobs a second, 1 to {BOUNDS.most} workers"
     yield Figure(
-        "scaling", f"{title}: worker hours", Measure(spent, "h"), "always busy ones",
+        "scaling", f"{title}: worker hours", Measure(spent, "h"), "workers that are always busy",
         Measure(least, "h"), spent / least, note=note,
     )  # fmt: skip
     wait, least_wait = _longest_wait(seconds), _longest_wait(fixed)

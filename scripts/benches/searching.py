@@ -1,4 +1,4 @@
-"""Search, and what else the console asks the database, at three sizes of it.
+"""Search, and other queries of the console the database, at three sizes of it.
 
 Every figure is of the functions that the console calls, connection included, page by page.
 """
@@ -99,7 +99,7 @@ def _asked(rounds: int) -> Iterator[tuple[str, Times]]:
     deep = {name: partial(show, SEARCHES[name], end) for name, end in ends.items() if end}
     yield f"page {DEEP} of a search", _times(deep, rounds)
     _moderator()
-    yield "what else the console asks", _times(_elsewhere(), rounds)
+    yield "other queries of the console", _times(_elsewhere(), rounds)
 
 
 def _times(asked: Mapping[str, Callable[[], object]], rounds: int) -> Times:
@@ -221,9 +221,9 @@ def _costs() -> Iterator[Figure]:
         bare = Measure.of(_ways(), "µs")
     yield Figure(
         "search",
-        "way of a submission: what PostgreSQL takes to insert, claim and decide one",
+        "a submission: PostgreSQL time to insert, claim and decide it",
         whole,
-        "without the indexes and words of search",
+        "without the indexes and words for search",
         bare,
         (bare.value or 0.0) / (whole.value or 1.0),
     )

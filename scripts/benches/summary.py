@@ -1,4 +1,4 @@
-"""The summary on top of ``docs/performance.md``: what an operator asks first, row by row."""
+"""The summary on top of ``docs/performance.md``: the goals that matter most, row by row."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ class Line:
 
 
 LINES = (
-    Line("intake", r"form$", "pictures of 100 KB taken in a second, as a form"),
-    Line("intake", r"image as the body$", "pictures of 100 KB taken in a second, as the body"),
+    Line("intake", r"form$", "uploads of 100 KB accepted per second, as a form"),
+    Line("intake", r"image as the body$", "uploads of 100 KB accepted per second, as the body"),
     Line("fast_track", r"^1 KB text, one at a time: total p95", "fast rules, a text: p95"),
     Line("fast_track", r"JPEG, one at a time: total p95", "fast rules, text and picture: p95"),
-    Line("fast_track", r"JPEG, 16 at once: total p95", "the same, 16 at once: p95"),
+    Line("fast_track", r"JPEG, 16 at once: total p95", "the same, 16 concurrent: p95"),
     Line("rules", r"10,000 terms, norm.*alternation", "a text of 1 KB against 10,000 terms"),
     Line("rules", r"10,000 terms, norm.*better-profanity", "the same"),
-    Line("worker", r"one worker, whole tasks.*ONNX", "pictures a worker decides a second"),
+    Line("worker", r"one worker, whole tasks.*ONNX", "pictures decided per second by a worker"),
     Line("worker", r"one worker, whole tasks.*opennsfw2", "the same"),
-    Line("repeats", r"80 % repeats", "the same where four of five come again"),
-    Line("sync", r"end to end, p50", "a verdict while the caller waits, nothing else to do: p50"),
-    Line("detect", r"^32 requests at once \|", "pictures scored a second, 32 requests at once"),
-    Line("burst", r"answers but", "a burst of 10,000: answers that no design asks for"),
-    Line("burst", r"lost or undecided", "a burst of 10,000: uploads lost or undecided"),
-    Line("burst", r"^answer: p99", "a burst of 10,000: an answer, p99"),
-    Line("burst", r"^wait told", "a burst of 10,000: error of the wait that was told, median"),
-    Line("pressed", r"heavy client", "a burst with limits that adapt: told to come later"),
+    Line("repeats", r"80 % repeats", "the same if four of five are repeats"),
+    Line("sync", r"end to end, p50", "a verdict while the caller waits, idle server: p50"),
     Line(
-        "scaling", r"10,000: longest wait", "a burst of 10,000 that autoscaling meets: longest wait"
+        "detect", r"^32 requests at once \|", "pictures scored per second, 32 concurrent requests"
     ),
+    Line("burst", r"responses other than", "a burst of 10,000: unexpected responses"),
+    Line("burst", r"lost or undecided", "a burst of 10,000: uploads lost or undecided"),
+    Line("burst", r"^answer: p99", "a burst of 10,000: response time, p99"),
+    Line("burst", r"^estimated wait", "a burst of 10,000: error of the estimated wait, median"),
+    Line("pressed", r"heavy client", "a burst with the adaptive limit: uploads that get 429"),
+    Line("scaling", r"10,000: longest wait", "a burst of 10,000 with autoscaling: longest wait"),
     Line("growth", r"^status.*1,000,000 submissions", "1,000,000 submissions: status, p95"),
     Line("growth", r"^review.*1,000,000 submissions", "1,000,000 submissions: review, p95"),
     Line("growth", r"^dashboard, 1,000,000 submissions", "1,000,000 submissions: dashboard, p95"),

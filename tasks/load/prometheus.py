@@ -103,16 +103,14 @@ def _load() -> Iterator[Metric]:
     lanes = [(("priority",), now.priority), (("normal",), now.normal)]
     yield _gauge("queue_depth", "Jobs that wait in Redis.", ("lane",), lanes if now.redis else [])
     waits = [((lane,), snapshot.estimated_wait(lane)) for lane in ("priority", "normal")]
-    yield _gauge(
-        "estimated_wait_seconds", "Estimated wait of an upload that comes now.", ("lane",), waits
-    )
+    yield _gauge("estimated_wait_seconds", "Estimated wait of a new upload.", ("lane",), waits)
     modes = [((name,), float(name == told["current_mode"])) for name in mode.MODES]
-    yield _gauge("mode", "1 for the mode in force, else 0.", ("mode",), modes)
+    yield _gauge("mode", "1 for the current mode, else 0.", ("mode",), modes)
     parts = [((part["name"],), float(part["state"] != "down")) for part in told["health"]]
     yield _gauge("part_up", "1 while a part of /readyz is not down.", ("part",), parts)
     yield _one("memory_used_ratio", "Memory in use, 0 to 1.", now.memory / 100)
     yield _one("disk_used_ratio", "Disk in use, 0 to 1, the fuller one.", now.disk / 100)
-    yield _one("queue_limit", "Jobs that the queue takes at most.", settings.max_queue_size)
+    yield _one("queue_limit", "Most jobs that the queue holds.", settings.max_queue_size)
 
 
 def _workers() -> Iterator[Metric]:
@@ -121,8 +119,8 @@ def _workers() -> Iterator[Metric]:
     for beat in beats:
         states[beat["state"]] = states.get(beat["state"], 0) + 1
     counts = [((name,), float(number)) for name, number in states.items()]
-    yield _gauge("workers", "Workers that are heard, by state.", ("state",), counts)
-    yield _of_each(beats, "worker_busy_ratio", "Share of the time at work, 0 to 1.", "load")
+    yield _gauge("workers", "Workers online, by state.", ("state",), counts)
+    yield _of_each(beats, "worker_busy_ratio", "Share of the time spent on jobs, 0 to 1.", "load")
     yield _of_each(beats, "worker_memory_bytes", "Resident memory of a worker.", "memory")
 
 
@@ -148,7 +146,7 @@ def _database() -> Iterator[Metric]:
     yield _one("deliveries_dead", "Webhook calls that were given up.", dead)
     counts = [((state,), float(number)) for state, number in states.items()]
     yield _gauge("db_connections", "PostgreSQL's connections by state.", ("state",), counts)
-    yield _one("db_connections_max", "Connections that PostgreSQL takes at most.", most)
+    yield _one("db_connections_max", "Most connections that PostgreSQL accepts.", most)
     yield _alerts()
 
 

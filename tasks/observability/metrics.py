@@ -47,7 +47,7 @@ REQUESTS = _counter(
 )
 REQUEST_SECONDS = _histogram(
     "sluice_http_request_duration_seconds",
-    "Time to the answer, without streams and without waits that were asked for.",
+    "Response time, without streams and requested waits.",
     FAST,
     ("method", "route"),
 )
@@ -68,16 +68,16 @@ BATCH = _histogram(
 )
 DECODING = _histogram("sluice_decoding_seconds", "Time to decode one picture.", FAST)
 GIVEN_UP = _counter(
-    "sluice_decoding_given_up_total", "Pictures whose decoding was ended.", ("reason",)
+    "sluice_decoding_given_up_total", "Pictures whose decoding was given up.", ("reason",)
 )
-HITS = _counter("sluice_cache_hits_total", "Answers found in a cache.", ("cache", "layer"))
-MISSES = _counter("sluice_cache_misses_total", "Answers not found there.", ("cache", "layer"))
+HITS = _counter("sluice_cache_hits_total", "Cache hits.", ("cache", "layer"))
+MISSES = _counter("sluice_cache_misses_total", "Cache misses.", ("cache", "layer"))
 VERDICTS = _counter(
-    "sluice_verdicts_total", "Verdicts given, changes included.", ("verdict", "mode", "by")
+    "sluice_verdicts_total", "Verdicts, changes included.", ("verdict", "mode", "by")
 )
-DELIVERIES = _counter("sluice_deliveries_total", "Tries of webhook calls.", ("outcome",))
+DELIVERIES = _counter("sluice_deliveries_total", "Attempts of webhook calls.", ("outcome",))
 DELIVERY_SECONDS = _histogram(
-    "sluice_delivery_duration_seconds", "Time of one try of a webhook call.", FAST
+    "sluice_delivery_duration_seconds", "Time of one attempt of a webhook call.", FAST
 )
 POOL = Gauge(
     "sluice_db_pool_connections",
