@@ -71,7 +71,7 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 
 
 def test_every_package_is_on_the_map_with_the_file_to_open_first() -> None:
-    rows = re.findall(r"^\| `([\w/]+)/` \| .+ \| \[(\S+)\]", MAP.read_text("utf-8"), re.M)
+    rows = re.findall(r"^\| `([\w/]+)/` \| .+ \| \[`(\S+)`\]", MAP.read_text("utf-8"), re.M)
     assert [package for package, _ in rows] == [name(package) for package in PACKAGES]
     for package, first in rows:
         about = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text("utf-8")))
