@@ -95,3 +95,10 @@ def test_every_link_to_a_heading_finds_it(page: Path) -> None:
         headings = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), re.M)
         anchors = {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
         assert anchor in anchors, f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_block_of_code_is_closed(page: Path) -> None:
+    fences = re.findall(r"^(`{2,})\w*$", page.read_text("utf-8"), re.M)
+    assert len(fences) % 2 == 0
+    assert set(fences) <= {"```"}
