@@ -14,7 +14,7 @@ from models.database import roles
 from models.database.connection import connect, connection, db, parameters
 from models.errors import SettingError
 from models.rules import seed
-from models.settings import Settings
+from models.settings import Settings, use_settings
 
 DIRECTORY = Path(__file__).parent / "migrations"
 LOCK = 7_243_001  # any number, the same for every process that migrates
@@ -47,7 +47,7 @@ def pending() -> list[str]:
 def main() -> None:
     """Migrate, and print what was applied; an error is one line."""
     try:
-        settings = Settings.load()
+        settings = use_settings(Settings.load())
         if settings.database_pooled and not settings.database_owner_url:
             raise SettingError(
                 "DATABASE_POOLED goes with a DATABASE_OWNER_URL that leads to PostgreSQL itself:"

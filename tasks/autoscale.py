@@ -23,7 +23,7 @@ from models.audit.log import Audit
 from models.capacity.autoscaling import Bounds, Choice, Memory, Reading, choose, put_off
 from models.database.connection import connect, connection
 from models.errors import SluiceError
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from models.statistics import load_samples
 from tasks.load import last_scaling, snapshot
 from tasks.load.heartbeat import HOST, is_ours
@@ -49,7 +49,7 @@ def main() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     try:
-        settings = Settings.load()
+        settings = use_settings(Settings.load())
         # In a person's terminal it is read as it comes.
         logs.start(settings.log_format if "PROCESS_NAME" in os.environ else logs.TEXT)
         connect(settings, pool=2)

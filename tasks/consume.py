@@ -1,16 +1,33 @@
-"""Starts a worker: ``python -m tasks.consume tasks.worker.huey`` with the consumer's options.
+"""Starts a worker: ``python -m tasks.consume`` with the options of Huey's consumer.
 
-It is huey's consumer without gevent, which that imports wherever it finds it: 3 MB of every worker
-for nothing, as jobs run on threads.
+It is Huey's consumer without gevent, which Huey imports wherever it is installed: 3 MB of every
+worker for nothing, as jobs run on threads. Arguments that are no options are ignored: until 0.1
+the Procfile named the Huey object (``tasks.worker.huey``) here.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 
+
+def main() -> None:
+    """Work off the queue until SIGTERM or SIGINT."""
+    from huey.consumer_options import ConsumerConfig, OptionParserHandler
+
+    from models.settings import Settings, use_settings
+    from tasks import worker
+    from tasks.queue.lanes import get_huey
+
+    options, _ = OptionParserHandler().get_option_parser().parse_args()
+    config = ConsumerConfig(**{k: v for k, v in vars(options).items() if v is not None})
+    config.validate()
+    use_settings(Settings.load())
+    worker.make().register(get_huey())
+    config.setup_logger(logging.getLogger("huey"))
+    get_huey().create_consumer(**config.values).run()
+
+
 if __name__ == "__main__":
-    sys.modules["gevent"] = None  # type: ignore[assignment]  # how an import is made to fail
-
-    from huey.bin.huey_consumer import consumer_main
-
-    consumer_main()
+    sys.modules["gevent"] = None  # type: ignore[assignment]  # makes ``import gevent`` fail
+    main()

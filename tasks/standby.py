@@ -19,18 +19,17 @@ import setproctitle
 from models.alerts import alert
 from models.capacity import mode
 from models.database import connection
+from models.settings import Settings, use_settings
 from models.statistics.load_samples import LoadSample
-from tasks.alerts import alerting
+from tasks.alerts.alerting import Alerting
 from tasks.hash_bank import request_hash
 from tasks.load import adaptive_limits, prometheus, snapshot
 from tasks.maintenance import retention, rollup, sweep
 from tasks.observability import logs, metrics, tracing
-from tasks.queue.lanes import settings
 from tasks.servers import certificate
 from tasks.webhooks import deliver
 
 log = logging.getLogger("sluice.standby")
-stop = threading.Event()
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Duty:
     act: Callable[[], object]
     alone: bool = False  # it opens its connection itself, and goes on where there is none
 
-    def run(self) -> None:
+    def run(self, stop: threading.Event) -> None:
         """Do it until the process stops; a failure is logged and the next time comes."""
         pause = min(self.every, 5.0)  # the first time soon after the start
         while not stop.wait(pause):
@@ -76,42 +75,44 @@ def purge() -> None:
     alert.purge(90)
 
 
-def renew_certificate() -> None:
-    """Take a certificate that was renewed."""
-    certificate.follow(settings)
-
-
-DUTIES = (
-    Duty("sweep", 1.0, sweep.sweep),
-    Duty("debt", 0.25, lambda: sweep.repay(stop)),
-    Duty("deliveries", 0.5, deliver.deliver_due),
-    Duty("waiting", 600.0, deliver.give_up),
-    Duty("sample", 10.0, sample),
-    Duty("counts", rollup.EVERY, lambda: rollup.count(stop)),
-    Duty("raw rows", 60.0, rollup.keep),
-    Duty("pressure", adaptive_limits.EVERY, adaptive_limits.judge),
-    Duty("alerts", alerting.EVERY, alerting.look, alone=True),
-    Duty("notices", 1.0, alerting.tell),
-    Duty("looks", 10.0, request_hash.ask_again),
-    Duty("certificate", 5.0, renew_certificate),
-    Duty("orphans", 600.0, sweep.remove_orphans),
-    Duty("purge", 3600.0, purge),
-    Duty("retention", 600.0, lambda: retention.purge(stop)),
-    Duty("removals", 10.0, retention.tidy),
-)
+def duties(settings: Settings, stop: threading.Event) -> tuple[Duty, ...]:
+    """Everything that runs on a clock, each with its interval in seconds."""
+    alerts = Alerting(settings)
+    return (
+        Duty("sweep", 1.0, sweep.sweep),
+        Duty("debt", 0.25, lambda: sweep.repay(stop)),
+        Duty("deliveries", 0.5, deliver.deliver_due),
+        Duty("waiting", 600.0, deliver.give_up),
+        Duty("sample", 10.0, sample),
+        Duty("counts", rollup.EVERY, lambda: rollup.count(stop)),
+        Duty("raw rows", 60.0, rollup.keep),
+        Duty("adaptive limit", adaptive_limits.EVERY, adaptive_limits.judge),
+        Duty("alerts", alerts.every, alerts.evaluate, alone=True),
+        Duty("notices", 1.0, alerts.send_notices),
+        Duty("looks", 10.0, request_hash.ask_again),
+        Duty("certificate", 5.0, lambda: certificate.follow(settings)),
+        Duty("orphans", 600.0, sweep.remove_orphans),
+        Duty("purge", 3600.0, purge),
+        Duty("retention", 600.0, lambda: retention.purge(stop)),
+        Duty("removals", 10.0, retention.tidy),
+    )
 
 
 def main() -> None:
     """Run every duty until SIGTERM or SIGINT."""
+    settings, stop = use_settings(Settings.load()), threading.Event()
     logs.start(settings.log_format)
     tracing.start(settings, "standby")
     setproctitle.setproctitle("sluice standby")
-    connection.connect(settings, pool=len(DUTIES) + 4)
     metrics.start()
+    all_duties = duties(settings, stop)
+    connection.connect(settings, pool=len(all_duties) + 4)
     prometheus.serve()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    threads = [threading.Thread(target=duty.run, name=duty.name) for duty in DUTIES]
+    threads = [
+        threading.Thread(target=duty.run, args=(stop,), name=duty.name) for duty in all_duties
+    ]
     for thread in threads:
         thread.start()
     while not stop.is_set():

@@ -6,7 +6,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from models.database import connection
-from models.settings import ROOT, Settings
+from models.settings import ROOT, Settings, use_settings
 from tasks.observability import logs
 from webapp import api, console
 from webapp.http import errors, health, metrics, response_counts, timing, tracing
@@ -23,12 +23,13 @@ class Sluice(Flask):
     session_interface = Sessions()
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The whole web application; raises SettingError where it cannot be configured."""
+def create_app(settings: Settings) -> Flask:
+    """The whole web application; raises SettingError if it cannot be configured."""
+    use_settings(settings)
     app = Sluice("sluice", root_path=str(ROOT), template_folder="templates", static_folder="static")
     logs.guard()
-    configure(app, settings or Settings.load())
-    connection.connect(app.config["SETTINGS"])
+    configure(app, settings)
+    connection.connect(settings)
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     app.teardown_request(lambda _: connection.release())
     for part in (
@@ -51,7 +52,6 @@ def configure(app: Flask, settings: Settings) -> None:
     """Put the settings where Flask and the views look for them."""
     slack = 1024 * 1024  # the text fields and the multipart frame
     app.config.update(
-        SETTINGS=settings,
         SECRET_KEY=settings.secret("session"),
         MAX_CONTENT_LENGTH=settings.max_files_per_request * settings.max_file_size + slack,
         MAX_FORM_MEMORY_SIZE=512 * 1024,

@@ -8,13 +8,9 @@ from typing import Any
 
 from gunicorn import glogging
 
-from models.settings import Settings
+from models.settings import Settings, get_settings, use_settings
 from tasks.observability import logs
 
-_run = os.environ["SLUICE_RUN"]
-_instance = os.environ.get("INSTANCE", "00")
-
-bind = Settings.load().web_address(int(_instance))
 umask = 0o077
 backlog = 2048
 workers = 1
@@ -27,14 +23,11 @@ keepalive = 5  # longer than nginx's, short because a stop waits for idle connec
 limit_request_line = 8190  # nginx's own bounds are as high, and its refusals are problem documents
 limit_request_field_size = 16_384
 forwarded_allow_ips = "*"  # only nginx reaches the socket, or WEB_LISTEN's network
-control_socket = f"{_run}/web_{_instance}.ctl"
 GARBAGE = 10_000  # new objects between two looks for cycles; an upload makes some hundreds
 SHARED_MEMORY = "/dev/shm"  # nosec B108
-worker_tmp_dir = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
 accesslog = None  # nginx keeps it
 errorlog = "-"
 loglevel = "info"
-proc_name = f"sluice web_{_instance}"
 
 
 class Logger(glogging.Logger):
@@ -42,10 +35,17 @@ class Logger(glogging.Logger):
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
-        logs.start(Settings.load().log_format)
+        logs.start(get_settings().log_format)
 
 
 logger_class = Logger
+
+if __name__ == "__config__":  # the name under which gunicorn runs this file
+    _instance = os.environ.get("INSTANCE", "00")
+    bind = use_settings(Settings.load()).web_address(int(_instance))
+    control_socket = f"{os.environ['SLUICE_RUN']}/web_{_instance}.ctl"
+    proc_name = f"sluice web_{_instance}"
+    worker_tmp_dir = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from models.database.connection import connect, connection
 from models.people.moderator import Invite, has_administrator
-from models.settings import Settings
+from models.settings import Settings, use_settings
 
 HOURS = 24
 
@@ -22,7 +22,7 @@ def make(settings: Settings) -> str | None:
 
 
 if __name__ == "__main__":
-    settings = Settings.load()
+    settings = use_settings(Settings.load())
     connect(settings, pool=1)
     link = make(settings)
     if link:

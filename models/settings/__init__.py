@@ -5,7 +5,18 @@ them, ``validation.py`` checks them against each other.
 """
 
 from models.settings.parsing import addresses, names, read_env_file
+from models.settings.process import get_settings, per_process, use_settings
 from models.settings.settings import Settings
 from models.settings.table import ENGINES, ROOT
 
-__all__ = ["ENGINES", "ROOT", "Settings", "addresses", "names", "read_env_file"]
+__all__ = [
+    "ENGINES",
+    "ROOT",
+    "Settings",
+    "addresses",
+    "get_settings",
+    "names",
+    "per_process",
+    "read_env_file",
+    "use_settings",
+]

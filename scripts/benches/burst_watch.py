@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from models.database.connection import connect, connection
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from models.submissions.submission import Submission
 from tasks.load import snapshot
 from tasks.servers import processes
@@ -23,7 +23,7 @@ MEMORY_EVERY = 10  # looks; it reads a table of the kernel for each process
 
 def main() -> None:
     """Look and print, until the reader is gone or a signal comes."""
-    settings = Settings.load()
+    settings = use_settings(Settings.load())
     connect(settings, pool=1)
     supervisor, number = Supervisor(settings), 0
     while True:

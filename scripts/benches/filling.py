@@ -16,7 +16,7 @@ import psycopg2
 
 from models import migrate
 from models.database.connection import connect, connection, db
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from models.statistics import rollup
 from models.submissions import search_conditions
 
@@ -82,7 +82,7 @@ REST = (
 @contextmanager
 def database() -> Iterator[None]:
     """A database of its own in the stack's server, with the whole schema; dropped at the end."""
-    url = Settings.load().database
+    url = use_settings(Settings.load()).database
     server = psycopg2.connect(_named(url, "postgres"), user="postgres")
     server.autocommit = True
     with server.cursor() as cursor:
@@ -90,7 +90,7 @@ def database() -> Iterator[None]:
         cursor.execute(f"CREATE DATABASE {NAME} OWNER sluice TEMPLATE template0")
     os.environ["DATABASE_URL"] = _named(url, NAME)
     try:
-        connect(Settings.load(), pool=2)
+        connect(use_settings(Settings.load()), pool=2)
         migrate.migrate()
         yield
     finally:

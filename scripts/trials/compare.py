@@ -27,11 +27,11 @@ FILES = "SELECT submission_id::text, storage_key, encode(sha256, 'hex') FROM ima
 # The sweep's own step, on files that are made to look as old as those that it takes away.
 SWEEP = """
 import os, pathlib, sys
-from models.db import connect, connection
-from tasks import sweep
-from tasks.queue import settings
+from models.database.connection import connect, connection
+from models.settings import Settings, use_settings
+from tasks.maintenance import sweep
 sweep.ORPHANED_AFTER = float(sys.argv[1])
-connect(settings, pool=2)
+connect(use_settings(Settings.load()), pool=2)
 with connection():
     sweep.remove_orphans()
     print(sweep.remove_orphans())

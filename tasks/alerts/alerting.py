@@ -22,80 +22,84 @@ from models.alerts.alert import START, Alert, Notice
 from models.alerts.evaluate import Watch
 from models.alerts.rules import BY_NAME, CRITICAL
 from models.database.connection import connection
-from models.settings import ROOT
+from models.settings import ROOT, Settings, get_settings
 from tasks.alerts import readings
 from tasks.alerts.database_outage import Outage
-from tasks.queue.lanes import settings
 
-HOST = socket.gethostname()
-EVERY = max(1.0, min(5.0, settings.alert_after))  # seconds between two looks
 BATCH = 4  # notices at once, so that one dead mail server delays no other
 PATIENCE = 20.0  # seconds that sending one may take
 log = logging.getLogger("sluice.alerts")
-watch = Watch(settings)
-channels = alert.channels(settings.alert_urls)
-outage = Outage(settings)
-telling: list[Future[None]] = []  # of the outage
-pool = ThreadPoolExecutor(BATCH, thread_name_prefix="notice")
 
 
-def look() -> None:
-    """Read, and store which alerts begin, go on and end; without PostgreSQL, tell that."""
-    try:
-        with connection():
-            if outage.is_noted():
-                wait(telling)  # so that whoever hears of it just now is not told again
-                outage.over(channels)
-            _look()
-    except peewee.PeeweeException as error:
-        log.warning("alerts: PostgreSQL: %s", str(error).strip().split("\n")[0])
-        telling[:] = [pool.submit(_tell_outage, name) for name in outage.lasts(channels)] or telling
+class Alerting:
+    """The alerts of one standby process: what it watches, and the channels that it sends to."""
 
+    def __init__(self, settings: Settings) -> None:
+        self.host = socket.gethostname()
+        self.every = max(1.0, min(5.0, settings.alert_after))  # seconds between two evaluations
+        self.channels = alert.channels(settings.alert_urls)
+        self._watch = Watch(settings)
+        self._outage = Outage(settings)
+        self._outage_notices: list[Future[None]] = []
+        self._pool = ThreadPoolExecutor(BATCH, thread_name_prefix="notice")
 
-def _look() -> None:
-    changes = watch.look(readings.read(), alert.open_rules(HOST), time.monotonic())
-    for alarm in changes.began:
-        log.warning("alert: %s: %s", alarm.rule.title, alarm.sentence)
-    for name in changes.ended:
-        log.warning("alert over: %s", name)
-    alert.apply(changes, HOST, channels)
+    def evaluate(self) -> None:
+        """Read, and store which alerts begin, go on and end; report that PostgreSQL is down."""
+        try:
+            with connection():
+                if self._outage.is_noted():
+                    wait(self._outage_notices)  # so that no channel gets that notice twice
+                    self._outage.over(self.channels)
+                self._evaluate()
+        except peewee.PeeweeException as error:
+            log.warning("alerts: PostgreSQL: %s", str(error).strip().split("\n")[0])
+            due = self._outage.lasts(self.channels)
+            sending = [self._pool.submit(self._send_outage, name) for name in due]
+            self._outage_notices = sending or self._outage_notices
 
+    def _evaluate(self) -> None:
+        open_rules = alert.open_rules(self.host)
+        changes = self._watch.look(readings.read(), open_rules, time.monotonic())
+        for alarm in changes.began:
+            log.warning("alert: %s: %s", alarm.rule.title, alarm.sentence)
+        for name in changes.ended:
+            log.warning("alert over: %s", name)
+        alert.apply(changes, self.host, self.channels)
 
-def tell() -> int:
-    """Start sending the notices that are due; returns how many."""
-    claimed = alert.claim_notices(BATCH)
-    for notice in claimed:
-        pool.submit(_tell, notice)
-    return len(claimed)
+    def send_notices(self) -> int:
+        """Start sending the notices that are due; returns how many."""
+        claimed = alert.claim_notices(BATCH)
+        for notice in claimed:
+            self._pool.submit(self._send, notice)
+        return len(claimed)
 
+    def _send(self, notice: Notice) -> None:
+        try:
+            url = self.channels.get(notice.channel)
+            gone = "its address is no longer in ALERT_URLS"
+            outcome = send(url, message(notice)) if url else gone
+            with connection():
+                if outcome:
+                    log.warning("notice not sent by %s: %s", notice.channel, outcome)
+                    alert.not_sent(notice, outcome, again=url is not None)
+                else:
+                    alert.sent(notice)
+        except Exception:
+            log.exception("notice %s", notice.id)  # its lease runs out and it is sent again
 
-def _tell(notice: Notice) -> None:
-    try:
-        url = channels.get(notice.channel)
-        outcome = send(url, message(notice)) if url else "its address is no longer in ALERT_URLS"
-        with connection():
-            if outcome:
-                log.warning("alert not told by %s: %s", notice.channel, outcome)
-                alert.not_sent(notice, outcome, again=url is not None)
-            else:
-                alert.sent(notice)
-    except Exception:
-        log.exception("notice %s", notice.id)  # its lease runs out and it is sent again
-
-
-def _tell_outage(channel: str) -> None:
-    """Tell that PostgreSQL is away; what fails is owed when it is back."""
-    rule = BY_NAME["database"]
-    text = {
-        "title": f"Sluice: {rule.title}",
-        "body": f"{rule.say(1)}\n{rule.advice}",
-        "type": "failure",
-    }
-    outcome = send(channels[channel], text)
-    if outcome:
-        log.warning("PostgreSQL's outage not told by %s: %s", channel, outcome)
-    else:
-        outage.told(channel)
+    def _send_outage(self, channel: str) -> None:
+        """Report that PostgreSQL is down; what fails is owed when it is back."""
+        rule = BY_NAME["database"]
+        text = {
+            "title": f"Sluice: {rule.title}",
+            "body": f"{rule.say(1)}\n{rule.advice}",
+            "type": "failure",
+        }
+        outcome = send(self.channels[channel], text)
+        if outcome:
+            log.warning("PostgreSQL's outage not reported by %s: %s", channel, outcome)
+        else:
+            self._outage.told(channel)
 
 
 def send(url: str, text: dict[str, str]) -> str:
@@ -126,7 +130,7 @@ def message(notice: Notice) -> dict[str, str]:
     """``title``, ``body`` and ``type`` of a notice, in words."""
     row: Alert = notice.alert
     where = f" on {row.subject}" if row.subject else ""
-    link = f"{settings.url}/console/alerts/"
+    link = f"{get_settings().url}/console/alerts/"
     if notice.kind == START:
         advice = row.known.advice if row.known else ""
         return {

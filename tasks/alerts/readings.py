@@ -9,7 +9,7 @@ import redis
 from models.alerts import database_readings as rows
 from models.alerts.evaluate import Readings
 from tasks.load import expected_workers, response_counts, snapshot
-from tasks.queue.lanes import client
+from tasks.queue.lanes import get_redis
 
 
 def read() -> Readings:
@@ -32,7 +32,7 @@ def read() -> Readings:
 def _shared() -> tuple[dict[str, Any], dict[str, str]]:
     """What stands in Redis, and words for it; nothing where Redis is away."""
     try:
-        info: Any = client.info("clients")
+        info: Any = get_redis().info("clients")
         answered = response_counts.read()
     except redis.RedisError:
         return {}, {}

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import psycopg2
 
 from models.errors import SluiceError, Unavailable
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from models.settings.urls import is_bucket
 from tasks import storage as stores
 from tasks.backup import database
@@ -30,7 +30,7 @@ def main() -> None:
     try:
         if sys.stdout.isatty():
             raise Unavailable("standard output is a terminal: scripts/backup gives it a file")
-        told, wrong = backup(Settings.load(), sys.stdout.buffer)
+        told, wrong = backup(use_settings(Settings.load()), sys.stdout.buffer)
     except SluiceError as error:
         sys.exit(f"backup: {error.detail}")
     except psycopg2.Error as error:

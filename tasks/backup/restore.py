@@ -16,7 +16,7 @@ import psycopg2
 from models.audit import hash_chain
 from models.database.connection import connect, connection, db
 from models.errors import Conflict, Invalid, SluiceError
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.backup import archive, database
 from tasks.servers import layout
 from tasks.stack.console import Step, fail
@@ -56,7 +56,7 @@ def main() -> None:
 
 def restore(source: BinaryIO) -> None:
     """Bring everything back, compare it, or leave the place as empty as it was."""
-    home = Settings.load().sluice_home
+    home = use_settings(Settings.load()).sluice_home
     if home.is_dir() and any(home.iterdir()):
         raise Conflict(f"{home} is not empty: name an empty folder as SLUICE_HOME")
     try:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from models.settings import names
+from models.settings import Settings, names, per_process
 from tasks import classifier
 from tasks.classifier.base import Classifier
-from tasks.queue.lanes import settings
 
 
-@cache
-def engine() -> Classifier:
-    """The engine, made when it is first needed; raises ClassifierDown where none can be."""
+def _make(settings: Settings) -> Classifier:
     name, given = settings.nsfw_engine, settings.nsfw_model or None
     return classifier.load(
         name,
@@ -24,3 +19,6 @@ def engine() -> Classifier:
         url=settings.moderation_image_service_url,
         key=settings.moderation_image_service_key or None,
     )
+
+
+engine = per_process(_make)  # raises ClassifierDown if none can be made; the next call tries again

@@ -9,7 +9,7 @@ from typing import Any
 from models.clients.client import ApiKey, Client
 from models.database.connection import db
 from models.errors import NotFound
-from models.settings import Settings
+from models.settings import get_settings
 from tasks.commands import command
 from tasks.webhooks import resolve
 
@@ -17,7 +17,7 @@ from tasks.webhooks import resolve
 def create(arguments: argparse.Namespace) -> None:
     """A client and its first key."""
     if arguments.webhook:
-        resolve.check_webhook(arguments.webhook, Settings.load())
+        resolve.check_webhook(arguments.webhook, get_settings())
     visibility = "publish_first" if arguments.publish_first else "hold"
     with db.atomic():
         client = Client.add(arguments.name, visibility=visibility, webhook_url=arguments.webhook)

@@ -12,7 +12,7 @@ import peewee
 
 from models.database import connection
 from models.errors import SluiceError
-from models.settings import Settings
+from models.settings import Settings, use_settings
 
 Rows = list[dict[str, Any]]
 
@@ -28,7 +28,7 @@ def run(made: argparse.ArgumentParser) -> None:
     arguments = made.parse_args()
     act: Callable[[argparse.Namespace], None] = arguments.act
     try:
-        connection.connect(Settings.load(), pool=2)
+        connection.connect(use_settings(Settings.load()), pool=2)
         with connection.connection():
             act(arguments)
     except SluiceError as error:

@@ -11,7 +11,7 @@ from models.database.connection import db
 from models.errors import Invalid
 from models.hash_bank import import_export
 from models.hash_bank.known_hash import FACTS, MIN_QUALITY, TOO_PLAIN, KnownHash
-from models.settings import Settings
+from models.settings import get_settings
 from tasks.commands import command, import_export_verbs
 from tasks.hash_bank.hashing import pdq, sha256_file
 from tasks.images.decoder import Decoder, DecoderDown
@@ -21,7 +21,7 @@ from tasks.images.limits import Limits, PictureError
 def add(arguments: argparse.Namespace) -> None:
     """Make a picture known by its bytes and by its look."""
     try:
-        with closing(Decoder(Settings.load())) as decoder:
+        with closing(Decoder(get_settings())) as decoder:
             picture = decoder.look(arguments.picture, Limits())
     except (PictureError, DecoderDown) as error:
         raise Invalid(f"{arguments.picture}: {error}") from error

@@ -26,7 +26,7 @@ from models.capacity.planning import (
 )
 from models.database.connection import connect, connection
 from models.errors import SluiceError
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from models.statistics import storage_size
 from tasks.load import snapshot
 from tasks.stack.console import fail
@@ -49,7 +49,7 @@ def main() -> None:
     )
     prices = Prices(**{name: getattr(options, f"price_{name}") for name in PRICES})
     try:
-        settings = Settings.load()
+        settings = use_settings(Settings.load())
     except SluiceError as error:
         raise fail(f"plan: {error.detail}") from error
     if options.images > settings.max_files_per_request:

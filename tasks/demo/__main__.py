@@ -12,7 +12,7 @@ import peewee
 from models.clients.client import ApiKey, Client
 from models.database.connection import connect, connection, db
 from models.errors import SluiceError, Unavailable
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.demo.progress import Progress, summary
 from tasks.demo.sender import Sender, answers
 from tasks.demo.uploads import Stream
@@ -25,7 +25,7 @@ FOLLOW = 30.0  # seconds to wait for the last verdicts
 
 def demo(arguments: argparse.Namespace) -> None:
     """Send the stream to the running stack; raises Unavailable where there is none."""
-    settings = Settings.load()
+    settings = use_settings(Settings.load())
     count = arguments.burst or arguments.count
     rate = 0.0 if arguments.burst else arguments.rate
     url = _local(settings)

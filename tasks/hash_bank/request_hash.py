@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from huey.registry import Message
 
 from models.hash_bank.known_hash import KnownHash
-from tasks.queue.lanes import huey
+from tasks.queue.lanes import get_huey
 
 LEARN = "tasks.worker.learn"
 RANK = 3  # before any submission of the normal lane: somebody is waiting
@@ -20,7 +20,7 @@ def ask(numbers: Iterable[int]) -> None:
     """Have workers look at the pictures of these entries; raises redis.RedisError."""
     for number in numbers:
         message = Message(f"known-{number}", LEARN, priority=RANK, args=(number,), kwargs={})
-        huey.storage.enqueue(huey.serializer.serialize(message), RANK)
+        get_huey().storage.enqueue(get_huey().serializer.serialize(message), RANK)
 
 
 def ask_again() -> None:

@@ -12,13 +12,13 @@ import threading
 import numpy as np
 import PIL.Image
 
+from models.settings import get_settings
 from models.submissions.image import Image
 from models.submissions.submission import Submission
 from tasks.heatmaps import activation_map
 from tasks.images.decoder import Decoded
 from tasks.images.limits import PictureError
 from tasks.moderation.job import Item, Job
-from tasks.queue.lanes import settings
 from tasks.storage import StorageDown, heat
 
 IDLE = 20.0  # seconds without a heatmap after which the network's memory is given back
@@ -30,7 +30,7 @@ def draw(submission: Submission) -> None:
 
     Safe when it is done twice: the same file is written under the same name.
     """
-    for item in Job.of(submission, settings).items:
+    for item in Job.of(submission, get_settings()).items:
         if item.row.heat or not item.row.thumbnail:
             continue
         try:
@@ -84,4 +84,5 @@ def _views(picture: Decoded, frame: int) -> list[PIL.Image.Image]:
 
 def _model() -> str | None:
     """The weights that the engine runs; those of the package where it is not the ONNX one."""
+    settings = get_settings()
     return (settings.nsfw_model or None) if settings.nsfw_engine == "onnx" else None

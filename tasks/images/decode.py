@@ -18,16 +18,16 @@ from tasks.images import file_formats
 from tasks.images.frame_sampling import Sampler
 from tasks.images.frame_views import PREVIEW_SIDE, VIEW, Frame, flatten, shrink, upright
 from tasks.images.limits import Limits, PictureError
-from tasks.images.open_untrusted import ACCEPTED, Source, check_size, decoding, open_picture
+from tasks.images.open_untrusted import Source, accepted, check_size, decoding, open_picture
 from tasks.images.truncation import check_whole
 
 __all__ = [
-    "ACCEPTED",
     "VIEW",
     "Frame",
     "Limits",
     "Picture",
     "PictureError",
+    "accepted",
     "frame_preview",
     "frame_previews",
     "read",
@@ -138,7 +138,7 @@ def _look(source: Source, limits: Limits) -> Picture:
     width, height = source.size
     return Picture(
         source.outline.format,
-        ACCEPTED[source.outline.format],
+        accepted()[source.outline.format],
         *((height, width) if source.orientation >= 5 else (width, height)),
         source.frames,
         sampled,

@@ -157,7 +157,7 @@ class Decoder:
                 return self._trusted(_decoded, told, blobs)
             except PictureError as error:
                 if error.code in GIVEN_UP:
-                    metrics.GIVEN_UP.labels(error.code).inc()
+                    metrics.meters().given_up.labels(error.code).inc()
                 if digest and error.code in GIVEN_UP:
                     self._remember(digest, error)
                 raise
@@ -185,7 +185,7 @@ class Decoder:
         finally:
             took = time.monotonic() - begun
             budget.spend(took)
-            metrics.DECODING.observe(took)
+            metrics.meters().decoding.observe(took)
         if "code" in told:
             raise PictureError(str(told["code"]), str(told.get("problem", "")))
         return told, blobs

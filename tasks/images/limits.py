@@ -12,7 +12,7 @@ class PictureError(Exception):
     """A picture that will not be looked at; the message is a sentence for a person.
 
     It is refused where `code` is `unreadable` (cut, corrupt or lying), `too_large` (pixels, side or
-    scans) or `unsupported` (none of `open_untrusted.ACCEPTED`). It is given up, and a person must
+    scans) or `unsupported` (none of `open_untrusted.accepted`). It is given up, and a person must
     look, where it is `too_slow`, `too_hungry` (of memory) or `crashed` (see `decoder`).
     """
 

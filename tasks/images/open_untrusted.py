@@ -48,22 +48,20 @@ DECODER_ERRORS = (
 _ORIENTATION = 0x0112
 
 
-def _accepted() -> dict[str, str]:
-    """The formats that this installation can decode, by Pillow's name."""
-    accepted = {
+@functools.cache
+def accepted() -> dict[str, str]:
+    """Media types of the formats that this installation can decode, by Pillow's name."""
+    types = {
         "JPEG": "image/jpeg",
         "PNG": "image/png",
         "GIF": "image/gif",
         "WEBP": "image/webp",
     }
     if features.check("avif"):
-        accepted["AVIF"] = "image/avif"
+        types["AVIF"] = "image/avif"
     if importlib.util.find_spec("pillow_heif"):
-        accepted["HEIF"] = "image/heif"
-    return accepted
-
-
-ACCEPTED: dict[str, str] = _accepted()
+        types["HEIF"] = "image/heif"
+    return types
 
 
 @dataclass
@@ -102,8 +100,8 @@ def decoding() -> Iterator[None]:
 
 def open_picture(data: bytes, limits: Limits) -> Source:
     outline = file_formats.outline(data)
-    if outline is None or outline.format not in ACCEPTED:
-        names = ", ".join(ACCEPTED)
+    if outline is None or outline.format not in accepted():
+        names = ", ".join(accepted())
         raise PictureError("unsupported", f"The file is none of the accepted pictures: {names}.")
     _refuse_by_outline(outline, limits)
     register(outline.format)

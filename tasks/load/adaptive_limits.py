@@ -19,8 +19,9 @@ from models.audit.log import Audit
 from models.capacity import adaptive_limits, wait_estimate
 from models.capacity.adaptive_limits import Lowered, Signals, State
 from models.clients.client import Client
+from models.settings import get_settings, per_process
 from tasks.load import heartbeat, response_counts, snapshot
-from tasks.queue.lanes import client, settings
+from tasks.queue.lanes import get_redis
 
 EVERY = 5.0  # seconds between two rounds
 KEY, TURN, LAST = "sluice:pressure", "sluice:pressure:turn", "sluice:pressure:last:"
@@ -29,7 +30,7 @@ SPAN, SHORT = 60, 10  # seconds: what failed counts over a minute, as long as it
 LOWERED, LIFTED = "limit.lower", "limit.lift"  # the acts in the audit
 # GCRA: one number a client, the time at which its next upload would be even. The limit may change
 # between two uploads without anybody getting a fresh start. Answers the seconds to wait.
-TAKE = client.register_script("""
+TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] + clock[2] / 1000000
 local even = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
@@ -37,25 +38,26 @@ local early = even - now - tonumber(ARGV[2])
 if early > 0 then return tostring(early) end
 redis.call('SET', KEYS[1], string.format('%.6f', even + tonumber(ARGV[1])), 'EX', 120)
 return '0'
-""")
+"""
 BURST = 2.0  # seconds by which a lowered client may run ahead
 
 _kept = snapshot.Kept()
+_take = per_process(lambda _: get_redis().register_script(TAKE))
 _jobs: deque[tuple[float, dict[str, tuple[int, int]]]] = deque()
 
 
 def judge() -> None:
     """One round; of several standby processes one does it, the others see that it is done."""
     try:
-        if not settings.enable_adaptive_rate_limiting:
+        if not get_settings().enable_adaptive_rate_limiting:
             return
-        if not client.set(TURN, 1, nx=True, px=int(EVERY * 900)):
+        if not get_redis().set(TURN, 1, nx=True, px=int(EVERY * 900)):
             return
         before = _stored()
         after = adaptive_limits.decide(
-            before, signals(), response_counts.arrivals(), time.time(), settings
+            before, signals(), response_counts.arrivals(), time.time(), get_settings()
         )
-        client.set(KEY, json.dumps(asdict(after)), ex=IN_FORCE)
+        get_redis().set(KEY, json.dumps(asdict(after)), ex=IN_FORCE)
     except redis.RedisError:  # then nothing is in force, and each process limits on its own
         return
     _write_down(before, after)
@@ -121,7 +123,7 @@ def take(client_id: int, limit: int) -> int:
     While Redis is away nothing is held back.
     """
     try:
-        told = TAKE(keys=[f"{LAST}{client_id}"], args=[60 / limit, max(BURST, 60 / limit)])
+        told = _take()(keys=[f"{LAST}{client_id}"], args=[60 / limit, max(BURST, 60 / limit)])
     except redis.RedisError:
         return 0
     return math.ceil(float(told))
@@ -135,7 +137,7 @@ def _read() -> State:
 
 
 def _stored() -> State:
-    stored: Any = client.get(KEY)
+    stored: Any = get_redis().get(KEY)
     if not stored:
         return State()
     told = json.loads(stored)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from models.settings import get_settings
 from tasks.load.heartbeat import is_ours
-from tasks.queue.lanes import settings
 from tasks.servers import worker_pool
 
 
 def expected() -> int | None:
     """How many workers this stack's supervisor shall run; None where there is no supervisor."""
-    if not (settings.run / "supervisord.pid").exists():
+    if not (get_settings().run / "supervisord.pid").exists():
         return None
-    return sum(worker_pool.wanted(settings).values())
+    return sum(worker_pool.wanted(get_settings()).values())
 
 
 def missing(beats: Sequence[dict[str, Any]]) -> tuple[int, str]:
@@ -26,7 +26,7 @@ def missing(beats: Sequence[dict[str, Any]]) -> tuple[int, str]:
     heard = [beat for beat in beats if beat["state"] != "stale"]
     wanted = expected()
     if wanted is None:
-        wanted = settings.min_workers
+        wanted = get_settings().min_workers
     else:
         heard = [beat for beat in heard if is_ours(beat)]
     number = max(0, wanted - len(heard))

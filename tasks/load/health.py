@@ -14,10 +14,11 @@ from models.capacity.mode import Load
 from models.database import replica
 from models.database.connection import connection, db
 from models.errors import SluiceError
+from models.settings import get_settings
 from models.settings.urls import is_bucket
 from tasks import storage
 from tasks.load import expected_workers
-from tasks.queue.lanes import client, settings
+from tasks.queue.lanes import get_redis
 
 Part = dict[str, str]
 SILENT_AFTER = 45.0  # seconds without a sample of the load, of which the standby takes one in ten
@@ -27,14 +28,14 @@ NEEDED = ("PostgreSQL", "Memory", "Disk")  # without which no upload is taken
 def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
     """Every part, from the load, the workers' heartbeats, and by asking the servers."""
     database = _timed("PostgreSQL", _ask_database)
-    copy = [_timed("Replica", _ask_replica)] if settings.database_replica_url else []
-    bucket = [_timed("Storage", _ask_storage)] if is_bucket(settings.storage_url) else []
+    copy = [_timed("Replica", _ask_replica)] if get_settings().database_replica_url else []
+    bucket = [_timed("Storage", _ask_storage)] if is_bucket(get_settings().storage_url) else []
     return [
         database,
         _timed("Redis", _ask_redis),
         _queue(load),
-        _share("Memory", load.memory, settings.memory_threshold),
-        _share("Disk", load.disk, settings.disk_threshold),
+        _share("Memory", load.memory, get_settings().memory_threshold),
+        _share("Disk", load.disk, get_settings().disk_threshold),
         _model(load, beats),
         _workers(load, beats),
         _standby(database),
@@ -74,28 +75,28 @@ def _ask_database() -> str:
 
 
 def _ask_redis() -> str:
-    used: Any = client.info("memory")
+    used: Any = get_redis().info("memory")
     return f"{used['used_memory'] / 1024 / 1024:.0f} MB"
 
 
 def _ask_replica() -> str:
-    return replica.told(settings)
+    return replica.told(get_settings())
 
 
 def _ask_storage() -> str:
-    return storage.of(settings).check()
+    return storage.of(get_settings()).check()
 
 
 def _queue(load: Load) -> Part:
     if not load.redis:
         return _part("Queue", "near", "Redis is away; what comes waits in PostgreSQL")
-    detail = f"{load.depth:,} of {settings.max_queue_size:,} jobs"
-    bound = settings.alert_queue_depth or settings.max_queue_size
+    detail = f"{load.depth:,} of {get_settings().max_queue_size:,} jobs"
+    bound = get_settings().alert_queue_depth or get_settings().max_queue_size
     return _part("Queue", "near" if load.depth > bound else "ok", detail)
 
 
 def _share(name: str, used: float, limit: int) -> Part:
-    short = used >= limit and settings.enable_backpressure
+    short = used >= limit and get_settings().enable_backpressure
     state = "down" if short else "near" if used >= 0.9 * limit else "ok"
     return _part(name, state, f"{used:.0f} % in use, limit {limit} %")
 
@@ -107,7 +108,7 @@ def _model(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
     if not beats:
         heard = "no worker is heard" if load.redis else "Redis is away, so no worker is heard"
         return _part("Model", "near", heard)
-    return _part("Model", "ok", f"open_nsfw by {settings.nsfw_engine}")
+    return _part("Model", "ok", f"open_nsfw by {get_settings().nsfw_engine}")
 
 
 def _workers(load: Load, beats: Sequence[dict[str, Any]]) -> Part:

@@ -14,11 +14,11 @@ import psutil
 import redis
 
 from models.capacity.wait_estimate import Pace
-from tasks.queue.lanes import client, settings
+from models.settings import Settings, per_process
+from tasks.queue.lanes import get_redis
 
 KEY = "sluice:worker:"
 HOST = socket.gethostname()
-HOME = hashlib.sha256(os.fsencode(settings.sluice_home)).hexdigest()[:8]  # two may share a host
 EVERY = 2.0
 FORGOTTEN_AFTER = 15
 LOOK = 0.5  # seconds between two looks at the pace
@@ -26,12 +26,19 @@ CHANGED = 0.15  # share of the told pace; one that changed by more is told at on
 SHORT = 0.05  # seconds between two jobs that are the way from one to the next, and no rest
 
 
+def _home(settings: Settings) -> str:
+    return hashlib.sha256(os.fsencode(settings.sluice_home)).hexdigest()[:8]
+
+
+home = per_process(_home)  # names this SLUICE_HOME: two of them may share a host
+
+
 class Heart:
     """Counts this process's jobs and beats in a thread of its own."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.key = f"{KEY}{HOST}:{HOME}:{name}"  # each home has a worker_00
+        self.key = f"{KEY}{HOST}:{home()}:{name}"  # each home has a worker_00
         self.state = "starting"
         self.processed = self.errors = 0
         self.classifier_down = ""  # why the network cannot be asked, in words
@@ -88,7 +95,7 @@ class Heart:
     def beat(self) -> None:
         """Tell Redis once; where it is away, the next beat will do."""
         try:
-            client.set(self.key, json.dumps(self.told()), ex=FORGOTTEN_AFTER)
+            get_redis().set(self.key, json.dumps(self.told()), ex=FORGOTTEN_AFTER)
         except redis.RedisError:
             return
 
@@ -101,7 +108,7 @@ class Heart:
         return {
             "name": self.name,
             "host": HOST,
-            "home": HOME,
+            "home": home(),
             "pid": os.getpid(),
             "state": self.state,
             "processed": self.processed,
@@ -117,11 +124,11 @@ class Heart:
 
 def is_ours(beat: dict[str, Any]) -> bool:
     """Whether this stack's supervisor runs that worker; others may share its Redis."""
-    return (beat["host"], beat["home"]) == (HOST, HOME)
+    return (beat["host"], beat["home"]) == (HOST, home())
 
 
 def workers() -> list[dict[str, Any]]:
     """The last heartbeat of every worker; raises redis.RedisError where Redis is away."""
-    keys = sorted(client.scan_iter(match=KEY + "*", count=1000))
-    values: Any = client.mget(keys) if keys else []
+    keys = sorted(get_redis().scan_iter(match=KEY + "*", count=1000))
+    values: Any = get_redis().mget(keys) if keys else []
     return [json.loads(value) for value in values if value]

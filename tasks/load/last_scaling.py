@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from tasks.queue.lanes import client
+from tasks.queue.lanes import get_redis
 
 KEY = "sluice:scaled"  # a hash: one entry a host, each of which scales for itself
 FORGOTTEN_AFTER = 86_400
@@ -19,8 +19,8 @@ def keep(before: int, after: int, why: str) -> None:
     """Remember a change of the number of workers; where Redis is away, the log has it."""
     told = {"before": before, "after": after, "why": why, "at": time.time()}
     try:
-        client.hset(KEY, socket.gethostname(), json.dumps(told))
-        client.expire(KEY, FORGOTTEN_AFTER)
+        get_redis().hset(KEY, socket.gethostname(), json.dumps(told))
+        get_redis().expire(KEY, FORGOTTEN_AFTER)
     except redis.RedisError:
         return
 
@@ -29,7 +29,7 @@ def last() -> dict[str, Any] | None:
     """The newest change of all hosts: ``before``, ``after``, ``why``, ``at`` (seconds of the
     epoch); None where there was none for a day, or Redis is away."""
     try:
-        known: Any = client.hvals(KEY)
+        known: Any = get_redis().hvals(KEY)
     except redis.RedisError:
         return None
     return max(map(json.loads, known), key=lambda told: told["at"], default=None)

@@ -19,9 +19,9 @@ from models.alerts import alert, database_readings
 from models.alerts.rules import RULES
 from models.capacity import mode
 from models.database.connection import connection
+from models.settings import get_settings
 from tasks.load import snapshot
 from tasks.observability import metric_files, metrics
-from tasks.queue.lanes import settings
 
 log = logging.getLogger("sluice.scrape")
 Rows = Iterable[tuple[tuple[str, ...], float]]
@@ -31,7 +31,7 @@ def measures() -> list[Metric]:
     """The measures of all processes together, those that live and those that have gone."""
     path = metric_files.folder()
     if path is None:
-        return list(metrics.registry.collect())
+        return list(metrics.meters().registry.collect())
     metric_files.forget_dead(path)
     return list(MultiProcessCollector(None, str(path)).collect())
 
@@ -65,7 +65,7 @@ def serve() -> None:
 
     What is true of the server itself is told by the web processes alone, once.
     """
-    host, _, port = settings.metrics_listen.rpartition(":")
+    host, _, port = get_settings().metrics_listen.rpartition(":")
     if not port:
         return
     told = CollectorRegistry()
@@ -73,7 +73,7 @@ def serve() -> None:
     try:
         start_http_server(int(port), host.strip("[]"), told)
     except OSError as error:
-        log.error("METRICS_LISTEN=%s: %s", settings.metrics_listen, error.strerror)
+        log.error("METRICS_LISTEN=%s: %s", get_settings().metrics_listen, error.strerror)
 
 
 def truth() -> list[Metric]:
@@ -110,7 +110,7 @@ def _load() -> Iterator[Metric]:
     yield _gauge("part_up", "1 while a part of /readyz is not down.", ("part",), parts)
     yield _one("memory_used_ratio", "Memory in use, 0 to 1.", now.memory / 100)
     yield _one("disk_used_ratio", "Disk in use, 0 to 1, the fuller one.", now.disk / 100)
-    yield _one("queue_limit", "Most jobs that the queue holds.", settings.max_queue_size)
+    yield _one("queue_limit", "Most jobs that the queue holds.", get_settings().max_queue_size)
 
 
 def _workers() -> Iterator[Metric]:

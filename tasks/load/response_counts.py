@@ -17,7 +17,7 @@ from typing import Any
 
 import redis
 
-from tasks.queue.lanes import client
+from tasks.queue.lanes import get_redis
 
 KEY = "sluice:answers:"
 EVERY = 1.0  # seconds between two trips to Redis
@@ -76,7 +76,7 @@ class Tally:
 
 def _add(counts: Mapping[str, int]) -> None:
     key = f"{KEY}{int(time.time()) // BUCKET}"
-    pipe = client.pipeline(transaction=False)
+    pipe = get_redis().pipeline(transaction=False)
     for name, number in counts.items():
         if number:
             pipe.hincrby(key, name, number)
@@ -93,7 +93,7 @@ tally = Tally()
 def read(seconds: int = 60) -> Answers:
     """The answers of the last seconds, of all processes; raises redis.RedisError."""
     last = int(time.time()) // BUCKET
-    pipe = client.pipeline(transaction=False)
+    pipe = get_redis().pipeline(transaction=False)
     for bucket in range(last - seconds // BUCKET, last + 1):
         pipe.hgetall(f"{KEY}{bucket}")
     return added(pipe.execute())
@@ -107,7 +107,7 @@ def arrivals() -> dict[int, float]:
     now = time.time()
     last = int(now) // BUCKET
     numbers = range(last - 60 // BUCKET, last + 1)
-    pipe = client.pipeline(transaction=False)
+    pipe = get_redis().pipeline(transaction=False)
     for bucket in numbers:
         pipe.hgetall(f"{KEY}{bucket}")
     buckets = [_by_client(found) for found in pipe.execute()]

@@ -16,13 +16,13 @@ from models.capacity.mode import Load
 from models.database import replica
 from models.database.connection import connect, connection
 from models.review import claims
-from models.settings import Settings
+from models.settings import Settings, get_settings, use_settings
 from models.statistics import load_samples
 from models.submissions.submission import PROCESSING, QUEUED, Submission
 from tasks.host import resources
 from tasks.load import health as parts
 from tasks.load import heartbeat, last_scaling
-from tasks.queue.lanes import FAIRNESS, PRIORITY, batch, client, huey, place, rank_of, settings
+from tasks.queue.lanes import FAIRNESS, PRIORITY, batch, get_huey, get_redis, place, rank_of
 
 MODE_KEY = "sluice:mode"
 MOST_COUNTED = 1_000_000  # rows that the estimate of the wait counts
@@ -68,15 +68,15 @@ def read() -> Load:
 def _read() -> Load:
     memory, disk = _kept.get_or("machine", 1.0, _machine)
     try:
-        sizes = huey.storage.sizes()
+        sizes = get_huey().storage.sizes()
     except redis.RedisError:
         return Load(redis=False, memory=memory, disk=disk)
     return Load(sizes["priority"], sizes["normal"], True, memory, disk)
 
 
 def _machine() -> tuple[float, float]:
-    settings.media.mkdir(parents=True, exist_ok=True)
-    return resources.memory(), resources.disk(settings.media, settings.sluice_home)
+    get_settings().media.mkdir(parents=True, exist_ok=True)
+    return resources.memory(), resources.disk(get_settings().media, get_settings().sluice_home)
 
 
 def current() -> dict[str, Any]:
@@ -86,10 +86,10 @@ def current() -> dict[str, Any]:
     """
     load = read()
     before = _kept.get_or("mode", 0.05, _shared_mode)
-    name = mode.choose(load, before["mode"], settings)
+    name = mode.choose(load, before["mode"], get_settings())
     if name == before["mode"]:
         return before
-    now = {"mode": name, "since": time.time(), "why": mode.why(load, name, settings)}
+    now = {"mode": name, "since": time.time(), "why": mode.why(load, name, get_settings())}
     _kept["mode"] = (time.monotonic(), now)
     _share(now)
     return now
@@ -98,23 +98,23 @@ def current() -> dict[str, Any]:
 def _shared_mode() -> dict[str, Any]:
     """Whoever finds none begins one, so that all tell the same time of it."""
     try:
-        stored: Any = client.get(MODE_KEY)
+        stored: Any = get_redis().get(MODE_KEY)
         if stored is None:
-            client.set(MODE_KEY, json.dumps(_initial()), nx=True)
-            stored = client.get(MODE_KEY)
+            get_redis().set(MODE_KEY, json.dumps(_initial()), nx=True)
+            stored = get_redis().get(MODE_KEY)
     except redis.RedisError:
         return _kept.get("mode", (0, _initial()))[1]
     return json.loads(stored) if stored else _initial()
 
 
 def _initial() -> dict[str, Any]:
-    why = mode.why(Load(), mode.SYNC, settings)
+    why = mode.why(Load(), mode.SYNC, get_settings())
     return {"mode": mode.SYNC, "since": time.time(), "why": why}
 
 
 def _share(state: dict[str, Any]) -> None:
     try:
-        client.set(MODE_KEY, json.dumps(state))
+        get_redis().set(MODE_KEY, json.dumps(state))
     except redis.RedisError:
         return
 
@@ -134,7 +134,7 @@ def estimated_wait(priority: str = "normal", ahead: int | None = None) -> float:
 
     ``priority`` is the submission's, which names its lane.
     """
-    load, first = read(), priority == PRIORITY and settings.enable_queue_priority
+    load, first = read(), priority == PRIORITY and get_settings().enable_queue_priority
     mine, others = (load.priority, load.normal) if first else (load.normal, load.priority)
     if ahead is None:
         ahead = mine + (0 if first else _beyond_the_queue(load))
@@ -167,7 +167,7 @@ def crew() -> wait_estimate.Crew:
 
 def _beyond_the_queue(load: Load) -> int:
     """What waits in PostgreSQL because the queue is full or away, at most two seconds old."""
-    if load.redis and load.depth < 0.9 * settings.max_queue_size:
+    if load.redis and load.depth < 0.9 * get_settings().max_queue_size:
         return 0
     return _kept.get_or("beyond", 2.0, _count_received)
 
@@ -268,5 +268,5 @@ def brief() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    connect(Settings.load(), pool=2)
+    connect(use_settings(Settings.load()), pool=2)
     json.dump(brief(), sys.stdout, default=str)

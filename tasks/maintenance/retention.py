@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from models.database.connection import db
 from models.privacy import erasure, file_removal, retention
 from models.privacy.erasure import Erasure
+from models.settings import get_settings
 from tasks import storage as stores
-from tasks.queue.lanes import settings
 from tasks.storage import StorageDown
 
 BATCH = 200  # submissions in one transaction: some 50 ms
@@ -27,20 +27,20 @@ log = logging.getLogger("sluice.retention")
 
 def purge(stop: threading.Event) -> int:
     """Purge all that is due, pausing after every batch; returns how many submissions."""
-    if not settings.retention_days:
+    if not get_settings().retention_days:
         return 0
     total = 0
     while not stop.is_set():
         started = time.monotonic()
-        count = retention.purge_due(settings.retention_days, BATCH)
+        count = retention.purge_due(get_settings().retention_days, BATCH)
         remove_files()
         total += count
         if count < BATCH:
             break
         stop.wait((time.monotonic() - started) * (1 / SHARE - 1))
-    retention.purge_rest(settings.retention_days)
+    retention.purge_rest(get_settings().retention_days)
     if total:
-        log.info("%d submissions purged after %d days", total, settings.retention_days)
+        log.info("%d submissions purged after %d days", total, get_settings().retention_days)
     return total
 
 
@@ -66,7 +66,7 @@ def remove_files(keys: Sequence[str] | None = None) -> int:
     A worker that still held a picture may draw it after that. No worker holds one longer than
     ``PROCESSING_TIMEOUT``, so they are looked for once more after it.
     """
-    storage, gone, kept = stores.of(settings), [], []
+    storage, gone, kept = stores.of(get_settings()), [], []
     with db.atomic():
         due = file_removal.due(FILES if keys is None else len(keys), keys)
         for item in due:
@@ -76,7 +76,7 @@ def remove_files(keys: Sequence[str] | None = None) -> int:
             except (OSError, StorageDown) as error:
                 log.error("%s is not removed: %s", item.key, error)
                 kept.append(item.key)
-        file_removal.done(gone, settings.processing_timeout + 60)
+        file_removal.done(gone, get_settings().processing_timeout + 60)
         if kept:
             file_removal.failed(kept, AGAIN_AFTER_FAILURE)
     return len(due)

@@ -14,6 +14,7 @@ import redis
 
 from models.clients.client import Client
 from models.moderation import decision
+from models.settings import get_settings
 from models.submissions import submission
 from models.submissions.image import Image
 from models.submissions.submission import Submission
@@ -21,7 +22,7 @@ from models.verdict import REVIEW
 from tasks import storage as stores
 from tasks.load import snapshot
 from tasks.observability import metrics
-from tasks.queue.lanes import enqueue_missing, missing, rank_of, settings
+from tasks.queue.lanes import enqueue_missing, missing, rank_of
 
 BATCH = 1000
 STRANDED_AFTER = 3.0  # seconds; a row is committed a moment before its job is in the queue
@@ -50,17 +51,19 @@ def release() -> None:
 
 def quarantine() -> None:
     """Hand submissions that failed too often to a person."""
-    for submission_id in submission.exhausted(settings.max_attempts):
+    for submission_id in submission.exhausted(get_settings().max_attempts):
         row = Submission.get_by_id(submission_id)
         client: Client = row.client
-        if decision.quarantine(submission_id, settings.max_attempts, client.policy(settings)):
+        if decision.quarantine(
+            submission_id, get_settings().max_attempts, client.policy(get_settings())
+        ):
             log.error("%s quarantined: %s", submission_id, row.error)
             metrics.verdict(REVIEW, row.mode, metrics.MACHINE)
 
 
 def requeue() -> int:
     """Add jobs of open submissions that the queue does not hold, as far as there is room."""
-    room = settings.max_queue_size - snapshot.read().depth
+    room = get_settings().max_queue_size - snapshot.read().depth
     if room <= 0:
         return 0
     rows = Submission.received_before(STRANDED_AFTER, min(room, BATCH))
@@ -83,7 +86,7 @@ def _repay() -> bool:
     before and still waits is the oldest of the debt: it is asked for as well, and left out.
     """
     load_now = snapshot.read()
-    room = int(settings.sync_max_depth * 0.5) - load_now.depth
+    room = int(get_settings().sync_max_depth * 0.5) - load_now.depth
     if room <= 0 or not load_now.redis:
         return False
     owing = Submission.owing(room + load_now.depth)
@@ -110,7 +113,7 @@ def remove_orphans() -> int:
     Only those that the round before has found as well. A file's age is told by two clocks, and one
     that jumps ahead would make an upload look old that is about to commit.
     """
-    storage = stores.of(settings)
+    storage = stores.of(get_settings())
     storage.tidy(ORPHANED_AFTER)
     orphans = {
         key

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models.database.connection import connection
+from models.settings import get_settings, per_process
 from models.submissions import submission
 from tasks.moderation import pipeline
 from tasks.moderation.group_commit import Commits
 from tasks.moderation.pipeline import Claimed
-from tasks.queue.lanes import settings
 
 ROUNDS = 4  # in a row, some 1 s; then the consumer sees whether it is to stop
 Take = Callable[[], Sequence[str]]  # takes the ids of the jobs that come next; none where few wait
-_thread = ThreadPoolExecutor(1, thread_name_prefix="next")
+_thread = per_process(lambda _: ThreadPoolExecutor(1, thread_name_prefix="next"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ def _rounds(
     left: list[UUID] = []
     errors: list[Exception] = []
     every: list[Commits] = []
-    going: list[Future[Round | None]] = [_thread.submit(_claim, lambda: job_ids, worker)]
+    going: list[Future[Round | None]] = [_thread().submit(_claim, lambda: job_ids, worker)]
 
     def begin_next() -> None:
-        going.append(_thread.submit(_claim, take, worker))
+        going.append(_thread().submit(_claim, take, worker))
 
     with ExitStack() as commits:  # those of a round are waited for when all are over
         for number in range(1, ROUNDS + 1):
@@ -90,7 +90,7 @@ def _claim(take: Take, worker: str) -> Round | None:
         return None
     lease = pipeline.new_lease(worker)
     with connection():
-        rows = submission.claim_several(ids, lease, seconds=settings.lease_seconds)
+        rows = submission.claim_several(ids, lease, seconds=get_settings().lease_seconds)
         claimed = pipeline.prepare(rows, lease)
     taken = {row.id for row in rows}
     return Round(claimed, [known for known in ids if known not in taken])

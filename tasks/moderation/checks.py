@@ -11,6 +11,7 @@ import PIL.Image
 from models.database.config_revision import Watched
 from models.hash_bank.known_hash import ASKS, KnownHash, check_exact
 from models.rules.rule import check_text
+from models.settings import per_process
 from models.submissions.image import stills_of
 from models.verdict import Finding, action_of
 from tasks.classifier.base import ClassifierDown
@@ -22,21 +23,20 @@ from tasks.moderation.job import Item, Job
 from tasks.moderation.look_alike_cache import Alikes
 from tasks.moderation.score_cache import Scores
 from tasks.observability import metrics, tracing
-from tasks.queue.lanes import settings
 
 Check = Callable[[Job], Iterator[Finding]]
 MIN_PDQ_QUALITY = 50  # below it the picture has too little structure to compare (PDQ's authors)
 STILLS = 5  # frames of an animation whose scores are told
 TWIN = ("score", "worst_frame", "frames", "width", "height", "pdq", "pdq_quality")
 log = logging.getLogger("sluice.checks")
-scores_before = Scores(settings)
-flagged = Alikes(settings.dedupe_shared_ttl)
+scores_before = per_process(Scores)
+flagged = per_process(lambda settings: Alikes(settings.dedupe_shared_ttl))
 down = ""  # why the network cannot be asked, in words; the heartbeat tells it
 
 
 def look_up(jobs: Sequence[Job]) -> None:
     """Ask once, for all of the jobs, what is known of their pictures' bytes."""
-    twins = scores_before.get_all({item.digest for job in jobs for item in job.items})
+    twins = scores_before().get_all({item.digest for job in jobs for item in job.items})
     coming = set(twins)
     for job in jobs:
         job.twins, job.coming = twins, coming
@@ -51,7 +51,7 @@ def begin(job: Job, trace: str | None = None) -> None:
     _make(job, WITHOUT_PICTURES)
     if not job.rejected:
         for _, item in job.open_items:
-            if item.digest not in job.coming and not scores_before.kept(item.digest):
+            if item.digest not in job.coming and not scores_before().kept(item.digest):
                 job.coming.add(item.digest)
                 item.prepare(trace or job.submission.traceparent)
 
@@ -102,7 +102,7 @@ def same_bytes(job: Job) -> Iterator[Finding]:
     The hash banks may have changed since, so their look is compared again; nothing is decoded.
     """
     for position, item in job.open_items:
-        twin = (job.twins or {}).get(item.digest) or scores_before.kept(item.digest)
+        twin = (job.twins or {}).get(item.digest) or scores_before().kept(item.digest)
         if twin is None:
             continue
         score, frame, frames, width, height, twin_pdq, quality, twin_id = twin
@@ -173,7 +173,7 @@ def look_alikes(job: Job) -> Iterator[Finding]:
     """
     for position, item in job.open_items:
         code = _pdq(item)
-        near = flagged.nearest(code, job.settings.pdq_max_distance) if code else None
+        near = flagged().nearest(code, job.settings.pdq_max_distance) if code else None
         if near is None:
             continue
         score, distance = near
@@ -218,10 +218,10 @@ def _remember(item: Item) -> None:
     """
     code = _pdq(item)
     if code:
-        flagged.add(code, item.seen["score"])
+        flagged().add(code, item.seen["score"])
     if not item.picture.doubts and item.picture.frames == 1:
         twin = (*map(item.seen.get, TWIN), item.row.id)
-        scores_before.put(item.digest, twin)
+        scores_before().put(item.digest, twin)
 
 
 WITHOUT_PICTURES: tuple[Check, ...] = (rules, known_exactly)

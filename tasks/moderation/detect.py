@@ -10,6 +10,7 @@ from typing import Any
 
 from huey.registry import Message
 
+from models.settings import get_settings
 from tasks import storage as stores
 from tasks.classifier.base import ClassifierDown
 from tasks.classifier.configured import engine
@@ -18,7 +19,7 @@ from tasks.images.decoder import Budget
 from tasks.images.limits import Limits, PictureError
 from tasks.moderation.job import ahead, decoder, inputs_of
 from tasks.observability import metrics
-from tasks.queue.lanes import DETECT, client, huey, settings
+from tasks.queue.lanes import DETECT, get_huey, get_redis
 from tasks.storage import StorageDown, original
 
 ANSWER = "sluice:detect:"
@@ -29,12 +30,12 @@ RANK = 3  # before any submission of the normal lane: somebody is waiting
 def ask(ticket: str, keys: list[str]) -> None:
     """Enqueue the question; raises redis.RedisError."""
     message = Message(ticket, DETECT, priority=RANK, args=(ticket, keys), kwargs={})
-    huey.storage.enqueue(huey.serializer.serialize(message), RANK)
+    get_huey().storage.enqueue(get_huey().serializer.serialize(message), RANK)
 
 
 def wait(ticket: str, seconds: float) -> list[dict[str, Any]] | None:
     """The answer, or None where none came in time; raises redis.RedisError."""
-    found: Any = client.blpop([ANSWER + ticket], timeout=seconds)
+    found: Any = get_redis().blpop([ANSWER + ticket], timeout=seconds)
     if found is None:
         return None
     answer: list[dict[str, Any]] = json.loads(found[1])
@@ -67,8 +68,8 @@ def answer(asked: Sequence[tuple[str, list[str]]]) -> None:
     """
     questions = [_begun(ticket, keys) for ticket, keys in asked]
     pictures = [(question, coming) for question in questions for coming in question.coming]
-    for start in range(0, len(pictures), settings.nsfw_batch):
-        group = pictures[start : start + settings.nsfw_batch]
+    for start in range(0, len(pictures), get_settings().nsfw_batch):
+        group = pictures[start : start + get_settings().nsfw_batch]
         seen = [coming.result() for _, coming in group]
         _score(seen)
         for (question, _), one in zip(group, seen, strict=True):
@@ -78,12 +79,12 @@ def answer(asked: Sequence[tuple[str, list[str]]]) -> None:
 
 
 def _begun(ticket: str, keys: list[str]) -> Question:
-    budget = decoder(settings).budget()
-    return Question(ticket, [ahead.submit(look, key, budget) for key in keys])
+    budget = decoder().budget()
+    return Question(ticket, [ahead().submit(look, key, budget) for key in keys])
 
 
 def _reply(question: Question) -> None:
-    pipe = client.pipeline()
+    pipe = get_redis().pipeline()
     pipe.rpush(ANSWER + question.ticket, json.dumps(question.told))
     pipe.expire(ANSWER + question.ticket, KEPT)
     pipe.execute()
@@ -112,10 +113,10 @@ def _told(one: Seen) -> dict[str, Any]:
 
 def look(key: str, budget: Budget) -> Seen:
     """One picture: ``{width, height, frames, sha256, pdq}`` and its views, or its ``error``."""
-    limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
+    limits = Limits(get_settings().max_pixels, max_frames=get_settings().max_frames)
     try:
-        with stores.of(settings).file(original(key)) as path:
-            picture = decoder(settings).look(path, limits, budget)
+        with stores.of(get_settings()).file(original(key)) as path:
+            picture = decoder().look(path, limits, budget)
             digest = sha256_file(path)
     except PictureError as error:
         return Seen({"error": str(error), "code": error.code})

@@ -16,9 +16,10 @@ import peewee
 import redis
 
 from models.database.connection import connection
+from models.settings import get_settings
 from models.submissions import submission
 from tasks.moderation import pipeline
-from tasks.queue.lanes import client, settings
+from tasks.queue.lanes import get_redis
 
 ASK_REDIS_EVERY = 1.0
 IDLE = 0.05  # seconds between two looks at an empty table
@@ -39,7 +40,7 @@ def run(worker: str, counted: Callable[..., Any]) -> None:
 def redis_answers() -> bool:
     """Whether Redis can be asked."""
     try:
-        return bool(client.ping())
+        return bool(get_redis().ping())
     except redis.RedisError:
         return False
 
@@ -67,7 +68,7 @@ def _one(worker: str, counted: Callable[..., Any]) -> bool:
     lease = f"{worker}:{uuid4().hex[:12]}"
     with connection():
         claimed = submission.claim_any(
-            lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
+            lease, seconds=get_settings().lease_seconds, attempts=get_settings().max_attempts
         )
         if claimed is None:
             return False

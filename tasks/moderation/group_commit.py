@@ -16,6 +16,7 @@ from uuid import UUID
 from models.database.connection import connection
 from models.moderation import record_verdicts
 from models.moderation.record_verdicts import Outcome
+from models.settings import per_process
 from models.submissions import submission
 from tasks.moderation import checks
 from tasks.observability import logs, metrics, tracing
@@ -25,7 +26,7 @@ from tasks.storage import StorageDown
 TOGETHER = 0.05  # seconds that a judgement waits for others
 PAUSE_AFTER_DOWN = 30.0  # seconds before debt is tried again when the classifier was down
 log = logging.getLogger("sluice.commit")
-_thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+_thread = per_process(lambda _: ThreadPoolExecutor(1, thread_name_prefix="commit"))
 
 
 class Commits:
@@ -64,7 +65,7 @@ class Commits:
         waiting, self._waiting = self._waiting, []
         if waiting:
             trace = waiting[0].claimed.traceparent
-            self._going.append(_thread.submit(commit, waiting, self._lease, trace))
+            self._going.append(_thread().submit(commit, waiting, self._lease, trace))
 
     def flush(self) -> None:
         """Commit what waits, here and now."""
@@ -90,7 +91,7 @@ def commit(outcomes: Sequence[Outcome], lease: str, trace: str | None = None) ->
             if outcome.owed:
                 submission.pause(outcome.claimed.id, PAUSE_AFTER_DOWN)
     decided_events.announce([row.id for row in finished])
-    checks.scores_before.share()  # whoever waits for the verdict need not wait for this
+    checks.scores_before().share()  # whoever waits for the verdict need not wait for this
     begun = {outcome.claimed.id: outcome.begun for outcome in outcomes}
     for row in finished:
         metrics.verdict(row.verdict, row.mode, metrics.MACHINE)

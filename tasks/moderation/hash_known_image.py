@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from models.hash_bank import known_hash
 from models.hash_bank.known_hash import MIN_QUALITY, TOO_PLAIN, KnownHash
+from models.settings import get_settings
 from tasks import storage as stores
 from tasks.hash_bank.hashing import pdq
 from tasks.images.limits import Limits, PictureError
 from tasks.moderation.job import decoder
-from tasks.queue.lanes import settings
 from tasks.storage import original
 
 
@@ -17,14 +17,14 @@ def learn(number: int) -> None:
     row: KnownHash | None = KnownHash.get_or_none(KnownHash.id == number, KnownHash.look_owed)
     if row is None:
         return
-    storage = stores.of(settings)
+    storage = stores.of(get_settings())
     key = row.picture or (row.image.storage_key if row.image_id else "")
     try:
         if not key:
             raise FileNotFoundError
-        limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
+        limits = Limits(get_settings().max_pixels, max_frames=get_settings().max_frames)
         with storage.file(original(key)) as path:
-            code, quality = pdq(decoder(settings).look(path, limits).grey)
+            code, quality = pdq(decoder().look(path, limits).grey)
     except PictureError as error:
         known_hash.add_look(number, None, f"the picture cannot be read: {error}")
     except FileNotFoundError:

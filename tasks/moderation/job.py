@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from models.clients.client import Client
-from models.settings import Settings
+from models.settings import Settings, per_process
 from models.submissions.image import Image
 from models.submissions.submission import Submission
 from models.verdict import Finding, Policy
@@ -28,13 +27,8 @@ MOST_PREPARED = 6  # views whose input of the network, 600 KB each, is made ahea
 
 # Pictures are decoded and hashed here while the network runs on the one before. One thread, as
 # there is one decoder; it holds no database connection.
-ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
-
-
-@cache
-def decoder(settings: Settings) -> Decoder:
-    """This process's decoder."""
-    return Decoder(settings)
+ahead = per_process(lambda _: ThreadPoolExecutor(1, thread_name_prefix="ahead"))
+decoder = per_process(Decoder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,7 @@ class Item:
     def prepare(self, trace: str | None) -> None:
         """Have the picture decoded beside other work, as a part of this trace."""
         if self._looked is None and self._coming is None:
-            self._coming = ahead.submit(self._decode_ahead, trace)
+            self._coming = ahead().submit(self._decode_ahead, trace)
 
     @property
     def is_ahead(self) -> bool:
@@ -193,7 +187,7 @@ class Job:
 
 
 def _items(rows: Iterable[Image], settings: Settings) -> list[Item]:
-    storage, its = stores.of(settings), decoder(settings)
+    storage, its = stores.of(settings), decoder()
     limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
     budget = its.budget()
     return [Item(row, storage, limits, its, budget) for row in rows]

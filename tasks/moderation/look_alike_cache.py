@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.submissions.image import flagged_lately
 from tasks.observability import metrics
-from tasks.queue.lanes import client
+from tasks.queue.lanes import get_redis
 
 KEY = "sluice:flagged"
 NAME = "look_alikes"
@@ -60,7 +60,7 @@ class Alikes:
             return
         now = time.time()
         self._note(code, score, now, "process")
-        pipe = client.pipeline(transaction=False)
+        pipe = get_redis().pipeline(transaction=False)
         pipe.zadd(KEY, {ENTRY.pack(code, score): now})
         pipe.zremrangebyscore(KEY, "-inf", now - self._seconds)
         pipe.zremrangebyrank(KEY, 0, -MOST - 1)
@@ -96,7 +96,7 @@ class Alikes:
     def _read_shared(self) -> bool:
         since, now = max(self._read_to - OVERLAP, time.time() - self._seconds), time.time()
         try:
-            rows: Any = client.zrangebyscore(KEY, since, "+inf", withscores=True)
+            rows: Any = get_redis().zrangebyscore(KEY, since, "+inf", withscores=True)
         except redis.RedisError:
             return False
         for entry, at in rows:

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 from models.database.connection import connection
 from models.moderation.record_verdicts import Outcome
+from models.settings import get_settings, per_process
 from models.submissions import submission
 from models.submissions.submission import Submission
 from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, judge
@@ -25,13 +26,13 @@ from tasks.moderation.group_commit import Commits, hand_back
 from tasks.moderation.job import Item, Job
 from tasks.moderation.lease_renewal import Held, Holder
 from tasks.observability import logs, metrics, tracing
-from tasks.queue.lanes import enqueue_missing, rank_of, settings
+from tasks.queue.lanes import enqueue_missing, rank_of
 from tasks.storage import still, thumbnail
 
 AHEAD = 2  # pictures that are decoded while one is at the network: some 1 MB each
 LONGEST_WAIT = 2.0  # seconds after which what waits behind others is given back
 log = logging.getLogger("sluice.moderate")
-holder = Holder(settings)
+holder = per_process(Holder)
 
 
 @dataclass
@@ -59,7 +60,10 @@ def alone(submission_id: UUID, worker: str) -> None:
     lease = new_lease(worker)
     with connection():
         claimed = submission.claim(
-            submission_id, lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
+            submission_id,
+            lease,
+            seconds=get_settings().lease_seconds,
+            attempts=get_settings().max_attempts,
         )
         if claimed is not None:
             work([claimed], lease)
@@ -78,7 +82,7 @@ def prepare(rows: Sequence[Submission], lease: str) -> Claimed:
     for row in rows:
         metrics.waited(row)
     try:
-        jobs = Job.of_all(rows, settings) if rows else []
+        jobs = Job.of_all(rows, get_settings()) if rows else []
         if len(jobs) > 1:
             checks.look_up(jobs)
     except Exception as error:
@@ -98,7 +102,7 @@ def work_off(
     ``begin_next`` is called when little is left, and then the last commit is not waited for.
     """
     jobs = claimed.jobs
-    with holder.holding([row.id for row in claimed.rows], claimed.lease) as held:
+    with holder().holding([row.id for row in claimed.rows], claimed.lease) as held:
         for at, job in enumerate(jobs):
             if at and time.monotonic() - claimed.since > LONGEST_WAIT:
                 _give_back(claimed.rows[at:], claimed.lease)

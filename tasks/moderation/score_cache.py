@@ -21,7 +21,7 @@ import redis
 from models.settings import Settings
 from models.submissions.image import scored_twins
 from tasks.observability import metrics
-from tasks.queue.lanes import client
+from tasks.queue.lanes import get_redis
 
 MOST = 10_000  # entries of a process, and of each of three hashes in Redis: 10 MB in all
 PATIENCE = 5.0  # seconds that Redis is not asked after it failed
@@ -79,7 +79,7 @@ class Shared:
         if not wanted or not self._seconds or time.monotonic() < self._away_until:
             return {}
         slot = int(now // self._half)
-        pipe = client.pipeline(transaction=False)
+        pipe = get_redis().pipeline(transaction=False)
         for number in (slot, slot - 1, slot - 2):
             pipe.hmget(f"{self._prefix}:{number}", wanted)
         try:
@@ -101,7 +101,7 @@ class Shared:
         if not self._seconds or self._full == slot or time.monotonic() < self._away_until:
             return
         name = f"{self._prefix}:{slot}"
-        pipe = client.pipeline(transaction=False)
+        pipe = get_redis().pipeline(transaction=False)
         pipe.hset(name, mapping={key: _encoded(twin) for key, twin in twins.items()})
         pipe.expire(name, int(3 * self._half) + 1)
         pipe.hlen(name)

@@ -7,6 +7,7 @@ queue, is not kept here but read then: ``tasks.load.prometheus``.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -26,100 +27,134 @@ FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 MACHINE, RULES, PERSON = "machine", "rules", "person"  # who gave a verdict
 
-values.ValueClass = metric_files.value_class()
-registry = CollectorRegistry()
+
+class Meters:
+    """Every measure of a process, registered once.
+
+    ``values.ValueClass`` is how the client library keeps a number. It is read when a measure is
+    made, so the measures are made with the first use and not at import.
+    """
+
+    def __init__(self) -> None:
+        values.ValueClass = metric_files.value_class()
+        self.registry = CollectorRegistry()
+        self.requests = self._counter(
+            "sluice_http_requests_total",
+            "Requests that the application answered.",
+            ("method", "route", "status"),
+        )
+        self.request_seconds = self._histogram(
+            "sluice_http_request_duration_seconds",
+            "Response time, without streams and requested waits.",
+            FAST,
+            ("method", "route"),
+        )
+        self.limited = self._counter(
+            "sluice_limited_total", "Uploads that a limit refused.", ("scope",)
+        )
+        self.queue_wait = self._histogram(
+            "sluice_queue_wait_seconds",
+            "Time from the commit of an upload to its claim by a worker.",
+            SLOW,
+            ("lane",),
+        )
+        self.processing = self._histogram(
+            "sluice_processing_seconds", "A worker's time on one submission, claim to commit.", FAST
+        )
+        self.failed = self._counter(
+            "sluice_processing_failed_total", "Attempts at a submission that failed."
+        )
+        self.inference = self._histogram(
+            "sluice_inference_seconds", "The network's time on one batch.", FAST
+        )
+        self.batch = self._histogram(
+            "sluice_inference_batch_size",
+            "Pictures in one batch.",
+            (1, 2, 4, 8, 16, 32, 64, 128, 256),
+        )
+        self.decoding = self._histogram(
+            "sluice_decoding_seconds", "Time to decode one picture.", FAST
+        )
+        self.given_up = self._counter(
+            "sluice_decoding_given_up_total", "Pictures whose decoding was given up.", ("reason",)
+        )
+        self.hits = self._counter("sluice_cache_hits_total", "Cache hits.", ("cache", "layer"))
+        self.misses = self._counter(
+            "sluice_cache_misses_total", "Cache misses.", ("cache", "layer")
+        )
+        self.verdicts = self._counter(
+            "sluice_verdicts_total", "Verdicts, changes included.", ("verdict", "mode", "by")
+        )
+        self.deliveries = self._counter(
+            "sluice_deliveries_total", "Attempts of webhook calls.", ("outcome",)
+        )
+        self.delivery_seconds = self._histogram(
+            "sluice_delivery_duration_seconds", "Time of one attempt of a webhook call.", FAST
+        )
+        self.pool = Gauge(
+            "sluice_db_pool_connections",
+            "Database connections that the processes hold in their pools.",
+            ("state",),
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self._start_at_zero()
+
+    def _counter(self, name: str, about: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(name, about, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, about: str, buckets: Sequence[float], labels: Sequence[str] = ()
+    ) -> Histogram:
+        return Histogram(name, about, labels, buckets=buckets, registry=self.registry)
+
+    def _start_at_zero(self) -> None:
+        """Known label values are 0 from the start: a rate needs a first value."""
+        for verdict in (APPROVED, REVIEW, REJECTED):
+            self.verdicts.labels(verdict, "async", MACHINE)
+        for outcome in ("delivered", "failed", "refused", "gone", "blocked"):
+            self.deliveries.labels(outcome)
+        for reason in ("too_slow", "too_hungry", "crashed"):
+            self.given_up.labels(reason)
+        for scope in (
+            "author",
+            "author_ip",
+            "client",
+            "client_day",
+            "client_bytes",
+            "all",
+            "pressure",
+        ):
+            self.limited.labels(scope)
+        for lane in PRIORITIES:
+            self.queue_wait.labels(lane)
+        for cache, layer in product(
+            ("same_bytes", "look_alikes"), ("process", "redis", "postgres")
+        ):
+            self.hits.labels(cache, layer)
+            self.misses.labels(cache, layer)
+        for state in ("in_use", "idle"):
+            self.pool.labels(state)
 
 
-def _counter(name: str, about: str, labels: Sequence[str] = ()) -> Counter:
-    return Counter(name, about, labels, registry=registry)
-
-
-def _histogram(
-    name: str, about: str, buckets: Sequence[float], labels: Sequence[str] = ()
-) -> Histogram:
-    return Histogram(name, about, labels, buckets=buckets, registry=registry)
-
-
-REQUESTS = _counter(
-    "sluice_http_requests_total",
-    "Requests that the application answered.",
-    ("method", "route", "status"),
-)
-REQUEST_SECONDS = _histogram(
-    "sluice_http_request_duration_seconds",
-    "Response time, without streams and requested waits.",
-    FAST,
-    ("method", "route"),
-)
-LIMITED = _counter("sluice_limited_total", "Uploads that a limit refused.", ("scope",))
-QUEUE_WAIT = _histogram(
-    "sluice_queue_wait_seconds",
-    "Time from the commit of an upload to its claim by a worker.",
-    SLOW,
-    ("lane",),
-)
-PROCESSING = _histogram(
-    "sluice_processing_seconds", "A worker's time on one submission, claim to commit.", FAST
-)
-FAILED = _counter("sluice_processing_failed_total", "Attempts at a submission that failed.")
-INFERENCE = _histogram("sluice_inference_seconds", "The network's time on one batch.", FAST)
-BATCH = _histogram(
-    "sluice_inference_batch_size", "Pictures in one batch.", (1, 2, 4, 8, 16, 32, 64, 128, 256)
-)
-DECODING = _histogram("sluice_decoding_seconds", "Time to decode one picture.", FAST)
-GIVEN_UP = _counter(
-    "sluice_decoding_given_up_total", "Pictures whose decoding was given up.", ("reason",)
-)
-HITS = _counter("sluice_cache_hits_total", "Cache hits.", ("cache", "layer"))
-MISSES = _counter("sluice_cache_misses_total", "Cache misses.", ("cache", "layer"))
-VERDICTS = _counter(
-    "sluice_verdicts_total", "Verdicts, changes included.", ("verdict", "mode", "by")
-)
-DELIVERIES = _counter("sluice_deliveries_total", "Attempts of webhook calls.", ("outcome",))
-DELIVERY_SECONDS = _histogram(
-    "sluice_delivery_duration_seconds", "Time of one attempt of a webhook call.", FAST
-)
-POOL = Gauge(
-    "sluice_db_pool_connections",
-    "Database connections that the processes hold in their pools.",
-    ("state",),
-    registry=registry,
-    multiprocess_mode="livesum",
-)
-
-# What is known to come stands at 0 from the start: a rate needs a first value.
-for _verdict in (APPROVED, REVIEW, REJECTED):
-    VERDICTS.labels(_verdict, "async", MACHINE)
-for _outcome in ("delivered", "failed", "refused", "gone", "blocked"):
-    DELIVERIES.labels(_outcome)
-for _reason in ("too_slow", "too_hungry", "crashed"):
-    GIVEN_UP.labels(_reason)
-for _scope in ("author", "author_ip", "client", "client_day", "client_bytes", "all", "pressure"):
-    LIMITED.labels(_scope)
-for _lane in PRIORITIES:
-    QUEUE_WAIT.labels(_lane)
-for _cache, _layer in product(("same_bytes", "look_alikes"), ("process", "redis", "postgres")):
-    HITS.labels(_cache, _layer)
-    MISSES.labels(_cache, _layer)
-for _state in ("in_use", "idle"):
-    POOL.labels(_state)
+meters = functools.cache(Meters)  # started by ``start`` in each process, before it has threads
 
 
 def verdict(given: str | None, mode: str, by: str) -> None:
     """Count a verdict: the network's and the rules' of a worker, fast rules', or a person's."""
     if given is not None:
-        VERDICTS.labels(given, mode, by).inc()
+        meters().verdicts.labels(given, mode, by).inc()
 
 
 def cached(cache: str, layer: str, *, hit: bool) -> None:
     """Count a look into a cache; ``layer`` is process, redis or postgres."""
-    (HITS if hit else MISSES).labels(cache, layer).inc()
+    (meters().hits if hit else meters().misses).labels(cache, layer).inc()
 
 
 def waited(row: Any) -> None:
     """Time how long a submission that was just claimed had waited for its first verdict."""
     if row.verdict is None and row.attempts == 1:
-        QUEUE_WAIT.labels(row.priority).observe(float(row.waited))
+        meters().queue_wait.labels(row.priority).observe(float(row.waited))
 
 
 @contextmanager
@@ -129,10 +164,10 @@ def processing() -> Iterator[None]:
     try:
         yield
     except Exception:
-        FAILED.inc()
+        meters().failed.inc()
         raise
     finally:
-        PROCESSING.observe(time.perf_counter() - started)
+        meters().processing.observe(time.perf_counter() - started)
 
 
 @contextmanager
@@ -141,12 +176,13 @@ def inference(pictures: int) -> Iterator[None]:
     started = time.perf_counter()
     with tracing.span("classify", pictures=pictures):
         yield
-    INFERENCE.observe(time.perf_counter() - started)
-    BATCH.observe(pictures)
+    meters().inference.observe(time.perf_counter() - started)
+    meters().batch.observe(pictures)
 
 
 def start() -> None:
-    """Look at the pool every few seconds from now on, where the measures are shared."""
+    """Make the measures, and sample the pool every few seconds if they are shared."""
+    meters()
     if metric_files.folder() is not None:
         threading.Thread(target=_sample, name="measures", daemon=True).start()
 
@@ -154,6 +190,6 @@ def start() -> None:
 def _sample() -> None:
     while True:
         in_use, idle = connection.pool_use()
-        POOL.labels("in_use").set(in_use)
-        POOL.labels("idle").set(idle)
+        meters().pool.labels("in_use").set(in_use)
+        meters().pool.labels("idle").set(idle)
         time.sleep(SAMPLE_EVERY)

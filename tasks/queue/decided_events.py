@@ -8,7 +8,7 @@ from uuid import UUID
 
 import redis
 
-from tasks.queue.lanes import client
+from tasks.queue.lanes import get_redis
 
 DECIDED = "sluice:decided"
 log = logging.getLogger("sluice.events")
@@ -16,7 +16,7 @@ log = logging.getLogger("sluice.events")
 
 def announce(ids: Iterable[UUID]) -> None:
     """Wake whoever waits for these; they look at the row anyway, so loss is harmless."""
-    pipe = client.pipeline(transaction=False)
+    pipe = get_redis().pipeline(transaction=False)
     for submission_id in ids:
         pipe.publish(DECIDED, str(submission_id))
     try:

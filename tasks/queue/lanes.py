@@ -21,7 +21,7 @@ from huey.registry import Message
 from huey.serializer import Serializer
 from huey.storage import RedisStorage
 
-from models.settings import Settings
+from models.settings import Settings, get_settings, per_process
 from tasks.queue.redis_connection import connect
 
 PRIORITY, NORMAL = "priority", "normal"
@@ -136,29 +136,37 @@ def _score(rank: int) -> float:
     return (100 - rank) * _RANK_SPAN + time.time_ns() // 1_000_000
 
 
-settings = Settings.load()
-huey = Huey(
-    "sluice",
-    results=False,
-    storage_class=LaneStorage,
-    serializer=JsonSerializer(),
-    connection_pool=connect(settings, settings.redis_pool_max),
-)
-client: redis.Redis = huey.storage.conn
+def _make_huey(settings: Settings) -> Huey:
+    return Huey(
+        "sluice",
+        results=False,
+        storage_class=LaneStorage,
+        serializer=JsonSerializer(),
+        connection_pool=connect(settings, settings.redis_pool_max),
+    )
+
+
+get_huey = per_process(_make_huey)
+
+
+def get_redis() -> redis.Redis:
+    """This process's Redis client; it connects with the first command."""
+    conn: redis.Redis = get_huey().storage.conn
+    return conn
 
 
 def rank_of(priority: str, mode: str, *, owed: bool = False) -> int:
     """The rank of a submission's job: paid before sync before async before review debt."""
     if owed:
         return DEBT_RANK
-    paid = PAID_RANK if priority == PRIORITY and settings.enable_queue_priority else 0
+    paid = PAID_RANK if priority == PRIORITY and get_settings().enable_queue_priority else 0
     return paid + (SYNC_RANK if mode == "sync" else NORMAL_RANK)
 
 
 def _message(submission_id: UUID, rank: int) -> bytes:
     job = str(submission_id)
     message = Message(job, MODERATE, priority=rank, args=(job,), kwargs={})
-    data: bytes = huey.serializer.serialize(message)
+    data: bytes = get_huey().serializer.serialize(message)
     return data
 
 
@@ -167,7 +175,7 @@ def place(submission_id: UUID, rank: int) -> int | None:
 
     Raises redis.RedisError where Redis is away.
     """
-    found: Any = client.zrank(huey.storage.lane(rank), _message(submission_id, rank))
+    found: Any = get_redis().zrank(get_huey().storage.lane(rank), _message(submission_id, rank))
     return found
 
 
@@ -178,12 +186,12 @@ def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
     redis.RedisError where Redis is away.
     """
     rank = SYNC_RANK if awaited else DEBT_RANK
-    pipe = client.pipeline(transaction=False)
+    pipe = get_redis().pipeline(transaction=False)
     for submission_id in ids:
         job = str(submission_id)
         message = Message(f"heat-{job}", HEAT, priority=rank, args=(job,), kwargs={})
-        data = huey.serializer.serialize(message)
-        pipe.zadd(huey.storage.lane(rank), {data: _score(rank)}, nx=True)
+        data = get_huey().serializer.serialize(message)
+        pipe.zadd(get_huey().storage.lane(rank), {data: _score(rank)}, nx=True)
     pipe.execute()
 
 
@@ -192,29 +200,29 @@ def enqueue_drawing(submission_id: UUID) -> None:
     nothing. Raises redis.RedisError where Redis is away."""
     job = str(submission_id)
     message = Message(f"draw-{job}", DRAW, priority=SYNC_RANK, args=(job,), kwargs={})
-    huey.storage.enqueue(huey.serializer.serialize(message), SYNC_RANK)
+    get_huey().storage.enqueue(get_huey().serializer.serialize(message), SYNC_RANK)
 
 
 def batch(waiting: int) -> int:
     """How many jobs a worker takes at once where so many wait in the lane."""
-    return max(1, min(settings.worker_batch, waiting // SHARE))
+    return max(1, min(get_settings().worker_batch, waiting // SHARE))
 
 
 def missing(jobs: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
     """Those jobs that do not wait, in one round trip; raises redis.RedisError."""
     wanted = list(jobs)
-    pipe = client.pipeline(transaction=False)
+    pipe = get_redis().pipeline(transaction=False)
     for submission_id, rank in wanted:
-        pipe.zscore(huey.storage.lane(rank), _message(submission_id, rank))
+        pipe.zscore(get_huey().storage.lane(rank), _message(submission_id, rank))
     return [job for job, score in zip(wanted, pipe.execute(), strict=True) if score is None]
 
 
 def enqueue_missing(jobs: Iterable[tuple[UUID, int]]) -> list[UUID]:
     """Add those jobs that do not wait already, in one round trip; returns which were added."""
     wanted = list(jobs)
-    pipe = client.pipeline(transaction=False)
+    pipe = get_redis().pipeline(transaction=False)
     for submission_id, rank in wanted:
         data = _message(submission_id, rank)
-        pipe.zadd(huey.storage.lane(rank), {data: _score(rank)}, nx=True)
+        pipe.zadd(get_huey().storage.lane(rank), {data: _score(rank)}, nx=True)
     added = pipe.execute()
     return [job[0] for job, new in zip(wanted, added, strict=True) if new]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from models.errors import SluiceError
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.servers import processes
 from tasks.servers.procfile import REST, SERVERS, TRAITS, WEB
 from tasks.servers.supervisor_client import AWAY, Supervisor
@@ -17,7 +17,7 @@ STOPPED = {"STOPPED", "EXITED", "FATAL"}
 
 def main() -> None:
     try:
-        settings = Settings.load()
+        settings = use_settings(Settings.load())
         with stack_lock(settings):
             if not processes.of_stack(settings):
                 print("Sluice is not running.")

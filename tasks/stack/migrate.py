@@ -15,7 +15,7 @@ import peewee
 from models import migrate
 from models.database.connection import connect, parameters
 from models.errors import SettingError, SluiceError, Unavailable
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.servers import layout, postgres
 from tasks.stack.console import fail
 
@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     os.umask(0o077)
     try:
-        settings = Settings.load()
+        settings = use_settings(Settings.load())
         if not settings.database_url:
             raise SettingError("DATABASE_URL must be given: scripts/up migrates its own database")
         layout.make_folders(settings)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from models.errors import Conflict, SluiceError
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.servers import certificate, configs, procfile, worker_pool
 from tasks.servers.procfile import TRAITS
 from tasks.servers.supervisor_client import AWAY, Member, Supervisor, UnixConnection
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=(*GROUPS, []), metavar="NAME")
     options = parser.parse_args()
     try:
-        settings = Settings.load()
+        settings = use_settings(Settings.load())
         with stack_lock(settings):
             if not Supervisor(settings).answers():
                 raise fail("restart: Sluice is not running: scripts/up starts it", NOT_RUNNING)

@@ -13,7 +13,7 @@ import subprocess
 from typing import NoReturn
 
 from models.errors import Invalid, SettingError, SluiceError
-from models.settings import ROOT, Settings
+from models.settings import ROOT, Settings, use_settings
 from tasks.observability import metric_files
 from tasks.servers import certificate, configs, layout, procfile
 from tasks.stack.console import fail
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     os.umask(0o077)
     try:
-        become(Settings.load(), options.name, options.number)
+        become(use_settings(Settings.load()), options.name, options.number)
     except SluiceError as error:
         raise fail(f"run: {error.detail}") from error
 

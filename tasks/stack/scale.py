@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from models.errors import Conflict, Invalid, SluiceError
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.servers import worker_pool
 from tasks.servers.procfile import TRAITS
 from tasks.servers.supervisor_client import AWAY, Member, Supervisor
@@ -23,7 +23,7 @@ def main() -> None:
     options = parser.parse_args()
     sizes = {"worker": options.workers, "worker-priority": options.priority}
     try:
-        settings = Settings.load()
+        settings = use_settings(Settings.load())
         changes = scale(settings, {name: n for name, n in sizes.items() if n is not None})
         for name, (before, after) in changes.items():
             print(f"{LABELS[name]}: {before} → {after}")

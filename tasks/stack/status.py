@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from models.errors import SluiceError
-from models.settings import ROOT, Settings
+from models.settings import ROOT, Settings, use_settings
 from tasks.servers import processes
 from tasks.servers.supervisor_client import AWAY, Member, Supervisor
 from tasks.stack.console import fail
@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `scripts/status | head` is no error
     try:
-        told = status(Settings.load())
+        told = status(use_settings(Settings.load()))
     except SluiceError as error:
         raise fail(f"status: {error.detail}") from error
     print(json.dumps(told, indent=2) if options.json else text(told))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from models.errors import SluiceError, Unavailable
-from models.settings import ROOT, Settings
+from models.settings import ROOT, Settings, use_settings
 from tasks import storage
 from tasks.observability import metric_files, tracing
 from tasks.servers import certificate, configs, layout, postgres, processes, procfile, worker_pool
@@ -39,7 +39,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, _interrupt)
     started = time.monotonic()
     try:
-        settings = Settings.load()
+        settings = use_settings(Settings.load())
         layout.make_folders(settings)
         with stack_lock(settings):
             if Supervisor(settings).answers():

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import os
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from models.errors import TooLarge
 from tasks.storage.base import Storage, new_key
 
 SYNC_FILE_RANGE_WRITE = 2  # of linux/fs.h
-_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
 HEAD_BYTES = 64 * 1024  # enough for type and size in any accepted format's header
+
+
+@functools.cache
+def _sync_file_range() -> Any:
+    """The C library's function of that name; None where it has none."""
+    return getattr(ctypes.CDLL(None), "sync_file_range", None)
 
 
 class Upload:
@@ -64,9 +70,10 @@ class Upload:
         if self._file.closed:
             return
         self._file.flush()
-        if _sync_file_range is not None:
+        sync_file_range = _sync_file_range()
+        if sync_file_range is not None:
             whole = ctypes.c_int64(0), ctypes.c_int64(0)
-            _sync_file_range(self._file.fileno(), *whole, SYNC_FILE_RANGE_WRITE)
+            sync_file_range(self._file.fileno(), *whole, SYNC_FILE_RANGE_WRITE)
 
     def sync(self) -> None:
         """Put the bytes onto the disk, so that they outlive a power cut. Again is harmless."""

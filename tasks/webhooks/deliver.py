@@ -17,11 +17,11 @@ from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 from models.database.connection import connection
+from models.settings import per_process
 from models.settings.allowed_hosts import Allowed
 from models.webhooks import delivery, endpoint
 from models.webhooks.delivery import Delivery
 from tasks.observability import logs, metrics, tracing
-from tasks.queue.lanes import settings
 from tasks.webhooks import http_post
 from tasks.webhooks.http_post import Answer
 from tasks.webhooks.resolve import NotCalled
@@ -34,8 +34,8 @@ FIRST_PAUSE, LONGEST_PAUSE, ATTEMPTS = 5.0, 4 * 3600.0, 20  # 25 to 34 hours of 
 WAIT_DAYS = 3  # for a webhook that is off to be switched on again
 GONE, BUSY = 410, (429, 503)
 log = logging.getLogger("sluice.deliver")
-pool = ThreadPoolExecutor(CALLS, thread_name_prefix="delivery")
-allowed = Allowed.parse(settings.webhook_allowed_hosts)
+pool = per_process(lambda _: ThreadPoolExecutor(CALLS, thread_name_prefix="delivery"))
+allowed = per_process(lambda settings: Allowed.parse(settings.webhook_allowed_hosts))
 _calls: set[UUID] = set()  # those that are out
 _ended = threading.Event()
 
@@ -49,7 +49,7 @@ def deliver_due() -> int:
         claimed = delivery.claim_due(free, CALLS_EACH, LEASE) if free else []
         for item in claimed:
             _calls.add(item.id)
-            pool.submit(_deliver, item)
+            pool().submit(_deliver, item)
         begun += len(claimed)
         if not claimed or not _ended.wait(0.5):
             break
@@ -74,7 +74,7 @@ def _deliver(item: Delivery) -> None:
         with tracing.span("deliver", parent, kind="CLIENT", event=item.event):
             answer = _answer(item, secrets)
             tracing.note(outcome=_outcome(answer))
-        metrics.DELIVERY_SECONDS.observe(time.monotonic() - started)
+        metrics.meters().delivery_seconds.observe(time.monotonic() - started)
         with connection():
             _record(item, answer)
     except Exception:
@@ -87,14 +87,14 @@ def _deliver(item: Delivery) -> None:
 def _answer(item: Delivery, secrets: Sequence[str]) -> Answer | str:
     """What the receiver answered, or the name of what went wrong."""
     try:
-        return send(item, secrets, allowed)
+        return send(item, secrets, allowed())
     except NotCalled as error:
         log.info("delivery %s: %s: %s", item.id, error.name, error.detail)
         return error.name
 
 
 def _record(item: Delivery, answer: Answer | str) -> None:
-    metrics.DELIVERIES.labels(_outcome(answer)).inc()
+    metrics.meters().deliveries.labels(_outcome(answer)).inc()
     if isinstance(answer, str):
         delivery.failed(item, answer, pause(item.attempts), ATTEMPTS)
         return

@@ -12,7 +12,7 @@ import requests
 from flask import Flask
 
 from models.errors import Malformed
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.servers.layout import BODIES
 from tests.support.api import JPEG, Api, unique
 from tests.support.raw import post, send, statuses
@@ -121,7 +121,7 @@ def app(tmp_path: Path) -> Flask:
     """The application's part that takes a file over, as if nginx had said what the test says."""
     app = Flask("handed")
     app.request_class = UploadRequest
-    app.config["SETTINGS"] = Settings.load({"SLUICE_HOME": str(tmp_path)})
+    use_settings(Settings.load({"SLUICE_HOME": str(tmp_path)}))
     (tmp_path / BODIES).mkdir(parents=True)
     (tmp_path / "secret").write_bytes(JPEG.read_bytes())
     (tmp_path / BODIES / "0000000001").write_bytes(JPEG.read_bytes())
@@ -161,7 +161,7 @@ def test_where_others_reach_the_application_the_body_itself_counts(tmp_path: Pat
     app = Flask("apart")
     app.request_class = UploadRequest
     home = {"SLUICE_HOME": str(tmp_path), "WEB_LISTEN": "0.0.0.0:8000"}
-    app.config["SETTINGS"] = Settings.load(home)
+    use_settings(Settings.load(home))
     headers = {"Content-Type": "image/jpeg", "X-Body-File": str(tmp_path / BODIES / "0000000001")}
     sent = {"method": "POST", "headers": headers, "data": b"what is sent"}
     with app.test_request_context(PATH, **sent) as context:

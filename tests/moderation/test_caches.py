@@ -15,11 +15,11 @@ from tests.support.stack import ROOT, Stack
 LAYERS = """
 import hashlib, json, sys, time
 from models.database import connection as db
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.moderation.look_alike_cache import Alikes
 from tasks.moderation.score_cache import Recently, Scores
 from tasks.observability import metrics
-settings = Settings.load()
+settings = use_settings(Settings.load())
 db.connect(settings, pool=2)
 asked = []
 metrics.cached = lambda cache, layer, hit: asked.append([cache, layer, hit])

@@ -23,9 +23,9 @@ from tests.support.stack import ROOT, Stack
 COUNT = """
 import threading
 from models.database import connection as db
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.maintenance import rollup
-db.connect(Settings.load(), pool=2)
+db.connect(use_settings(Settings.load()), pool=2)
 with db.connection():
     rollup.count(threading.Event())
     rollup.keep()

@@ -99,9 +99,9 @@ def network_state(stack: Stack) -> str:
 
 TWO_ROUNDS = """
 from models.database.connection import connect, connection
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.maintenance import sweep
-connect(Settings.load(), pool=2)
+connect(use_settings(Settings.load()), pool=2)
 with connection():
     print(sweep.remove_orphans(), sweep.remove_orphans(), sweep.remove_orphans())
 """

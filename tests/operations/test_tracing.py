@@ -157,7 +157,8 @@ def test_what_is_no_traceparent_begins_a_trace_of_its_own(traced: Stack, port: i
 
 
 def test_nothing_is_imported_where_no_collector_is_named(stack: Stack) -> None:
-    code = "import sys; from webapp.app import create_app; create_app();"
+    code = "import sys; from models.settings import Settings; from webapp.app import create_app;"
+    code += "create_app(Settings.load());"
     # redis-py looks at OpenTelemetry's interfaces by itself where they are installed.
     code += "import tasks.worker; known = ('opentelemetry.exporter', 'opentelemetry.sdk.trace');"
     code += "print([name for name in sys.modules if name.startswith(known)])"

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
+from tests.privacy.test_erasure import files, row_of
 from tests.support.api import Api, unique
 from tests.support.stack import ROOT, Stack, running
-from tests.support.stored import files, row_of
 
 TEXT = "A sentence that stays for a month"
 NOW = """
 import logging, threading
 from models.database import connection as db
-from models.settings import Settings
+from models.settings import Settings, use_settings
 from tasks.maintenance import retention
 logging.basicConfig(level=logging.INFO)
-db.connect(Settings.load(), pool=2)
+db.connect(use_settings(Settings.load()), pool=2)
 with db.connection():
     print(retention.purge(threading.Event()))
     while retention.remove_files(): pass

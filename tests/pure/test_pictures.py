@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from tasks.images import decode
-from tasks.images.decode import ACCEPTED, Limits, Picture, PictureError, read
+from tasks.images.decode import Limits, Picture, PictureError, accepted, read
 from tasks.images.frame_views import TURNS
 from tasks.images.open_untrusted import register
 
@@ -79,7 +79,7 @@ def test_it_reads_every_fixture(name: str) -> None:
     picture, facts = read(FIXTURES / name, Limits()), MANIFEST[name]
     assert (picture.width, picture.height) == (facts["width"], facts["height"])
     assert (picture.format, picture.frames) == (facts["format"], facts["frames"])
-    assert picture.media_type == ACCEPTED[facts["format"]]
+    assert picture.media_type == accepted()[facts["format"]]
     assert picture.sampled == tuple(range(facts["frames"]))
     assert [frame.index for frame in picture.views] == list(picture.sampled)
     assert all(f.image.size == (256, 256) and f.image.mode == "RGB" for f in picture.views)
@@ -129,10 +129,10 @@ def test_it_reads_odd_sizes(write: Write, size: tuple[int, int]) -> None:
         ("WEBP", {}),
         ("WEBP", {"lossless": True}),
         pytest.param(
-            "AVIF", {}, marks=pytest.mark.skipif("AVIF" not in ACCEPTED, reason="Pillow has none")
+            "AVIF", {}, marks=pytest.mark.skipif("AVIF" not in accepted(), reason="Pillow has none")
         ),
         pytest.param(
-            "HEIF", {}, marks=pytest.mark.skipif("HEIF" not in ACCEPTED, reason="extra 'heif'")
+            "HEIF", {}, marks=pytest.mark.skipif("HEIF" not in accepted(), reason="extra 'heif'")
         ),
     ],
 )

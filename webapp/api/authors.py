@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from models.errors import Invalid
+from models.settings import get_settings
 from webapp.api.erasure import checked
 from webapp.api.keys import client_of_request
 from webapp.privacy import author_download
@@ -21,4 +22,4 @@ def export(user_id: str) -> Response:
     how = request.args.get("format", "json")
     if how not in author_download.FORMATS:
         raise Invalid(f"format is one of {', '.join(author_download.FORMATS)}.", field="format")
-    return author_download.reply(current_app.config["SETTINGS"], client, checked(user_id), how)
+    return author_download.reply(get_settings(), client, checked(user_id), how)

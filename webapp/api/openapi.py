@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app
+from flask import Blueprint
 
 from models.capacity.mode import MODES
 from models.moderation import appeal
-from models.settings import Settings
+from models.settings import Settings, get_settings
 from models.statistics import history
 from models.submissions.submission import PRIORITIES, STATUSES
 from models.verdict import LABELS, VERDICTS
@@ -41,7 +41,7 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 def document() -> dict[str, Any]:
     """The OpenAPI 3.1 document of this server, with its settings' limits."""
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = get_settings()
     return {
         "openapi": "3.1.0",
         "info": {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
-
+from models.settings import get_settings
 from models.submissions.submission import Submission
 from tasks.load import snapshot
 
@@ -15,7 +14,7 @@ def answer(row: Submission, *, fresh: bool = False) -> tuple[dict[str, Any], int
 
     ``fresh``: it was enqueued just now, behind all others, so that nobody asks for its place.
     """
-    check_url = f"{current_app.config['SETTINGS'].url}/api/moderation/status/{row.id}"
+    check_url = f"{get_settings().url}/api/moderation/status/{row.id}"
     told: dict[str, Any] = {"job_id": str(row.id), "status": row.status, "mode": row.mode}
     if row.external_id is not None:
         told["external_id"] = row.external_id

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from flask import Blueprint, current_app
+from flask import Blueprint
 
 from models.capacity import mode
 from models.database.connection import release
+from models.settings import get_settings
 from webapp.api.keys import client_of_request
 from webapp.api.submission_json import answer
 from webapp.http.timing import elapsed, measured
@@ -52,7 +53,7 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
             release()
         if how in (mode.SYNC, mode.DIRECT) and not row.is_decided:
             # What it has waited for already counts: the client waits for one answer.
-            left = current_app.config["SETTINGS"].sync_timeout - elapsed()
+            left = get_settings().sync_timeout - elapsed()
             with measured("wait"):
                 row = until_decided(row.id, client.id, left)
     return answer(row, fresh=how == mode.ASYNC)

@@ -37,9 +37,11 @@ def _observe(response: Response) -> Response:
     """Count the answer by its route, never by its address: of those there is no end."""
     route = request.url_rule.rule if request.url_rule is not None else NOWHERE
     method = request.method if request.method in METHODS else "other"
-    metrics.REQUESTS.labels(method, route, response.status_code).inc()
+    metrics.meters().requests.labels(method, route, response.status_code).inc()
     started = g.get("started")
     waited = response.mimetype == "text/event-stream" or "wait" in request.args
     if started is not None and not waited:
-        metrics.REQUEST_SECONDS.labels(method, route).observe(time.perf_counter() - started)
+        metrics.meters().request_seconds.labels(method, route).observe(
+            time.perf_counter() - started
+        )
     return response

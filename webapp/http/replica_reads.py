@@ -11,7 +11,7 @@ import peewee
 from flask import Flask, Response, request, session
 
 from models.database import replica
-from models.settings import Settings
+from models.settings import get_settings
 
 WRITTEN = "written"  # in the session: where the log was after this person's last write
 View = TypeVar("View", bound=Callable[..., Any])
@@ -19,7 +19,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 def init_app(app: Flask) -> None:
     """Remember who wrote what, where there is a replica to wait for."""
-    settings: Settings = app.config["SETTINGS"]
+    settings = get_settings()
     replica.bind(settings)
     if settings.database_replica_url:
         app.after_request(_remember)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
-from models.settings import Settings
+from models.settings import get_settings
 from tasks.observability import logs, tracing
 
 ASKED_BY_MACHINES = ("/healthz", "/readyz", "/metrics", "/static/", "/console/events")
@@ -14,7 +14,7 @@ ASKED_BY_MACHINES = ("/healthz", "/readyz", "/metrics", "/static/", "/console/ev
 
 def init_app(app: Flask) -> None:
     """Trace every request but those of machines; nothing at all where no collector is named."""
-    settings: Settings = app.config["SETTINGS"]
+    settings = get_settings()
     if tracing.start(settings, "web"):
         app.before_request(_begin)
         app.after_request(_tell)

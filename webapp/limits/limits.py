@@ -16,7 +16,7 @@ from flask_limiter import Limiter, RateLimitExceeded
 from limits import RateLimitItem, parse_many
 
 from models.errors import TooMany
-from models.settings import Settings
+from models.settings import Settings, get_settings
 from tasks.load import adaptive_limits
 from tasks.observability import metrics
 from tasks.queue.redis_connection import connect
@@ -90,7 +90,7 @@ class Limit:
 
 def init_app(app: Flask) -> None:
     """Make the limits that are switched on, and those of this process for when Redis is away."""
-    settings: Settings = app.config["SETTINGS"]
+    settings = get_settings()
     app.config["RATELIMIT_STORAGE_URI"] = "redis://"  # the pool knows the address
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"connection_pool": connect(settings)}
     limiter.init_app(app)
@@ -110,7 +110,7 @@ def hold_back(client_id: int) -> None:
     limit, one = lowered
     wait = adaptive_limits.take(client_id, limit)
     if wait:
-        metrics.LIMITED.labels("pressure").inc()
+        metrics.meters().limited.labels("pressure").inc()
         raise TooMany(
             f"The server is under pressure ({one.why}), and this client sends the most: its limit"
             f" is lowered from {one.before:,} to {limit:,} uploads a minute for now.",
@@ -241,7 +241,7 @@ def too_many(error: RateLimitExceeded) -> TooMany:
 
 def _refusal(scope: str, item: RateLimitItem, wait: int) -> TooMany:
     """What is told of a limit that is used up; ``wait`` in seconds."""
-    metrics.LIMITED.labels(scope).inc()
+    metrics.meters().limited.labels(scope).inc()
     span = (
         f"{item.multiples} {item.GRANULARITY.name}s"
         if item.multiples > 1

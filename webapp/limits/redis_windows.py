@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tasks.queue.lanes import client
+from models.settings import per_process
+from tasks.queue.lanes import get_redis
 
 STORAGE = "LIMITS"  # what the library puts before its keys
-COUNT = client.register_script(
-    """
+COUNT = """
     -- KEYS: for each limit of each upload its last window and its current one.
     -- ARGV: for each upload the number of its limits, then for each its most, seconds and cost.
     -- Returns for each upload 0, or the number of the limit that refuses it and the ms until the
@@ -57,8 +57,8 @@ COUNT = client.register_script(
       key, at = key + 2 * count, at + 1 + 3 * count
     end
     return told
-    """
-)
+"""
+_count = per_process(lambda _: get_redis().register_script(COUNT))
 
 
 @dataclass(eq=False, slots=True)
@@ -87,6 +87,6 @@ def count(uploads: Sequence[Count]) -> None:
     for upload in uploads:
         keys += [f"{STORAGE}:{key}" for key in upload.keys]
         numbers += (len(upload.numbers) // 3, *upload.numbers)
-    told = iter(COUNT(keys=keys, args=numbers))
+    told = iter(_count()(keys=keys, args=numbers))
     for upload, refused, wait in zip(uploads, told, told, strict=True):
         upload.refused, upload.wait = refused, wait / 1000

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import current_app
-
 from models.privacy import erasure
 from models.privacy.erasure import By
-from models.settings import Settings
+from models.settings import get_settings
 from tasks.maintenance import retention
 
 BY_CLIENT = By()
@@ -21,7 +19,7 @@ def submission(submission_id: UUID, client_id: int | None, by: By = BY_CLIENT) -
 
 def author(client_id: int, user_id: str, by: By = BY_CLIENT) -> None:
     """Erase an author of a client; raises NotFound where nothing is known of them."""
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = get_settings()
     digest = erasure.author_digest(settings.secret("hash"), client_id, user_id)
     asked = erasure.ask_for_author(client_id, user_id, digest, by)
     if asked is not None:

@@ -24,7 +24,7 @@ from models.accounts import two_factor
 from models.database.tokens import digest
 from models.errors import Forbidden, TooMany, Unauthorised
 from models.people.moderator import Moderator, ModeratorSession
-from models.settings import Settings
+from models.settings import Settings, get_settings
 from tasks.queue.redis_connection import connect
 from webapp.http import fragments
 from webapp.signin import passwords
@@ -54,7 +54,7 @@ class SignedIn(UserMixin):
 
 def init_app(app: Flask) -> None:
     """Cookies, CSRF and Flask-Login; only the console asks for a CSRF token."""
-    settings: Settings = app.config["SETTINGS"]
+    settings = get_settings()
     secure = settings.url.startswith("https://")
     app.config.update(
         SESSION_COOKIE_NAME="__Host-sluice" if secure else "sluice",
@@ -184,7 +184,7 @@ def _throttle() -> Throttle:
 def start(row: Moderator) -> None:
     """Begin a new session for the moderator; nothing of an earlier one is kept."""
     end()
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = get_settings()
     token = ModeratorSession.start(row, settings.session_hours, request.user_agent.string)
     login_user(SignedIn(row, token))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import peewee
 import redis
-from flask import current_app, request
+from flask import request
 from uuid_utils.compat import uuid7
 
 from models.authors import author
@@ -24,7 +24,7 @@ from models.errors import Invalid, Unavailable
 from models.hash_bank.known_hash import check_exact
 from models.moderation.accept import Entry, submission_of
 from models.rules.rule import check_text
-from models.settings import Settings
+from models.settings import Settings, get_settings
 from models.submissions.submission import DECIDED, QUEUED, RECEIVED, Submission
 from models.verdict import REJECTED, Judgement, judge
 from tasks import storage
@@ -50,7 +50,7 @@ _direct = threading.BoundedSemaphore(DIRECT_WAITERS)
 
 def require_room() -> None:
     """Refuse an upload before its body is read where memory or disk run short."""
-    short = mode.shortage(snapshot.read(), _settings())
+    short = mode.shortage(snapshot.read(), get_settings())
     if short is not None:
         raise Unavailable(f"No room for uploads: {short}.", retry_after=30)
 
@@ -84,7 +84,7 @@ def chosen_mode(incoming: Incoming) -> Iterator[str]:
     forced = mode.forced_async(
         has_text=bool(incoming.title or incoming.description),
         has_images=bool(incoming.uploads),
-        settings=_settings(),
+        settings=get_settings(),
     )
     yield mode.ASYNC if forced and name == mode.SYNC else name
 
@@ -151,7 +151,7 @@ def _taken(ticket: Ticket, uploader: Uploader) -> bool:
 
 def _to_keep(incoming: Incoming) -> tuple[Upload, ...]:
     """The files that a disk is to be asked for; a bucket is asked here and now."""
-    store = storage.of(_settings())
+    store = storage.of(get_settings())
     if store.blocks:
         return incoming.uploads
     with measured("fsync"):
@@ -169,13 +169,13 @@ def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:
     with measured("rules"):
         findings = check_text(incoming.title, incoming.description)
         findings += check_exact([upload.sha256 for upload in incoming.uploads])
-        return judge(findings, client.policy(_settings()))
+        return judge(findings, client.policy(get_settings()))
 
 
 def _values(
     client: Client, incoming: Incoming, key: str, how: str, judgement: Judgement | None
 ) -> dict[str, Any]:
-    policy = client.policy(_settings())
+    policy = client.policy(get_settings())
     verdict = judgement.verdict if judgement else None
     return {
         "id": uuid7(),
@@ -202,7 +202,7 @@ def _values(
 def _status(how: str) -> str:
     if how == mode.FAST_TRACK:
         return DECIDED
-    if how == mode.DIRECT or snapshot.read().depth >= _settings().max_queue_size:
+    if how == mode.DIRECT or snapshot.read().depth >= get_settings().max_queue_size:
         return RECEIVED
     return QUEUED
 
@@ -227,7 +227,7 @@ def _images(incoming: Incoming) -> list[dict[str, Any]]:
 def _address_hash(address: str | None) -> bytes | None:
     if address is None:
         return None
-    return hmac.new(_hash_key(_settings()), address.encode(), hashlib.sha256).digest()
+    return hmac.new(_hash_key(get_settings()), address.encode(), hashlib.sha256).digest()
 
 
 def _address_name(address: str | None) -> str | None:
@@ -239,8 +239,3 @@ def _address_name(address: str | None) -> str | None:
 @cache
 def _hash_key(settings: Settings) -> bytes:
     return settings.secret("hash").encode()
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

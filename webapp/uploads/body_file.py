@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flask import current_app, request
+from flask import request
 
 from models.errors import Malformed
-from models.settings import Settings
+from models.settings import get_settings
 from tasks.servers.layout import BODIES
 from tasks.storage.hard_linked_upload import HandedOver
 from webapp.http.offload import offload
@@ -29,7 +29,7 @@ def take() -> None:
     if not request.mimetype.startswith("image/"):
         raise Malformed("Send the picture as the body, as image/jpeg or what it is.")
     told = request.headers.get(HEADER)
-    if told and not _settings().web_listen:
+    if told and not get_settings().web_listen:
         upload = request.take(_file(told))  # type: ignore[attr-defined]
         _hash(upload)
     else:
@@ -48,11 +48,6 @@ def _hash(upload: HandedOver) -> None:
 
 def _file(told: str) -> Path:
     folder, _, name = told.rpartition("/")
-    if folder != str(_settings().sluice_home / BODIES) or not _NAME.fullmatch(name):
+    if folder != str(get_settings().sluice_home / BODIES) or not _NAME.fullmatch(name):
         raise Malformed("The body is not where bodies are.")
     return Path(told)
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

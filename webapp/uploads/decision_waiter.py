@@ -15,7 +15,7 @@ from flask import Flask
 from models.database.connection import connection
 from models.submissions.submission import Submission
 from tasks.queue.decided_events import DECIDED
-from tasks.queue.lanes import client
+from tasks.queue.lanes import get_redis
 
 LOOK_EVERY = 1.0  # seconds between two looks at the row while announcements are heard
 LOOK_EVERY_DEAF = 0.1  # and while Redis is away
@@ -71,7 +71,7 @@ class Announcements:
             time.sleep(0.5)
 
     def _subscribed(self) -> None:
-        with client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        with get_redis().pubsub(ignore_subscribe_messages=True) as pubsub:
             pubsub.subscribe(DECIDED)
             self.heard = True
             while True:

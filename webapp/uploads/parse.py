@@ -8,10 +8,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 
 from models.errors import Invalid, Malformed
-from models.settings import Settings
+from models.settings import get_settings
 from models.submissions.submission import PRIORITIES
 from tasks import storage
 from tasks.storage import Upload
@@ -50,8 +50,8 @@ def receive_images() -> tuple[Upload, ...]:
         raise Invalid("Send one or more files in the field images.", field="images")
     uploads = tuple(request.__dict__["uploads"])
     for upload in uploads:
-        sniff.inspect(upload, _settings())
-    store = storage.of(_settings())
+        sniff.inspect(upload, get_settings())
+    store = storage.of(get_settings())
     if not store.blocks:  # a worker of another host looks
         store.keep(uploads)
     return uploads
@@ -86,7 +86,7 @@ def _validated(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
     if priority not in PRIORITIES:
         raise Invalid(f"priority is one of {', '.join(PRIORITIES)}.", field="priority")
     for upload in uploads:
-        sniff.inspect(upload, _settings())
+        sniff.inspect(upload, get_settings())
     return Incoming(
         user_id=texts["user_id"],
         title=texts["title"],
@@ -137,8 +137,3 @@ def _address(value: Any) -> str | None:
     if address.ipv4_mapped:  # all of them lie in one /64
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, 64), strict=False))
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

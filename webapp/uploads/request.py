@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, cast
 
-from flask import Request, current_app
+from flask import Request
 from uuid_utils.compat import uuid7
 
 from models.errors import Invalid
+from models.settings import get_settings
 from tasks import storage
 from tasks.storage import Upload
 from tasks.storage.hard_linked_upload import HandedOver
@@ -36,7 +37,7 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        settings = current_app.config["SETTINGS"]
+        settings = get_settings()
         uploads = self._uploads()
         if len(uploads) == settings.max_files_per_request:
             raise Invalid(
@@ -50,7 +51,7 @@ class UploadRequest(Request):
 
     def take(self, file: Path) -> Upload:
         """Make a file that is there already the upload of this request; raises SluiceError."""
-        settings = current_app.config["SETTINGS"]
+        settings = get_settings()
         upload = HandedOver(storage.of(settings), uuid7(), settings.max_file_size, BODY, file)
         self._uploads().append(upload)
         return upload

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import segno
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
@@ -16,6 +16,7 @@ from models.errors import Invalid, SluiceError, TooMany, Unauthorised
 from models.people import preferences
 from models.people.moderator import Moderator, ModeratorSession
 from models.people.preferences import Preferences
+from models.settings import get_settings
 from webapp.signin import auth, passwords
 
 pages = Blueprint("account", __name__, url_prefix="/console/account")
@@ -168,7 +169,7 @@ def _status(error: SluiceError) -> int:
 
 
 def _enrolment(me: Moderator, error: SluiceError | None = None) -> str:
-    host = urlsplit(current_app.config["SETTINGS"].url).netloc
+    host = urlsplit(get_settings().url).netloc
     address = two_factor.address(me, host)
     drawn = segno.make(address, error="m").svg_inline(
         border=4, svgclass="qr", lineclass=None, omitsize=True, dark="#000", light="#fff"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
 from models.accounts import own_account
@@ -13,6 +13,7 @@ from models.clients.client import ApiKey, Client
 from models.database.connection import db
 from models.errors import NotFound, SluiceError, TooMany, Unauthorised
 from models.people.moderator import Invite, Moderator, PasswordLink, has_administrator
+from models.settings import get_settings
 from webapp.signin import auth, passwords
 
 pages = Blueprint("signing", __name__, url_prefix="/console")
@@ -151,7 +152,7 @@ def make_first_client() -> Any:
             Audit.append("client.create", client.name, moderator_id=auth.moderator().id)
     except SluiceError as error:
         return render_template("signing/first_client.html", form=request.form, error=error), 422
-    values = {"client": client, "key": key, "url": current_app.config["SETTINGS"].url}
+    values = {"client": client, "key": key, "url": get_settings().url}
     return render_template("signing/first_key.html", **values)
 
 

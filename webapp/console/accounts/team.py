@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.accounts import team
 from models.errors import Conflict, Invalid, SluiceError
 from models.people.moderator import ROLES
+from models.settings import get_settings
 from webapp.signin import auth
 
 ABOUT = {
@@ -111,5 +112,5 @@ def _page(error: SluiceError | None = None, about: int | None = None) -> str:
 
 def _link(path: str, **more: Any) -> str:
     """A link that is shown only once."""
-    link = current_app.config["SETTINGS"].url + path
+    link = get_settings().url + path
     return render_template("team/link.html", link=link, hours=team.INVITE_HOURS, **more)

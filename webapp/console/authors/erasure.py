@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, redirect, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from flask_login import login_required
 
 from models.audit.log import Audit
@@ -13,6 +13,7 @@ from models.authors.author import subject
 from models.clients.client import Client
 from models.errors import Invalid
 from models.privacy.erasure import By
+from models.settings import get_settings
 from webapp.privacy import author_download, erase
 from webapp.signin import auth
 
@@ -51,7 +52,7 @@ def export(client_id: int) -> Response:
     """All that is held about an author, with the originals where ``format`` is zip."""
     client, user_id = Client.find(client_id), request.args.get("user_id", "")
     how = "zip" if request.args.get("format") == "zip" else "json"
-    reply = author_download.reply(current_app.config["SETTINGS"], client, user_id, how)
+    reply = author_download.reply(get_settings(), client, user_id, how)
     about = subject(client.id, user_id)
     Audit.append("author.export", about, moderator_id=auth.moderator().id, format=how)
     return reply

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import peewee
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.audit.log import Audit
@@ -15,7 +15,7 @@ from models.authors.author import Author
 from models.clients.client import Client
 from models.errors import Invalid, NotFound
 from models.people.moderator import Moderator
-from models.settings import Settings
+from models.settings import get_settings
 from models.submissions import search
 from models.submissions.search_conditions import Search
 from webapp.console.shared.cards import cards
@@ -109,7 +109,7 @@ def show(client_id: int, user_id: str) -> str:
         client=client,
         user_id=user_id,
         known=known,
-        rows=cards(recent.rows(), _settings(), authors=False),
+        rows=cards(recent.rows(), get_settings(), authors=False),
         more=recent.full,
         strikes=listing.strikes_of(client_id, user_id),
         acts=list(acts),
@@ -150,8 +150,3 @@ def _client(client_id: int) -> Client:
 
 def _is_known(client_id: int, user_id: str) -> bool:
     return bool(Author.select().where(Author.client == client_id, Author.user_id == user_id))
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.audit.log import Audit
@@ -13,7 +13,7 @@ from models.clients import client as clients
 from models.clients.client import ApiKey, Client
 from models.database.connection import db, release
 from models.errors import Invalid, SluiceError
-from models.settings import Settings
+from models.settings import get_settings
 from models.webhooks import endpoint
 from tasks.webhooks import resolve
 from webapp.console.shared import formatting
@@ -36,7 +36,7 @@ def protect() -> None:
 @login_required
 def show() -> str:
     """Every client."""
-    return render_template("clients/page.html", rows=clients.listed(), settings=_settings())
+    return render_template("clients/page.html", rows=clients.listed(), settings=get_settings())
 
 
 @pages.get("/new")
@@ -86,7 +86,7 @@ def change(client_id: int) -> Any:
         values = _values()
         if values["webhook_url"] != client.webhook_url:
             _check_webhook(values["webhook_url"])
-        secret = client.change(auth.moderator(), _settings(), **values)
+        secret = client.change(auth.moderator(), get_settings(), **values)
     except SluiceError as error:
         return _page(client, error=error, form=request.form), 422
     if secret:
@@ -178,8 +178,8 @@ def _page(client: Client, **more: Any) -> str:
     values = {
         "client": client,
         "keys": ApiKey.held_by(client),
-        "settings": _settings(),
-        "policy": client.policy(_settings()),
+        "settings": get_settings(),
+        "policy": client.policy(get_settings()),
         "overlaps": OVERLAPS,
         "form": {name: getattr(client, name) for name in clients.CHANGEABLE},
         **more,
@@ -189,7 +189,7 @@ def _page(client: Client, **more: Any) -> str:
 
 def _shown(client: Client, key: str | None = None, secret: str | None = None) -> str:
     """What is shown only once."""
-    values = {"client": client, "key": key, "secret": secret, "url": _settings().url}
+    values = {"client": client, "key": key, "secret": secret, "url": get_settings().url}
     return render_template("clients/shown.html", **values)
 
 
@@ -206,7 +206,7 @@ def _check_webhook(url: str | None) -> None:
     """Raises Invalid where no call would go there; asks the name server, so before a connection."""
     if url:
         release()
-        resolve.check_webhook(url, _settings())
+        resolve.check_webhook(url, get_settings())
 
 
 def _share(name: str) -> float | None:
@@ -218,8 +218,3 @@ def _share(name: str) -> float | None:
         return round(float(text), 4)
     except (ValueError, OverflowError) as error:
         raise Invalid("A number from 0 to 1, or blank.", field=name) from error
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

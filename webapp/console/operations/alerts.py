@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.alerts import alert
 from models.alerts.alert import Alert, Notice
 from models.alerts.rules import RULES, Rule, worded
-from models.settings import Settings
+from models.settings import Settings, get_settings
 from webapp.http import fragments
 from webapp.signin import auth
 
@@ -59,7 +59,7 @@ def lasted(row: Alert) -> str:
 @login_required
 def show() -> str:
     """What speaks now, and the newest that are over; older ones behind a number."""
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = get_settings()
     before = request.args.get("before", "")
     number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
     found = Alert.recent(ROWS + 1, number)
@@ -86,7 +86,7 @@ def show() -> str:
 @auth.configures
 def try_out() -> Any:
     """Send a trial to every address."""
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = get_settings()
     alert.try_out(auth.moderator().name, alert.channels(settings.alert_urls))
     return redirect(url_for("alerts.show", tried=1), 303)
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import peewee
 import redis
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 from flask_login import login_required
 
 from models.database.connection import one
-from models.settings import ROOT, Settings
-from tasks.queue.lanes import client
+from models.settings import ROOT, Settings, get_settings
+from tasks.queue.lanes import get_redis
 from webapp.signin import auth
 
 MASK = "••••••"
@@ -57,7 +57,7 @@ class Shown:
 @login_required
 def show() -> str:
     """Every setting by group."""
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = get_settings()
     return render_template(
         "settings/page.html",
         groups=groups(settings),
@@ -131,7 +131,7 @@ def _postgresql() -> str:
 
 def _redis() -> tuple[str, str]:
     try:
-        told: Any = client.info("server")
+        told: Any = get_redis().info("server")
     except redis.RedisError:
         return "Redis", "does not answer"
     if "valkey_version" in told:

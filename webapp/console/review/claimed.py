@@ -9,14 +9,14 @@ from uuid import UUID
 
 import peewee
 import redis
-from flask import current_app, request, url_for
+from flask import request, url_for
 
 from models.clients.client import Client
 from models.errors import Invalid
 from models.people.preferences import Preferences
 from models.review import claims, groups, workload
 from models.review.claims import Filter
-from models.settings import Settings
+from models.settings import Settings, get_settings
 from models.submissions.submission import Submission
 from models.verdict import LABELS
 from tasks.queue import lanes
@@ -140,7 +140,7 @@ def number(field: str) -> int:
 
 def settings() -> Settings:
     """This server's settings."""
-    found: Settings = current_app.config["SETTINGS"]
+    found = get_settings()
     return found
 
 

@@ -23,7 +23,7 @@ from models.hash_bank.known_hash import (
     check,
 )
 from models.hash_bank.listing import Filter
-from models.settings import Settings
+from models.settings import get_settings
 from models.submissions import finding_counts
 from models.submissions.image import Image
 from models.verdict import LABELS
@@ -91,7 +91,7 @@ def one(number: int) -> str:
         most_hits=finding_counts.MOST_HITS,
         partners=known_list.partners(row),
         history=known_list.history(row),
-        limit=_settings().pdq_max_distance,
+        limit=get_settings().pdq_max_distance,
         recent=known_list.RECENT,
         kind_words=KIND_WORDS,
         near=_near(row),
@@ -175,7 +175,7 @@ def _learn(uploads: tuple[Upload, ...]) -> list[int]:
     if not uploads:
         raise Invalid("Choose a picture.", field="images")
     for sent in uploads:
-        sniff.inspect(sent, _settings())
+        sniff.inspect(sent, get_settings())
     batch.keep(uploads)
     rows = []
     with db.atomic():
@@ -208,7 +208,7 @@ def _ask(rows: list[KnownHash]) -> None:
 def _near(row: KnownHash) -> list[known_list.Near]:
     if row.kind == "sha256":
         return known_list.twins(bytes(row.hash))
-    most = 2 * _settings().pdq_max_distance
+    most = 2 * get_settings().pdq_max_distance
     return known_list.near(bytes(row.hash), most, quality=MIN_QUALITY)
 
 
@@ -274,8 +274,3 @@ def _done() -> dict[str, Any] | None:
             rows = list(KnownHash.select().where(KnownHash.id.in_(ids)))
             return {name: rows, "action": rows[0].action} if rows else None
     return sheet_upload.imported()
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

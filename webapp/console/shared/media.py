@@ -16,7 +16,7 @@ from flask_login import login_required
 from werkzeug.utils import secure_filename
 
 from models.errors import NotFound
-from models.settings import Settings
+from models.settings import get_settings
 from models.settings.urls import is_bucket
 from models.submissions.image import Image
 from tasks import storage
@@ -101,7 +101,7 @@ def _kept(key: str) -> Response:
 
 
 def _send(folder: str, key: str, media_type: str) -> Response:
-    settings: Settings = current_app.config["SETTINGS"]
+    settings = get_settings()
     if is_bucket(settings.storage_url):
         return _through(storage.of(settings), f"{folder}/{key}", media_type)
     if current_app.config.get("WITHOUT_NGINX"):

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import redis
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.audit.log import Audit
 from models.moderation.decision import Decision
-from models.settings import Settings
+from models.settings import get_settings
 from models.submissions import search
 from models.submissions.image import Image
 from models.submissions.search_conditions import Search
@@ -75,7 +75,7 @@ def index() -> Any:
         "form": form,
         "page": page,
         "after": after,
-        "rows": cards(page.rows(), _settings(), authors=False),
+        "rows": cards(page.rows(), get_settings(), authors=False),
         "choices": _choices(),
         "modes": search_form.MODES,
         "filter_words": search_form.WORDS,
@@ -121,7 +121,7 @@ def export() -> Any:
 @login_required
 def show(submission_id: UUID) -> str:
     """Pictures, texts, findings, decisions, deliveries and the author."""
-    (card,) = cards([find(submission_id)], _settings())
+    (card,) = cards([find(submission_id)], get_settings())
     query = Delivery.select().where(Delivery.submission == submission_id)
     return render_template(
         "submissions/page.html",
@@ -130,7 +130,7 @@ def show(submission_id: UUID) -> str:
         decisions=_decisions(submission_id),
         done=_done(submission_id),
         drawing=_draw(card, 0),
-        undo_seconds=_settings().undo_seconds,
+        undo_seconds=get_settings().undo_seconds,
         modes=search_form.MODES,
     )
 
@@ -139,7 +139,7 @@ def show(submission_id: UUID) -> str:
 @login_required
 def pictures(submission_id: UUID) -> str:
     """The pictures alone, for a page that waits until they are drawn."""
-    (card,) = cards([find(submission_id)], _settings(), authors=False)
+    (card,) = cards([find(submission_id)], get_settings(), authors=False)
     attempt = request.args.get("try", "")
     drawing = _draw(card, int(attempt) if attempt.isdigit() else TRIES)
     return render_template("submissions/_drawn.html", card=card, drawing=drawing)
@@ -263,8 +263,3 @@ def _uuid(text: str | None) -> UUID | None:
         return UUID(text) if text else None
     except ValueError:
         return None
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings
