@@ -60,8 +60,8 @@ def markdown(results: list[Result], options: argparse.Namespace) -> str:
     """The page of the last run."""
     about = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {len(results)} faults"
     if options.at_once > 1:
-        about += f", {options.at_once} trials beside each other"
-    return f"# `scripts/faults`: what was found\n\n{about}.\n\n{table(results)}\n"
+        about += f", {options.at_once} trials in parallel"
+    return f"# `scripts/faults`: results of the last run\n\n{about}.\n\n{table(results)}\n"
 
 
 def table(results: list[Result]) -> str:
