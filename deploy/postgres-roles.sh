@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the two roles and the database, once: the PostgreSQL of compose.yaml runs it when it is new,
-# and it suits any other server. docs/operating.md says what each role may.
+# Creates the two roles and the database, once. The PostgreSQL of compose.yaml runs it on its first
+# start; it also works with any other server. docs/operating.md lists the rights of each role.
 #
 # SECRETS is the folder that scripts/secrets made; psql's own variables (PGHOST, …) say where to.
 set -eu
