@@ -276,7 +276,8 @@ def test_without_a_folder_a_process_counts_for_itself(tmp_path: Path, monkeypatc
 
 def test_a_process_that_is_alone_tells_its_own_measures(tmp_path: Path) -> None:
     """As a worker in a container does, whose files no web process sees."""
-    code = "from tasks.load import prometheus; from tasks.observability import metrics;"
+    code = "from models.settings import Settings, use_settings; use_settings(Settings.load());"
+    code += "from tasks.load import prometheus; from tasks.observability import metrics;"
     code += "metrics.meters().decoding.observe(0.2); prometheus.serve();"
     code += "print(flush=True); input()"
     port = free_port()
