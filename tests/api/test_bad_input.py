@@ -137,27 +137,3 @@ def test_a_wait_out_of_bounds(api: Api, wait: str) -> None:
 def test_a_wrong_method_and_a_wrong_address(api: Api) -> None:
     assert api.http.put(f"{api.base}/stats").status_code == 405
     problem(api.http.get(f"{api.base}/nothing"), 404, "not_found")
-
-
-def test_refused_uploads_leave_no_file(api: Api, stack) -> None:
-    """Files and rows come together: one more of each, while those of refused requests are gone.
-
-    What other tests left behind, rows without a file among it, was there before.
-    """
-
-    def known() -> set[str]:
-        return {row[0] for row in stack.sql("SELECT storage_key FROM image")}
-
-    def there() -> set[str]:
-        folder = stack.home / "media/originals"
-        return {f"{p.parent.name}/{p.name}" for p in folder.glob("*/*")}
-
-    rows, files = known(), there()
-    assert not files - rows
-    assert api.submit(b"hello world").status_code == 415
-    assert api.submit(*[unique(JPEG)] * 6).status_code == 422
-    assert api.submit(unique(JPEG), priority="vip").status_code == 422
-    assert (known(), there()) == (rows, files)
-    api.decided(unique(JPEG))
-    assert len(known() - rows) == 1
-    assert there() - files == known() - rows

@@ -47,10 +47,8 @@ with db.connection():
     found = theirs.nearest(bytes(near), 31)
     for code in codes:
         mine._note(code, 0.5, time.time(), "process")
-    began = time.perf_counter()
     far = mine.nearest(secrets.token_bytes(32), 31)
     mine.nearest(secrets.token_bytes(32), 31)
-    seconds = time.perf_counter() - began
     late = Alikes(0.05)
     late.add(codes[0], 0.9)
     late.add(codes[1], 0.1)

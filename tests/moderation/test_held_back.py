@@ -39,14 +39,20 @@ def light(own: Stack) -> Api:
 @pytest.fixture(scope="module")
 def pressed(own: Stack, heavy: Api, light: Api) -> Iterator[int]:
     """The worker stands still and much waits; yields how to wake it."""
+    pid = press(own, heavy, light)
+    yield pid
+    os.kill(pid, signal.SIGCONT)
+
+
+def press(own: Stack, heavy: Api, light: Api) -> int:
+    """Stop the worker and send much, until the heavy client is held back; the worker's pid."""
     pid = own.pids()["worker_00"]
     os.kill(pid, signal.SIGSTOP)
     for number in range(120):
         heavy.submit(title=f"much {number}")
     light.submit(title="little")
     eventually(lambda: told(own).get("lowered"))
-    yield pid
-    os.kill(pid, signal.SIGCONT)
+    return pid
 
 
 def told(stack: Stack) -> dict:
@@ -111,7 +117,18 @@ def test_it_is_lifted_when_the_pressure_is_gone_and_the_audit_has_both(
     eventually(lambda: "all lifted" in dashboard(console))
 
 
-def test_without_the_standby_it_dissolves(own: Stack) -> None:
-    """It does because it is kept with an end."""
-    eventually(lambda: own.redis().exists(KEY))
-    assert 0 < own.redis().ttl(KEY) <= IN_FORCE
+def test_a_lowered_limit_expires_when_nobody_judges_any_more(
+    own: Stack, heavy: Api, light: Api
+) -> None:
+    worker = press(own, heavy, light)
+    eventually(lambda: refused(heavy))
+    own.kill("standby", signal.SIGSTOP)
+    try:
+        assert 0 < own.redis().ttl(KEY) <= IN_FORCE
+        own.redis().expire(KEY, 2)  # as if most of its time had passed
+        eventually(lambda: not own.redis().exists(KEY))
+        eventually(lambda: not refused(heavy))  # 40 uploads one after the other are all taken
+        assert "client lowered" not in dashboard(person(own))
+    finally:
+        own.kill("standby", signal.SIGCONT)
+        os.kill(worker, signal.SIGCONT)

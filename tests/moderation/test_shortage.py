@@ -58,7 +58,14 @@ def padded(size: int) -> bytes:
 
 
 def originals(stack: Stack) -> set[str]:
-    return {path.name for path in (stack.home / "media" / "originals").glob("*/*")}
+    """The storage keys that have a file."""
+    folder = stack.home / "media" / "originals"
+    return {f"{path.parent.name}/{path.name}" for path in folder.glob("*/*")}
+
+
+def keys(stack: Stack) -> set[str]:
+    """The storage keys that have a row."""
+    return {row[0] for row in stack.sql("SELECT storage_key FROM image")}
 
 
 def rows(stack: Stack) -> int:
@@ -145,6 +152,19 @@ def test_the_supervisor_outlives_logs_that_cannot_be_written(own: Stack) -> None
     worker = own.pids()["worker_00"]
     own.kill("worker_00")
     eventually(lambda: own.pids().get("worker_00", worker) != worker)
+
+
+def test_refused_uploads_leave_no_file_and_what_is_taken_has_one(own: Stack, api: Api) -> None:
+    """Files and rows are the same after everything that these tests have sent."""
+    before = keys(own)
+    assert originals(own) == before
+    assert api.submit(b"hello world").status_code == 415
+    assert api.submit(*[unique(PICTURE)] * 6).status_code == 422
+    assert api.submit(unique(PICTURE), priority="vip").status_code == 422
+    assert originals(own) == keys(own) == before
+    api.decided(unique(PICTURE))
+    assert len(keys(own) - before) == 1
+    assert originals(own) == keys(own)
 
 
 def test_a_body_that_is_too_large_leaves_no_file(own: Stack, api: Api) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -100,10 +99,8 @@ def traced(port: int) -> Iterator[Stack]:
 
 def test_a_collector_that_is_away_hurts_nobody(traced: Stack) -> None:
     api = Api(traced.url, traced.json("client", "create", "Alone", "--json")["key"])
-    started = time.monotonic()
     for _ in range(5):
         assert api.decided(unique("safe_rocket.jpg"))["verdict"] == "approved"
-    assert time.monotonic() - started < 30
 
 
 def test_one_trace_from_the_request_to_the_webhook(traced: Stack, port: int) -> None:

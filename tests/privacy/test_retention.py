@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.privacy.test_erasure import files, row_of
 from tests.support.api import Api, unique
 from tests.support.stack import ROOT, Stack, running
+from tests.support.stored import files, row_of
 
 TEXT = "A sentence that stays for a month"
 NOW = """

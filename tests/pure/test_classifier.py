@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,14 +27,19 @@ from tasks.classifier.onnx import see_that_it_runs_on
 from tasks.classifier.remote import RemoteClassifier
 from tasks.heatmaps import activation_map
 from tasks.images.decode import Limits, read
+from tests.support.stack import wait_until
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MANIFEST: dict[str, Any] = json.loads((FIXTURES / "manifest.json").read_text())
 
-needs_opennsfw2 = pytest.mark.skipif(
-    not all(importlib.util.find_spec(name) for name in ("opennsfw2", "keras", "jax")),
-    reason="the extra 'opennsfw2' is not installed",
-)
+NAMES = ("opennsfw2", "keras", "jax")
+
+
+def needs_opennsfw2(test: Any) -> Any:
+    """Marks what needs Keras, whose import alone takes ten seconds."""
+    there = all(importlib.util.find_spec(name) for name in NAMES)
+    skip = pytest.mark.skipif(not there, reason="the extra 'opennsfw2' is not installed")
+    return pytest.mark.slow(skip(test))
 
 
 def reference(name: str) -> list[float]:
@@ -105,16 +111,19 @@ def test_an_unknown_engine_is_named() -> None:
         load("crystal-ball")
 
 
-ENGINES = ["onnx", pytest.param("opennsfw2", marks=needs_opennsfw2)]
+@pytest.fixture(params=["onnx", pytest.param("opennsfw2", marks=pytest.mark.slow)])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of each engine that reads a model's file."""
+    if request.param == "opennsfw2":
+        pytest.importorskip("keras")
+    return request.param
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_missing_model_is_down(engine: str, tmp_path: Path) -> None:
     with pytest.raises(ClassifierDown, match="is missing"):
         load(engine, model_path=tmp_path / "none.onnx").score(views("reject_a.jpg"))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_a_model_that_is_not_one_is_down(engine: str, tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     model.write_bytes(b"no protobuf at all" * 100)
@@ -265,55 +274,58 @@ BAD_ANSWERS: dict[str, Answer] = {
     "beyond 1": lambda handler, _: reply(handler, b'[{"score": 93}]'),
     "huge": lambda handler, _: reply(handler, b" " * 1_000_000),
     "deep": lambda handler, _: reply(handler, b"[" * 50_000),
-    "hang": lambda handler, _: time.sleep(1.5),
+    "hang": lambda handler, _: time.sleep(4),
 }
 
 
 @pytest.mark.parametrize("kind", BAD_ANSWERS)
 def test_a_service_that_fails_is_down_and_the_next_is_asked(detectors: Start, kind: str) -> None:
-    bad, good = detectors(BAD_ANSWERS[kind]), detectors()
-    image = views("reject_a.jpg")
+    bad = detectors(BAD_ANSWERS[kind])
+    good = detectors(lambda handler, _: reply(handler, b'[{"score": 0.5}]'))
+    image, patience = views("reject_a.jpg"), 1.5 if kind == "hang" else 30
     with pytest.raises(ClassifierDown, match="No remote classifier answers"):
-        RemoteClassifier(bad.url, read_timeout=0.5).score(image)
-    engine = RemoteClassifier(f"{bad.url}, {good.url}", read_timeout=0.5)
+        RemoteClassifier(bad.url, read_timeout=patience).score(image)
+    engine = RemoteClassifier(f"{bad.url}, {good.url}", read_timeout=patience)
     asked = len(bad.keys)
     for _ in range(12):
-        assert engine.score(image) == pytest.approx(reference("reject_a.jpg"), abs=0.01)
+        assert engine.score(image) == [0.5]
     assert len(bad.keys) - asked <= 3, "one that failed rests, longer each time"
 
 
+@pytest.mark.slow
 def test_three_services_share_the_work_and_one_that_dies_is_not_missed(detectors: Start) -> None:
     three = [detectors() for _ in range(3)]
-    engine = RemoteClassifier(",".join(each.url for each in three), read_timeout=2)
+    engine = RemoteClassifier(",".join(each.url for each in three), read_timeout=30)
     image, wanted = views("reject_a.jpg"), pytest.approx(reference("reject_a.jpg"), abs=0.01)
     for number in range(60):
         if number == 20:
-            three[0].answer = lambda handler, _: handler.connection.close()
+            three[0].answer = lambda handler, _: handler.connection.shutdown(socket.SHUT_RDWR)
         assert engine.score(image) == wanted
     assert all(len(each.keys) >= 3 for each in three)
     assert len(three[1].keys) + len(three[2].keys) >= 40
     three[0].answer = three[1].answer  # it is back
-    before, end = len(three[0].keys), time.monotonic() + 20
-    while len(three[0].keys) < before + 3:
+    before = len(three[0].keys)
+
+    def is_tried_again() -> bool:
         assert engine.score(image) == wanted
-        assert time.monotonic() < end, "it is tried again"
+        return len(three[0].keys) >= before + 3
+
+    wait_until(is_tried_again, 60)
 
 
 def test_a_reply_that_drips_is_given_up(detectors: Start) -> None:
     def drip(handler: BaseHTTPRequestHandler, _: list[Image.Image]) -> None:
         handler.send_response(200)
-        handler.send_header("Content-Length", "1000")
+        handler.send_header("Content-Length", "1000000")
         handler.end_headers()
-        with contextlib.suppress(OSError):  # the other end hangs up
-            for _part in range(40):
+        with contextlib.suppress(OSError):  # it ends only because the other end hangs up
+            while True:
                 handler.wfile.write(b" ")
                 handler.wfile.flush()
                 time.sleep(0.1)
 
-    start = time.perf_counter()
-    with pytest.raises(ClassifierDown):
+    with pytest.raises(ClassifierDown, match="too slow"):
         RemoteClassifier(detectors(drip).url, read_timeout=0.5).score(views("reject_a.jpg"))
-    assert time.perf_counter() - start < 2
 
 
 def test_a_service_that_is_away_is_down() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,8 +13,12 @@ from webapp.uploads.concurrency_limit import Line
 
 
 def until(true) -> None:
-    while not true():
+    """Wait for something; a line that is broken fails the test instead of holding it for ever."""
+    for _ in range(30_000):
+        if true():
+            return
         time.sleep(0.001)
+    raise AssertionError("it did not happen")
 
 
 class Visitor(threading.Thread):
@@ -32,6 +37,11 @@ class Visitor(threading.Thread):
         except Unavailable as error:
             self.refused = error
 
+    def leave(self) -> None:
+        """Wait until it is gone."""
+        self.join(30)
+        assert not self.is_alive()
+
 
 def visitors(line: Line, count: int, came: list[str]) -> list[Visitor]:
     """So many in the order of their numbers; each stands in the line before the next comes."""
@@ -49,7 +59,7 @@ def test_they_come_in_turn_and_no_more_at_once_than_there_are_places():
     assert line.waiting == 4
     for number, one in enumerate(made):
         one.go.set()
-        one.join()
+        one.leave()
         until(lambda number=number: len(came) == min(6, number + 3))
     assert came[2:] == ["2", "3", "4", "5"]
     assert line.waiting == 0
@@ -64,7 +74,7 @@ def test_a_place_is_handed_over_and_whoever_comes_just_then_stands_behind():
     until(lambda: "1" in came)
     second.go.set()
     third.go.set()
-    third.join()
+    third.leave()
     assert came == ["0", "1", "third"]
 
 
@@ -81,12 +91,12 @@ def test_who_waits_too_long_is_asked_to_come_again_and_stands_in_nobodys_way():
     line, came = Line(places=1, patience=0.05), []
     made = visitors(line, 3, came)
     for one in made[1:]:
-        one.join()
+        one.leave()
         assert one.refused is not None
         assert one.refused.retry_after > 0
     assert line.waiting == 0
     made[0].go.set()
-    made[0].join()
+    made[0].leave()
     with line.place():
         pass
 
@@ -108,10 +118,8 @@ def test_many_come_and_go_and_every_place_is_there_afterwards():
             except Unavailable:
                 pass
 
-    threads = [threading.Thread(target=visit) for _ in range(12)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    with ThreadPoolExecutor(12) as pool:
+        for visitor in [pool.submit(visit) for _ in range(12)]:
+            visitor.result(30)
     assert most[0] <= 3
     assert (line.free, line.waiting) == (3, 0)

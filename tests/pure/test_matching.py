@@ -287,6 +287,7 @@ def test_a_word_matches_itself(word: str) -> None:
     assert matcher.broken or hits(f"so {word}, and", matcher)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [
@@ -319,8 +320,13 @@ def test_a_megabyte_is_matched_in_linear_time(unit: str) -> None:
     assert large < 40 * small + 0.5  # eight times the text; quadratic would be 64 times
 
 
-def test_ten_thousand_rules_are_compiled_quickly() -> None:
-    rules = specs(*[("word", f"word{number:05}x") for number in range(10_000)])
-    began = time.thread_time()
-    Matcher(rules)
-    assert time.thread_time() - began < 5  # about 0.1 s; the rest is for a busy machine
+@pytest.mark.slow
+def test_ten_thousand_rules_are_compiled_in_linear_time() -> None:
+    def seconds(count: int) -> float:
+        rules = specs(*[("word", f"word{number:05}x") for number in range(count)])
+        began = time.thread_time()
+        Matcher(rules)
+        return time.thread_time() - began
+
+    small, large = min(seconds(1_250) for _ in range(2)), seconds(10_000)
+    assert large < 40 * small + 0.5  # eight times the rules; quadratic would be 64 times

@@ -128,6 +128,7 @@ def test_stretched_letters_are_noticed() -> None:
     assert len(list(squeezes(plain_view("killl")))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

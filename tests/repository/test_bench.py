@@ -5,6 +5,8 @@ import re
 import subprocess
 from xml.etree import ElementTree
 
+import pytest
+
 from models.settings import ROOT
 from scripts.benches import docs, summary
 from scripts.benches.chart import Band, Chart, Line, Panel
@@ -49,6 +51,7 @@ def test_an_unknown_row_is_an_error(tmp_path):
     assert "there is no row speed" in told.stderr
 
 
+@pytest.mark.slow
 def test_a_row_gives_a_table_json_and_markdown(tmp_path):
     told = bench(tmp_path, "--quick", "rules", "--markdown", "table.md")
     assert told.returncode == 0, told.stderr

@@ -19,6 +19,8 @@ FILES = [path for package in FORBIDDEN for path in sorted((ROOT / package).rglob
 
 OF_TESTS = [path for name in ("tests", "scripts") for path in sorted((ROOT / name).rglob("*.py"))]
 
+QUICK = [path for path in OF_TESTS if path.parent.name in ("pure", "repository")]
+
 
 def imported(path):
     """The dotted name of everything that a file imports, inside functions too."""
@@ -36,6 +38,16 @@ def test_imports_go_one_way(path):
     names = {name.partition(".")[0] for name in imported(path)}
     assert not names & FORBIDDEN[package]
     assert not names & FOREIGN[package]
+
+
+@pytest.mark.parametrize("path", QUICK, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_runs_quickly_starts_no_stack(path):
+    text = path.read_text("utf-8")
+    assert not {"tests.support.stack.Stack", "tests.support.stack.running"} & set(imported(path))
+    for node in ast.walk(ast.parse(text, str(path))):
+        if isinstance(node, ast.FunctionDef):
+            names = {argument.arg for argument in node.args.args}
+            assert not names & {"stack", "open_stack", "new_stack", "http", "api"}, node.name
 
 
 @pytest.mark.parametrize("path", OF_TESTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -161,7 +161,7 @@ def _broken_body(sock: socket.socket) -> None:
 
 
 WAYS: dict[str, Callable[[socket.socket], None]] = {
-    "silent": lambda _sock: time.sleep(30),
+    "silent": lambda sock: bool(sock.recv(1)),  # until the caller hangs up
     "slow-headers": _trickle(OK + b"x-slow: " + b"s" * 200),
     "slow-hints": _trickle(b"HTTP/1.1 100 Continue\r\n\r\n"),
     "slow-body": _slow_body,
