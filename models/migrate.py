@@ -50,8 +50,8 @@ def main() -> None:
         settings = use_settings(Settings.load())
         if settings.database_pooled and not settings.database_owner_url:
             raise SettingError(
-                "DATABASE_POOLED goes with a DATABASE_OWNER_URL that leads to PostgreSQL itself:"
-                " migrations and backups hold a session"
+                "DATABASE_POOLED requires a DATABASE_OWNER_URL that connects to PostgreSQL itself:"
+                " migrations and backups need a session"
             )
         connect(settings, pool=1, owner=True)
         names = migrate(parameters(settings.database).get("user", ""))

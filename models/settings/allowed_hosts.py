@@ -81,8 +81,8 @@ def _checked_name(word: str) -> str:
     labels = _bare(word).split(".")
     if not all(label.replace("-", "").replace("_", "").isalnum() for label in labels):
         raise SettingError(
-            f"WEBHOOK_ALLOWED_HOSTS holds {word!r}; it takes host names, addresses and networks"
-            " (10.0.0.0/8), by comma"
+            f"WEBHOOK_ALLOWED_HOSTS contains {word!r}; it may contain host names, addresses"
+            " and networks (10.0.0.0/8), comma-separated"
         )
     return _bare(word)
 

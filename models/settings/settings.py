@@ -120,7 +120,7 @@ class Settings(Table):
         try:
             value = path.read_text("ascii").strip()
         except OSError as error:
-            raise SettingError(f"{path}: {error.strerror}; scripts/up makes it") from error
+            raise SettingError(f"{path}: {error.strerror}; scripts/up generates it") from error
         if len(value) < 32:
-            raise SettingError(f"{path} holds fewer than 32 characters: remove it, run scripts/up")
+            raise SettingError(f"{path} has fewer than 32 characters: remove it, run scripts/up")
         return value

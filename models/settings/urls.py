@@ -32,7 +32,7 @@ class Bucket:
         region = asked.get("region", "")
         prefix = parts.path.strip("/")
         if parts.username or parts.password:
-            raise SettingError("STORAGE_URL holds a key: give AWS_ACCESS_KEY_ID and its secret")
+            raise SettingError("STORAGE_URL contains a key: set AWS_ACCESS_KEY_ID and its secret")
         if not NAME.fullmatch(parts.netloc) or not PREFIX.fullmatch(prefix):
             raise SettingError("STORAGE_URL is not s3://BUCKET/PREFIX?endpoint=https://HOST")
         amazon = f"https://s3.{region + '.' if region else ''}amazonaws.com"
@@ -105,7 +105,7 @@ def _split(setting: str, url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:
-        raise SettingError(f"{setting} is no URL") from error
+        raise SettingError(f"{setting} is not a URL") from error
 
 
 def _query(setting: str, query: str, known: set[str]) -> dict[str, str]:
@@ -121,5 +121,5 @@ def _address(text: str) -> tuple[str, int]:
     if not colon or text.endswith("]"):
         host, port = text, str(SENTINEL_PORT)
     if not host or not port.isdigit():
-        raise SettingError("REDIS_URL's sentinels are HOST:PORT, by comma")
+        raise SettingError("REDIS_URL's sentinels must be HOST:PORT, comma-separated")
     return host.strip("[]"), int(port)

@@ -1,4 +1,4 @@
-"""What the settings must be, alone and beside each other."""
+"""Which values settings may have, each alone and in combination."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def check(settings: Table) -> None:
         if isinstance(value, int | float) and value < 0:
             raise SettingError(f"{f.name.upper()} is {value}; it must not be negative")
     if not settings.review_at <= settings.reject_at <= 1:
-        raise SettingError("REVIEW_AT <= REJECT_AT <= 1 does not hold")
+        raise SettingError("REVIEW_AT <= REJECT_AT <= 1 is required")
     if not 0 < settings.sync_max_depth <= settings.fast_track_depth:
-        raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH does not hold")
+        raise SettingError("0 < SYNC_MAX_DEPTH <= FAST_TRACK_DEPTH is required")
     if not 0 < settings.port < 65536:
         raise SettingError(f"PORT is {settings.port}; it must be 1 to 65535")
     for name in ("worker_batch", "nsfw_threads", "nsfw_batch", "detect_batch"):
@@ -34,19 +34,19 @@ def check(settings: Table) -> None:
         raise SettingError(f"STATS_RAW_DAYS is {settings.stats_raw_days}; it must be 2 to 400")
     _check_tls(settings)
     if settings.decode_timeout < 0.1 or settings.decode_memory < 64:
-        raise SettingError("DECODE_TIMEOUT >= 0.1 and DECODE_MEMORY >= 64 do not hold")
+        raise SettingError("DECODE_TIMEOUT >= 0.1 and DECODE_MEMORY >= 64 are required")
     if settings.workers > settings.max_workers:
-        raise SettingError("WORKERS <= MAX_WORKERS does not hold")
+        raise SettingError("WORKERS <= MAX_WORKERS is required")
     collector = settings.otel_exporter_otlp_endpoint
     if collector and not collector.startswith(("http://", "https://")):
         raise SettingError("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://")
     if not all("://" in address for address in addresses(settings.alert_urls)):
-        raise SettingError("ALERT_URLS holds what is no address, such as mailto://…")
+        raise SettingError("ALERT_URLS must contain URLs such as mailto://…")
     Allowed.parse(settings.webhook_allowed_hosts)
     if settings.database_pooled and not settings.database_url:
-        raise SettingError("DATABASE_POOLED goes with a DATABASE_URL")
+        raise SettingError("DATABASE_POOLED requires DATABASE_URL")
     if settings.database_owner_url and not settings.database_url:
-        raise SettingError("DATABASE_OWNER_URL goes with a DATABASE_URL")
+        raise SettingError("DATABASE_OWNER_URL requires DATABASE_URL")
     _check_web(settings)
     _check_detectors(settings)
     if settings.redis_url:
@@ -60,24 +60,24 @@ def check(settings: Table) -> None:
 def _check_detectors(settings: Table) -> None:
     urls = names(settings.moderation_image_service_url)
     if settings.nsfw_engine == "remote" and not urls:
-        raise SettingError("NSFW_ENGINE=remote wants MODERATION_IMAGE_SERVICE_URL")
+        raise SettingError("NSFW_ENGINE=remote requires MODERATION_IMAGE_SERVICE_URL")
     for url in urls:
         if not url.startswith(("http://", "https://")):
             raise SettingError(
-                f"MODERATION_IMAGE_SERVICE_URL holds {url!r}; each must begin with http:// or"
+                f"MODERATION_IMAGE_SERVICE_URL contains {url!r}; each must begin with http:// or"
                 " https://"
             )
 
 
 def _check_tls(settings: Table) -> None:
     if bool(settings.tls_certificate) != bool(settings.tls_key):
-        raise SettingError("TLS_CERTIFICATE and TLS_KEY go together")
+        raise SettingError("TLS_CERTIFICATE and TLS_KEY must be set together")
     if settings.tls_certificate and settings.public_url.startswith("http://"):
         raise SettingError("PUBLIC_URL begins with http://, but TLS_CERTIFICATE turns HTTPS on")
     if settings.http_port and not settings.tls_certificate:
-        raise SettingError("HTTP_PORT leads to HTTPS: give TLS_CERTIFICATE and TLS_KEY too")
+        raise SettingError("HTTP_PORT redirects to HTTPS: set TLS_CERTIFICATE and TLS_KEY too")
     if settings.http_port == settings.port or settings.http_port > 65535:
-        raise SettingError(f"HTTP_PORT is {settings.http_port}; it must be another port than PORT")
+        raise SettingError(f"HTTP_PORT is {settings.http_port}; it must be a port other than PORT")
 
 
 def _check_web(settings: Table) -> None:
@@ -91,4 +91,4 @@ def _check_web(settings: Table) -> None:
     ):
         for place in places:
             if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", place):
-                raise SettingError(f"{name} holds {place!r}, which is not HOST:PORT")
+                raise SettingError(f"{name} contains {place!r}, which is not HOST:PORT")

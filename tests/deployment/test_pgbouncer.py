@@ -112,4 +112,4 @@ def test_migrations_want_postgresql_itself(pooled: tuple[Stack, Server]) -> None
     command = [sys.executable, "-m", "models.migrate"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("DATABASE_POOLED goes with a DATABASE_OWNER_URL")
+    assert done.stderr.startswith("DATABASE_POOLED requires a DATABASE_OWNER_URL")

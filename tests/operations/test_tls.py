@@ -207,9 +207,9 @@ def test_up_says_what_is_wrong_with_a_pair(new_stack, tmp_path):
 @pytest.mark.parametrize(
     ("words", "settings"),
     [
-        ("go together", {"TLS_KEY": "/k"}),
-        ("HTTP_PORT leads to HTTPS", {"HTTP_PORT": "80"}),
-        ("another port", {"HTTP_PORT": "8080", "TLS_KEY": "/k", "TLS_CERTIFICATE": "/c"}),
+        ("must be set together", {"TLS_KEY": "/k"}),
+        ("HTTP_PORT redirects to HTTPS", {"HTTP_PORT": "80"}),
+        ("a port other than PORT", {"HTTP_PORT": "8080", "TLS_KEY": "/k", "TLS_CERTIFICATE": "/c"}),
         ("http://", {"PUBLIC_URL": "http://x", "TLS_KEY": "/k", "TLS_CERTIFICATE": "/c"}),
     ],
 )

@@ -97,5 +97,5 @@ def test_tables_of_another_role_are_handed_over_first(
 
 def test_an_owner_alone_is_refused(stack: Stack, outside: Callable[[str], str]) -> None:
     done = migrate(stack, DATABASE_OWNER_URL=outside("sluice_owner"), DATABASE_URL="")
-    assert done.returncode == 1 and "goes with a DATABASE_URL" in done.stderr
+    assert done.returncode == 1 and "requires DATABASE_URL" in done.stderr
     assert (SCRIPTS / "audit").is_file()

@@ -30,7 +30,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("SYNC_MAX_DEPTH", "0", "SYNC_MAX_DEPTH"),
         ("METRICS_LISTEN", "9108", "not HOST:PORT"),
         ("STORAGE_URL", "media", "absolute"),
-        ("ALERT_URLS", "hunter2", "^ALERT_URLS holds what is no address"),
+        ("ALERT_URLS", "hunter2", "^ALERT_URLS must contain URLs"),
         ("NSFW_ENGINE", "remote", "MODERATION_IMAGE_SERVICE_URL"),
         ("MODERATION_IMAGE_SERVICE_URL", "https://a/detect, b/detect", "'b/detect'"),
     ],
