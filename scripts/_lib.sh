@@ -124,8 +124,12 @@ module() {
 }
 
 # Neither root's home nor a private temporary folder is any use to the service user.
+#
+# `python -m` would import `models` and `tasks` from the folder that the user stands in, if it has
+# any: PYTHONSAFEPATH takes that folder off the path, PYTHONPATH puts this tree on it.
 service_environment() {
-  unset PYTHONPATH PYTHONHOME
+  unset PYTHONHOME
+  export PYTHONPATH=$ROOT PYTHONSAFEPATH=1
   is_root || return 0
   export HOME=$SLUICE_HOME
   if ! "${AS_SERVICE[@]}" test -w "${TMPDIR:-/tmp}" -a -x "${TMPDIR:-/tmp}"; then

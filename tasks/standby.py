@@ -104,9 +104,9 @@ def main() -> None:
     logs.start(settings.log_format)
     tracing.start(settings, "standby")
     setproctitle.setproctitle("sluice standby")
-    metrics.start()
     all_duties = duties(settings, stop)
     connection.connect(settings, pool=len(all_duties) + 4)
+    metrics.start()
     prometheus.serve()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())

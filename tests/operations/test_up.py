@@ -1,5 +1,6 @@
 """scripts/up and scripts/down: from nothing to a server, and back to nothing, whatever happened."""
 
+import json
 import os
 import signal
 import socket
@@ -144,6 +145,14 @@ def test_status_tells_what_is(up):
 def test_status_speaks_of_the_stack_that_runs_whatever_the_shell_says(up):
     told = up.run("status", "--json", env={**up.env, "PORT": "1234"}).stdout
     assert f'"url": "{up.url}"' in told
+
+
+def test_a_script_runs_its_own_code_whatever_folder_it_is_called_from(up, tmp_path):
+    for name in ("models", "tasks", "tasks/stack"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('someone else s code')\n")
+    told = up.run("status", "--json", cwd=tmp_path)
+    assert json.loads(told.stdout)["url"] == up.url
 
 
 def test_status_answers_when_the_servers_hang(up):
