@@ -11,6 +11,8 @@ from typing import Any
 
 from flask import Flask, Response, redirect, request, url_for
 from flask_login import current_user
+from jinja2 import Template
+from jinja2.runtime import Macro
 
 from models.people.preferences import Preferences
 from models.settings import ROOT
@@ -46,6 +48,11 @@ CSP = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+MACROS = (
+    "layout/_macros.html",
+    "layout/_forms.html",
+    "layout/_lists.html",
+)  # each uses those before
 HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
@@ -74,11 +81,17 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(erasure.pages)
     app.extensions[PAGE] = error_page.render
     app.add_template_global(asset)
-    macros = app.jinja_env.get_template("layout/_macros.html").module
-    app.jinja_env.globals |= {n: getattr(macros, n) for n in ("icon", "logo", "token", "fault")}
+    for name in MACROS:
+        app.jinja_env.globals |= _macros(app.jinja_env.get_template(name))
     app.context_processor(_layout)
     app.after_request(_protect)
     app.add_url_rule("/", "root", lambda: redirect(url_for("dashboard.show")))
+
+
+def _macros(template: Template) -> dict[str, Any]:
+    """The macros of a template by their names."""
+    found = vars(template.module).items()
+    return {name: macro for name, macro in found if isinstance(macro, Macro)}
 
 
 @cache

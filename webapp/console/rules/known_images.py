@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import redis
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.database.connection import db
@@ -22,7 +22,6 @@ from models.hash_bank.known_hash import (
     block_images_of,
     check,
 )
-from models.hash_bank.listing import Filter
 from models.settings import get_settings
 from models.submissions import finding_counts
 from models.submissions.image import Image
@@ -30,40 +29,53 @@ from models.verdict import LABELS
 from tasks.hash_bank import request_hash
 from tasks.storage import Upload
 from webapp.console.review.pages import find
-from webapp.console.shared import list_filter, sheet_upload
+from webapp.console.rules import lists
+from webapp.console.rules.lists import ListPage, Notice
+from webapp.console.shared import list_filter
 from webapp.http import fragments
 from webapp.signin import auth
 from webapp.uploads import batch, sniff
 
-ROWS = 60
-CHOICES = {
-    "kind": KINDS,
-    "action": ACTIONS,
-    "label": LABELS,
-    "state": known_list.STATES,
-}
 KIND_WORDS = {"sha256": "Exact bytes", "pdq": "Look-alikes"}
-BY_MACHINE = ("unreadable", "known", "error")  # labels that no image needs
+LIST = ListPage(
+    page="known_images",
+    path="/known-images",
+    listing=known_list,
+    sheets=import_export,
+    facts=FACTS,
+    choices={
+        "kind": KINDS,
+        "action": ACTIONS,
+        "label": LABELS,
+        "state": known_list.STATES[1:],  # the first is what no filter shows
+    },
+    any_words={
+        "kind": "Any kind",
+        "action": "Any action",
+        "label": "Any label",
+        "state": "Known now",
+    },
+    title="Known images",
+    singular="known image",
+    plural="known images",
+    list_id="known",
+    search_label="Search in notes, or a hash’s beginning",
+    search_hint="Note, or a hash’s beginning",
+    picture="fingerprint",
+    more_words="Older ones",
+    value_words=KIND_WORDS,
+)
 
 pages = Blueprint("known_images", __name__, url_prefix="/console")
 pages.add_app_template_filter(lambda value: bytes(value).hex(), "hexadecimal")
-
-
-@pages.before_request
-def protect() -> None:
-    """No form without its token; an import may be larger than other forms."""
-    sheet_upload.allow_more()
-    auth.csrf.protect()
+lists.add_sheet_pages(pages, LIST)
 
 
 @pages.get("/known-images")
 @login_required
 def show() -> str:
     """The known images that are wanted, the newest first."""
-    if fragments.wanted():
-        part = "_rows.html" if request.args.get("after") else "_list.html"
-        return render_template(f"known_images/{part}", **_listed())
-    return render_template("known_images/page.html", done=_done(), form={}, **_listed())
+    return render_template(LIST.template(), done=_done(), form={}, **_listed())
 
 
 @pages.post("/known-images")
@@ -116,30 +128,6 @@ def restore() -> Any:
     return _rows()
 
 
-@pages.get("/known-images/import")
-@login_required
-@auth.configures
-def upload() -> str:
-    """The form that takes a file."""
-    return render_template("known_images/import.html")
-
-
-@pages.post("/known-images/import")
-@login_required
-@auth.configures
-def take() -> Any:
-    """Show what a file would change; then, in a second step, do it, all or nothing."""
-    return sheet_upload.take_sheet(import_export, "known_images", kind_words=KIND_WORDS)
-
-
-@pages.get("/known-images/export.<any(csv, json):shape>")
-@login_required
-def export(shape: str) -> Response:
-    """The wanted entries as a file."""
-    rows = import_export.export(_filter().query())
-    return sheet_upload.sheet_reply("known-images", shape, FACTS, rows)
-
-
 @pages.post("/reviews/<uuid:submission_id>/block")
 @login_required
 @auth.decides
@@ -162,8 +150,7 @@ def _make_known(submission_id: UUID, action: str) -> Any:
     made = block_images_of(find(submission_id), auth.moderator(), label, action=action)
     _ask([row for row in made if row.look_owed])
     if fragments.wanted():
-        done = {"made": made, "action": action}
-        return render_template("known_images/_notice.html", done=done, kept={})
+        return render_template("rules/_notice.html", done=_made(made, action))
     return redirect(url_for("known_images.show", made=_joined(row.id for row in made)), 303)
 
 
@@ -213,20 +200,14 @@ def _near(row: KnownHash) -> list[known_list.Near]:
 
 
 def _listed() -> dict[str, Any]:
-    wanted, after = _filter(), request.args.get("after", "")
-    rows = known_list.page(wanted, ROWS + 1, int(after) if after.isdigit() else None)
+    listed = LIST.listed()
     return {
-        "rows": rows[:ROWS],
-        "more": len(rows) > ROWS,
-        "pictures": _pictures(rows[:ROWS]),
-        "hits": finding_counts.of_known([row.id for row in rows[:ROWS]]),
-        "most_hits": finding_counts.MOST_HITS,
-        "total": known_list.count(wanted),
-        "wanted": wanted,
-        "kept": _kept(),
-        "choices": CHOICES,
+        **listed,
+        "pictures": _pictures(listed["rows"]),
+        "hits": finding_counts.of_known([row.id for row in listed["rows"]]),
+        "total": known_list.count(listed["wanted"]),
         "kind_words": KIND_WORDS,
-        "labels": [name for name in LABELS if name not in BY_MACHINE],
+        "labels": lists.labels(),
     }
 
 
@@ -239,13 +220,12 @@ def _pictures(rows: list[KnownHash]) -> dict[UUID, Image]:
 def _rows(**more: Any) -> Any:
     """The entries of the form as they are now; without htmx, the list again."""
     if not fragments.wanted():
-        return redirect(url_for("known_images.show", **more, **_kept()), 303)
+        return redirect(LIST.address(**more), 303)
     rows = list(KnownHash.select().where(KnownHash.id.in_(_ids())).order_by(KnownHash.id.desc()))
     found = finding_counts.of_known([row.id for row in rows])
     values = {"most_hits": finding_counts.MOST_HITS, "more": False, "kind_words": KIND_WORDS}
-    return render_template(
-        "known_images/_rows.html", rows=rows, hits=found, pictures=_pictures(rows), **values
-    )
+    values |= {"rows": rows, "hits": found, "pictures": _pictures(rows), "list_page": LIST}
+    return render_template("rules/_rows.html", **values)
 
 
 def _ids() -> list[int]:
@@ -257,20 +237,26 @@ def _joined(ids: Any) -> str:
     return ",".join(str(number) for number in ids)
 
 
-def _filter() -> Filter:
-    return Filter(**list_filter.asked(CHOICES))
-
-
-def _kept() -> dict[str, Any]:
-    """The filter as an address has it."""
-    return list_filter.kept(_filter(), CHOICES)
-
-
-def _done() -> dict[str, Any] | None:
+def _done() -> Notice | None:
     """What this page follows, for the notice with its undo."""
-    for name in ("made", "gone"):
+    for name, notice in (("made", _made), ("gone", _gone)):
         if name in request.args:
             ids = list_filter.numbers(request.args[name])
             rows = list(KnownHash.select().where(KnownHash.id.in_(ids)))
-            return {name: rows, "action": rows[0].action} if rows else None
-    return sheet_upload.imported()
+            return notice(rows, rows[0].action) if rows else None
+    return lists.imported(lambda added, changed: f"Imported: {added} new, {changed} changed")
+
+
+def _made(rows: list[KnownHash], action: str) -> Notice:
+    words = (
+        "Blocked, and what looks like it"
+        if action == "block"
+        else "Allowed, and what looks like it"
+    )
+    undo = url_for("known_images.remove")
+    return Notice(words, undo, [("known", row.id) for row in rows], is_fragment=True)
+
+
+def _gone(rows: list[KnownHash], _: str) -> Notice:
+    words = f"Removed: {len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
+    return Notice(words, url_for("known_images.restore"), [("known", row.id) for row in rows])

@@ -2,52 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.errors import Conflict, Invalid, SluiceError
 from models.rules import dry_run, import_export
 from models.rules import listing as rule_list
-from models.rules.listing import Filter
 from models.rules.rule import ACTIONS, FACTS, KINDS, Rule
 from models.submissions import finding_counts
 from models.verdict import LABELS
-from webapp.console.shared import list_filter, sheet_upload
+from webapp.console.rules import lists
+from webapp.console.rules.lists import ListPage, Notice
+from webapp.console.shared import list_filter
+from webapp.console.shared.formatting import many
 from webapp.http import fragments
 from webapp.http.offload import offload
 from webapp.signin import auth
 
-ROWS = 60
-CHOICES = {
-    "kind": KINDS,
-    "action": ACTIONS,
-    "label": LABELS,
-    "state": rule_list.STATES,
-    "source": rule_list.SOURCES,
-}
 SOURCE_WORDS = {"starter": "Starter list", "import": "Imported", "moderator": "Made here"}
-BY_MACHINE = ("unreadable", "known", "error")  # labels that no rule needs
+LIST = ListPage(
+    page="rules",
+    path="",
+    listing=rule_list,
+    sheets=import_export,
+    facts=FACTS,
+    choices={
+        "kind": KINDS,
+        "action": ACTIONS,
+        "label": LABELS,
+        "state": rule_list.STATES,
+        "source": rule_list.SOURCES,
+    },
+    any_words={
+        "kind": "Any kind",
+        "action": "Any action",
+        "label": "Any label",
+        "state": "On and off",
+        "source": "Any source",
+    },
+    title="Rules",
+    singular="rule",
+    plural="rules",
+    list_id="rules",
+    search_label="Search in the patterns",
+    search_hint="Search in the patterns",
+    picture="filter",
+    more_words="More rules",
+    value_words=SOURCE_WORDS,
+    new="rules.new",
+)
 
 pages = Blueprint("rules", __name__, url_prefix="/console/rules")
-
-
-@pages.before_request
-def protect() -> None:
-    """No form without its token; an import may be larger than other forms."""
-    sheet_upload.allow_more()
-    auth.csrf.protect()
+lists.add_sheet_pages(pages, LIST)
 
 
 @pages.get("")
 @login_required
 def show() -> str:
     """The rules that are wanted, latest change first."""
-    if fragments.wanted():
-        part = "rules/_rows.html" if request.args.get("after") else "rules/_list.html"
-        return render_template(part, **_listed())
-    return render_template("rules/page.html", done=_done(), **_listed())
+    return render_template(LIST.template(), done=_done(), **_listed())
 
 
 @pages.post("/switch")
@@ -60,12 +76,12 @@ def switch_many() -> Any:
     if not chosen:
         raise Invalid("Select some rules first.")
     changed = Rule.switch(chosen, auth.moderator().id, active=active)
-    done = {"switched": changed, "active": active}
     if fragments.wanted():
+        done = _switched(changed, active=active)
         return render_template("rules/_switched.html", done=done, **_listed())
     ids = ",".join(str(number) for number in changed)
     state = "on" if active else "off"
-    return redirect(url_for("rules.show", switched=ids, to=state, **_kept()), 303)
+    return redirect(LIST.address(switched=ids, to=state), 303)
 
 
 @pages.post("/<int:rule_id>/switch")
@@ -162,69 +178,32 @@ def attempt() -> Any:
     return _editor(rule, request.form)
 
 
-@pages.get("/import")
-@login_required
-@auth.configures
-def upload() -> str:
-    """The form that takes a file."""
-    return render_template("rules/import.html")
-
-
-@pages.post("/import")
-@login_required
-@auth.configures
-def take() -> Any:
-    """Show what a file would change; then, in a second step, do it, all or nothing."""
-    return sheet_upload.take_sheet(import_export, "rules")
-
-
-@pages.get("/export.<any(csv, json):shape>")
-@login_required
-def export(shape: str) -> Response:
-    """The wanted rules as a file."""
-    rows = import_export.export(_filter().query())
-    return sheet_upload.sheet_reply("rules", shape, FACTS, rows)
-
-
 def _listed() -> dict[str, Any]:
-    wanted, after = _filter(), request.args.get("after", "")
-    rows = rule_list.page(wanted, ROWS + 1, int(after) if after.isdigit() else None)
-    total, on = rule_list.counts(wanted)
-    return {
-        "rows": rows[:ROWS],
-        "more": len(rows) > ROWS,
-        "hits": finding_counts.of_rules([rule.id for rule in rows[:ROWS]]),
-        "most_hits": finding_counts.MOST_HITS,
-        "total": total,
-        "on": on,
-        "wanted": wanted,
-        "kept": _kept(),
-        "choices": CHOICES,
-        "source_words": SOURCE_WORDS,
-    }
+    listed = LIST.listed()
+    total, on = rule_list.counts(listed["wanted"])
+    hits = finding_counts.of_rules([rule.id for rule in listed["rows"]])
+    return {**listed, "hits": hits, "total": total, "on": on, "source_words": SOURCE_WORDS}
 
 
 def _row(rule_id: int, **more: Any) -> Any:
     """The rule's row as it is now; without htmx, the list again."""
     if not fragments.wanted():
-        return redirect(url_for("rules.show", **more, **_kept()), 303)
-    rule = Rule.found(rule_id)
+        return redirect(LIST.address(**more), 303)
     values = {
-        "rule": rule,
+        "row": Rule.found(rule_id),
         "hits": finding_counts.of_rules([rule_id]),
         "most_hits": finding_counts.MOST_HITS,
     }
-    return render_template("rules/_row.html", source_words=SOURCE_WORDS, kept=_kept(), **values)
+    return render_template("rules/_row.html", source_words=SOURCE_WORDS, **values)
 
 
 def _editor(rule: Rule | None, form: Any, error: SluiceError | None = None) -> str:
-    labels = [name for name in LABELS if name not in BY_MACHINE or name == form.get("label")]
     values = {
         "rule": rule,
         "form": form,
         "error": error,
         "versions": rule_list.versions(rule) if rule else [],
-        "labels": labels,
+        "labels": lists.labels(form.get("label", "")),
         "kinds": KINDS,
         "actions": ACTIONS,
         "saved": "saved" in request.args,
@@ -254,20 +233,25 @@ def _fields() -> tuple[str, str, str, str]:
     return kind, pattern, action, label
 
 
-def _filter() -> Filter:
-    return Filter(**list_filter.asked(CHOICES))
-
-
-def _kept() -> dict[str, Any]:
-    """The filter as an address has it."""
-    return list_filter.kept(_filter(), CHOICES)
-
-
-def _done() -> dict[str, Any] | None:
+def _done() -> Notice | None:
     """What this page follows, for the notice with its undo."""
     if "switched" in request.args:
         ids = list_filter.numbers(request.args["switched"])
-        return {"switched": ids, "active": request.args.get("to") == "on"}
-    if request.args.get("removed", "").isdigit():
-        return {"removed": Rule.get_or_none(Rule.id == int(request.args["removed"]))}
-    return sheet_upload.imported()
+        return _switched(ids, active=request.args.get("to") == "on")
+    number = request.args.get("removed", "")
+    rule = Rule.get_or_none(Rule.id == int(number)) if number.isdigit() else None
+    if rule is not None and rule.removed_at:
+        undo = url_for("rules.restore", rule_id=rule.id)
+        return lists.removed(rule.pattern, undo, LIST.kept_fields())
+    return lists.imported(
+        lambda added, changed: f"Imported: {many(added, 'rule')} added, {changed:,} changed"
+    )
+
+
+def _switched(ids: Sequence[int], *, active: bool) -> Notice:
+    words = f"{many(len(ids), 'rule')} switched {'on' if active else 'off'}"
+    if not ids:
+        return Notice(words)
+    back = [*LIST.kept_fields(), ("active", "0" if active else "1")]
+    back += [("rule", number) for number in ids]
+    return Notice(words, url_for("rules.switch_many"), back)

@@ -34,6 +34,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(explain)
     app.add_template_filter(initials)
     app.add_template_filter(size)
+    app.add_template_filter(thousands)
     app.add_template_global(many)
     app.jinja_env.globals["reasons"] = REASONS
 
@@ -86,6 +87,11 @@ def label(name: str) -> str:
 def many(number: int, noun: str) -> str:
     """``1 worker``, ``2 workers``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def thousands(number: int) -> str:
+    """A number as a page shows it: ``12,345``."""
+    return f"{number:,}"
 
 
 def initials(name: str) -> str:

@@ -80,11 +80,11 @@ def take_sheet(sheets: Sheets, page: str, **more: Any) -> Any:
     return render_template(template, plan=planned, sent=sent, **more), status
 
 
-def imported() -> dict[str, Any] | None:
-    """What the import did that this request's page follows, for its notice."""
+def imported() -> tuple[int, int] | None:
+    """How many rows were new and changed in the import that this request's page follows."""
     added, _, changed = request.args.get("imported", "").partition(",")
     if added.isdigit() and changed.isdigit():
-        return {"imported": True, "added": int(added), "changed": int(changed)}
+        return int(added), int(changed)
     return None
 
 
