@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 import requests
 
-from tests.support.api import Api
 from tests.support.console import Console, person
 from tests.support.stack import Stack
 
@@ -20,32 +18,6 @@ def mara(stack: Stack) -> tuple[str, str]:
     """The name and password of an account."""
     name = "Mara of the sign-in tests"
     return name, stack.json("moderator", "create", name, "--json")["password"]
-
-
-@pytest.fixture
-def fresh(new_stack) -> Iterator[tuple[Stack, str]]:
-    """A stack that nobody has set up, and the path of its link."""
-    stack = new_stack(WORKERS="1", PRIORITY_WORKERS="0", WEB_INSTANCES="1")
-    link = re.search(r"/console(/setup/\S+)", stack.up().stdout)
-    assert link
-    yield stack, link[1]
-
-
-def test_the_setup_link_makes_one_administrator_and_a_key(fresh):
-    stack, link = fresh
-    console = Console(stack.url)
-    weak = console.post(link, form=link, name="Mara", password="password1")
-    assert (weak.status_code, "commonest passwords" in weak.text) == (422, True)
-    made = console.post(link, form=link, name="Mara", password=PASSWORD)
-    assert made.url.endswith("/console/first-client")
-    shown = console.post("/first-client", form="/first-client", name="My site").text
-    key = re.search(r'id="key">(sk_[\w-]+)<', shown)
-    assert key and f"Bearer {key[1]}" in shown
-    assert Api(stack.url, key[1]).submit(title="Chairs").status_code in (200, 202)
-    again = Console(stack.url).get(link)
-    assert (again.status_code, "This link is over" in again.text) == (404, True)
-    later = Console(stack.url).post(link, name="Eve", password=PASSWORD)
-    assert later.status_code == 404
 
 
 def test_a_wrong_name_is_told_the_same_as_a_wrong_password(stack, mara):

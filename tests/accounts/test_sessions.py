@@ -96,7 +96,24 @@ def test_there_is_no_default_account(own):
     assert own.accounts == [(0,)]
 
 
-def test_a_setup_link_expires(new_stack, own):
+def test_the_setup_link_makes_one_administrator_and_a_key(own):
+    link = re.search(r"/console(/setup/\S+)", own.said)[1]
+    console = Console(own.url)
+    weak = console.post(link, form=link, name="Mara", password="password1")
+    assert (weak.status_code, "commonest passwords" in weak.text) == (422, True)
+    made = console.post(link, form=link, name="Mara", password="four unrelated words")
+    assert made.url.endswith("/console/first-client")
+    shown = console.post("/first-client", form="/first-client", name="My site").text
+    key = re.search(r'id="key">(sk_[\w-]+)<', shown)
+    assert key and f"Bearer {key[1]}" in shown
+    assert Api(own.url, key[1]).submit(title="Chairs").status_code in (200, 202)
+    again = Console(own.url).get(link)
+    assert (again.status_code, "This link is over" in again.text) == (404, True)
+    later = Console(own.url).post(link, name="Eve", password="four unrelated words")
+    assert later.status_code == 404
+
+
+def test_a_setup_link_expires(own):
     own.sql("DELETE FROM invite")
     link = own.run("up", "--detach")  # it is up: no new link
     assert "/setup/" not in link.stdout

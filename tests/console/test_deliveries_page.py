@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from tests.support.console import FRAGMENT, Console, person
 from tests.support.receiver import Receiver, receiving
-from tests.support.stack import Stack, running, wait_until
+from tests.support.stack import Stack, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -160,17 +160,6 @@ def test_others_see_them_but_send_nothing(stack, site, role):
         reply = console.post(path, form="/")
         assert (reply.status_code, "Only administrators" in reply.text) == (403, True)
     assert site.state(made) == ("dead", 14)
-
-
-def test_the_navigation_counts_what_was_given_up():
-    with running() as alone:
-        ada = person(alone, "administrator")
-        assert "dead-count" not in ada.get("/deliveries/").text
-        assert "No client has a webhook" in ada.get("/deliveries/").text
-        site = Site(alone, "http://127.0.0.1:9/hook")
-        site.owe()
-        site.owe()
-        wait_until(lambda: '<b class="dead-count">2</b>' in ada.get("/deliveries/").text)
 
 
 def test_an_unknown_one_is_not_there(ada):

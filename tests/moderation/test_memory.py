@@ -33,6 +33,13 @@ def test_uploads_pause_and_say_when_to_come_back(full: Stack, api: Api) -> None:
     assert not list((full.home / "media" / "originals").glob("*/*"))
 
 
+def test_readiness_is_503_where_no_upload_can_be_taken(full: Stack) -> None:
+    reply = requests.get(f"{full.url}/readyz")
+    assert (reply.status_code, reply.json()["ready"]) == (503, False)
+    states = {part["name"]: part["state"] for part in reply.json()["parts"]}
+    assert states["Memory"] == "down"
+
+
 def test_asking_and_the_console_go_on(full: Stack, api: Api) -> None:
     assert api.http.get(f"{api.base}/status/{'0' * 8}-0000-7000-8000-{'0' * 12}").status_code == 404
     assert api.stats()["queue_available"]

@@ -14,6 +14,7 @@ import pytest
 
 from tasks.queue.lanes import NORMAL_RANK, PAID_RANK, SYNC_RANK, LaneStorage
 from tests.support.api import Api, eventually, unique
+from tests.support.console import person
 from tests.support.stack import Stack, running
 
 PICTURE = "review_b.jpg"
@@ -124,6 +125,29 @@ def test_fast_rules_reject_at_once(api: Api, small: Stack, tmp_path) -> None:
     assert (told["visible"], told["review_owed"]) == (False, False)
     assert told["reasons"][0]["label"] == "scam"
     eventually(lambda: settled(api), seconds=60)
+
+
+def test_a_rule_is_live_on_the_fast_track(api: Api, small: Stack) -> None:
+    admin, word = person(small, "administrator"), f"live{os.urandom(4).hex()}"
+    eventually(lambda: settled(api))
+    pid = small.pids()["worker_00"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        burst(api, 45)
+        before = api.submit(title=f"About {word}").json()
+        assert (before["mode"], before["verdict"]) == ("fast_track", "approved")
+        admin.post("/rules", kind="word", pattern=word, action="reject", label="scam")
+        told = eventually(lambda: rejected(api, f"About {word}"))
+        assert told["mode"] == "fast_track"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: settled(api), seconds=60)
+
+
+def rejected(api: Api, title: str) -> dict[str, Any] | None:
+    """The response to an upload that was rejected; None where it was not."""
+    told = api.submit(title=title).json()
+    return told if told["verdict"] == "rejected" else None
 
 
 def test_priority_goes_first_and_normal_does_not_starve(api: Api, small: Stack) -> None:

@@ -76,27 +76,6 @@ def test_what_keeps_failing_is_quarantined_to_a_person(own: Stack, api: Api) -> 
     assert "sluice_submissions_quarantined 1.0" in requests.get(own.url + "/metrics").text
 
 
-def test_a_missing_model_owes_the_check_and_approves_nothing_for_good(new_stack) -> None:
-    stack = new_stack(NSFW_MODEL="/nowhere/model.onnx", WORKERS="1", PRIORITY_WORKERS="0")
-    stack.up()
-    strict = Api(stack.url, stack.json("client", "create", "Strict", "--json")["key"])
-    loose = Api(
-        stack.url, stack.json("client", "create", "Loose", "--publish-first", "--json")["key"]
-    )
-    told = strict.decided("reject_a.jpg")
-    assert (told["verdict"], told["visible"], told["review_owed"]) == ("review", False, True)
-    told = loose.decided("reject_a.jpg")
-    assert (told["verdict"], told["visible"], told["review_owed"]) == ("approved", True, True)
-    assert strict.stats()["queues"]["review_debt"] == 2
-    eventually(lambda: network_state(stack) == "down")
-
-
-def network_state(stack: Stack) -> str:
-    """What ``/readyz`` says of the model."""
-    parts = requests.get(f"{stack.url}/readyz").json()["parts"]
-    return next(part["state"] for part in parts if part["name"] == "Model")
-
-
 TWO_ROUNDS = """
 from models.database.connection import connect, connection
 from models.settings import Settings, use_settings

@@ -59,7 +59,7 @@ def test_a_row_gives_a_table_json_and_markdown(tmp_path):
     kept = json.loads(path.read_text())
     assert kept["machine"]["cores"] >= 1
     assert {figure["row"] for figure in kept["figures"]} == {"rules"}
-    ours = next(f for f in kept["figures"] if "10,000 terms, normalisation" in f["what"])
+    ours = next(f for f in kept["figures"] if " 1,000 terms, normalisation" in f["what"])
     assert ours["measure"]["value"] > 0
     assert ours["what"] in told.stdout
     assert ours["what"] in (tmp_path / "table.md").read_text()

@@ -6,14 +6,13 @@ import csv
 import io
 import json
 import re
-import signal
 from uuid import uuid4
 
 import pytest
 
 from tests.support.api import Api, eventually
 from tests.support.console import FRAGMENT, Console, person
-from tests.support.stack import Stack, running
+from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -73,32 +72,6 @@ def test_a_rule_is_live_in_workers_within_seconds(api: Api, make, word):
         lambda: told if (told := api.decided(title=f"About {word}"))["verdict"] == "rejected" else 0
     )
     assert told["reasons"][0]["label"] == "scam"
-
-
-def test_a_rule_is_live_on_the_fast_track(word):
-    settings = {"SYNC_MAX_DEPTH": "1", "FAST_TRACK_DEPTH": "2", "PRIORITY_WORKERS": "0"}
-    with running(WEB_INSTANCES="2", WORKERS="1", **settings) as busy:
-        key = busy.json("client", "create", "Busy", "--json")["key"]
-        upload, admin = Api(busy.url, key), person(busy, "administrator")
-        busy.kill("worker_00", signal.SIGSTOP)
-        for _ in range(4):
-            upload.submit(title="This waits")
-        fast = eventually(
-            lambda: (
-                (told := upload.submit(title=f"About {word}").json())["mode"] == "fast_track"
-                and told
-            )
-        )
-        assert fast["verdict"] == "approved"
-        admin.post("/rules", kind="word", pattern=word, action="reject", label="scam")
-        told = eventually(
-            lambda: (
-                (told := upload.submit(title=f"About {word}").json())["verdict"] == "rejected"
-                and told
-            )
-        )
-        assert told["mode"] == "fast_track"
-        busy.kill("worker_00", signal.SIGCONT)
 
 
 def test_switching_off_and_on_holds_and_is_audited(stack, admin, make, word, api: Api):

@@ -19,8 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from models.settings import ROOT, Settings
 from tasks.servers import configs, layout, postgres
@@ -28,7 +27,7 @@ from tasks.servers import configs, layout, postgres
 VARIABLE = "TESTS_DATABASE_TEMPLATE"  # names the folder to all processes of a run
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure(config: Any) -> None:
     """Name the folder, in the process that starts the others."""
     if not hasattr(config, "workerinput") and os.geteuid() != 0:
         folder = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))  # a short path: a socket is in it

@@ -32,7 +32,12 @@ WHOLE = {"WEB_INSTANCES": "2", "PRIORITY_WORKERS": "1"}
 
 
 class Stack:
-    """``url``, ``home``, ``env``, and the scripts by name: ``stack.run("scale", "3")``."""
+    """``url``, ``home``, ``env``, and the scripts by name: ``stack.run("scale", "3")``.
+
+    ``said`` is what the last ``up`` printed.
+    """
+
+    said = ""
 
     def __init__(self, home: Path | None = None, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))
@@ -68,7 +73,9 @@ class Stack:
     def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         if not self.env.get("DATABASE_URL"):
             database_template.copy_into(self.home)
-        return self.run("up", "--detach", *arguments, check=check)
+        done = self.run("up", "--detach", *arguments, check=check)
+        self.said = done.stdout
+        return done
 
     def down(self) -> subprocess.CompletedProcess[str]:
         return self.run("down")

@@ -13,16 +13,18 @@ from standardwebhooks.webhooks import Webhook
 from uuid_utils.compat import uuid7
 
 from tasks.webhooks import deliver
-from tests.support.api import eventually
-from tests.support.console import Console, person
+from tests.support.api import Api, eventually, unique
+from tests.support.console import FRAGMENT, Console, person
 from tests.support.receiver import Call, Receiver, receiving
 from tests.support.stack import Stack, running, wait_until
+
+WINDOW = 2  # seconds in which an undo sends no webhook
 
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
-    """A stack whose standby may be killed."""
-    with running() as stack:
+    """A stack whose standby may be killed, and that has no webhook before these tests."""
+    with running(UNDO_SECONDS=str(WINDOW)) as stack:
         yield stack
 
 
@@ -69,6 +71,17 @@ class Site:
 def hook() -> Iterator[Receiver]:
     with receiving() as server:
         yield server
+
+
+def test_the_navigation_counts_what_was_given_up(own, ada):
+    page = ada.get("/deliveries/").text
+    assert "dead-count" not in page and "No client has a webhook" in page
+    site = Site(own, "http://127.0.0.1:9/hook")
+    own.sql("UPDATE client SET webhook_disabled_at = now() WHERE id = %s", site.number)
+    site.owe(2)
+    own.sql("UPDATE delivery SET state = 'dead' WHERE client_id = %s", site.number)
+    wait_until(lambda: '<b class="dead-count">2</b>' in ada.get("/deliveries/").text)
+    own.sql("UPDATE delivery SET state = 'cancelled' WHERE client_id = %s", site.number)
 
 
 def test_calls_are_signed_by_standard_webhooks_with_both_secrets(own, ada, hook):
@@ -249,3 +262,55 @@ def test_a_private_address_is_not_saved(own, ada, url):
     site = Site(own, "https://hooks.example.org/")
     page = ada.post(f"/clients/{site.number}", form="/", name=site.name, webhook_url=url)
     assert page.status_code == 422 and "not on the public internet" in page.text
+
+
+# Undo and what the client hears
+
+
+def heard(hook: Receiver) -> list[tuple[str, str]]:
+    """Event and verdict of every call."""
+    return [(call.told["type"], call.told["data"]["verdict"]) for call in hook.calls]
+
+
+def flagged(stack: Stack, hook: Receiver) -> str:
+    """A flag of a new client with that webhook."""
+    made = stack.json("client", "create", f"hooked-{hook.port}", "--webhook", hook.url, "--json")
+    key = made["key"]
+    told = Api(stack.url, key).decided(unique("review_a.jpg"))
+    assert told["verdict"] == "review"
+    return told["job_id"]
+
+
+def decide(moderator: Console, job_id: str, outcome: str) -> None:
+    """Decide the flag that the moderator holds."""
+    [version] = [version for held, version in moderator.deck() if held == job_id]
+    assert moderator.decide(job_id, version, outcome).status_code == 200
+
+
+def undo(moderator: Console) -> None:
+    assert moderator.post("/reviews/undo", form="/", headers=FRAGMENT).status_code == 200
+
+
+def acts(stack: Stack, job_id: str) -> list[str]:
+    """What the audit tells of the flag."""
+    rows = stack.sql("SELECT action FROM audit WHERE subject = %s ORDER BY id", job_id)
+    return [row[0] for row in rows]
+
+
+def test_within_the_window_the_client_hears_nothing(own: Stack, hook) -> None:
+    job_id, moderator = flagged(own, hook), person(own)
+    eventually(lambda: heard(hook) == [("submission.decided", "review")])
+    decide(moderator, job_id, "rejected:scam")
+    undo(moderator)
+    time.sleep(WINDOW + 2)
+    assert heard(hook) == [("submission.decided", "review")]
+    assert acts(own, job_id) == ["decide", "undo"]
+
+
+def test_after_the_window_a_compensating_event_goes_out(own: Stack, hook) -> None:
+    job_id, moderator = flagged(own, hook), person(own)
+    decide(moderator, job_id, "rejected:scam")
+    eventually(lambda: ("submission.decided", "rejected") in heard(hook))
+    undo(moderator)
+    eventually(lambda: heard(hook)[-1] == ("submission.restored", "review"))
+    assert acts(own, job_id) == ["decide", "undo"]
