@@ -1,4 +1,4 @@
-// What every page of the console needs: CSRF for htmx, local times, the state of the stream.
+// Used by every page of the console: CSRF for htmx, local times, connection state, notices.
 document.documentElement.classList.add("scripted");
 
 const csrfToken = document.querySelector("meta[name=csrf-token]").content;
@@ -23,20 +23,20 @@ function localTimes(root) {
 localTimes(document);
 document.addEventListener("htmx:load", (event) => localTimes(event.target));
 
-let late = null;
+let connectionTimer = null;
 const connection = document.getElementById("connection");
 document.addEventListener("htmx:sseOpen", () => {
-  clearTimeout(late);
-  late = null;
+  clearTimeout(connectionTimer);
+  connectionTimer = null;
   if (connection) connection.hidden = true;
 });
 document.addEventListener("htmx:sseError", () => {
-  late ??= setTimeout(() => {
+  connectionTimer ??= setTimeout(() => {
     if (connection) connection.hidden = false;
   }, 3000);
 });
 
-// A notice at the foot of the page; gone after some seconds unless it is told to stay.
+// Shows a notice at the bottom of the page for `seconds`; 0 keeps it.
 function notice(parts, { seconds = 8, wrong = false } = {}) {
   const box = document.createElement("div");
   box.className = wrong ? "notice wrong" : "notice";
@@ -64,7 +64,7 @@ document.addEventListener("htmx:sseMessage", (event) => {
   notice([words("Your session has ended."), link], { seconds: 0, wrong: true });
 });
 
-// "/" goes to the search box of the top strip, from wherever nobody is typing.
+// "/" focuses the search box in the top strip, unless the focus is in a text field.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select")) return;

@@ -1,4 +1,4 @@
-// The dashboard's two charts: depth on a log scale with the modes behind it, verdicts as bars.
+// The dashboard's two charts: queue depth on a log scale with the modes as bands, verdicts as bars.
 (() => {
   const { fetch, uPlot } = window;
   const board = document.getElementById("charts");
@@ -9,7 +9,7 @@
   const reading = document.getElementById("depth-reading");
   const MODES = { async: "Async", fast_track: "Fast-track", direct: "Direct", sync: "Sync" };
   const SPANS = { hour: 3600, day: 86400, week: 7 * 86400, month: 30 * 86400, year: 364 * 86400 };
-  const LOW = 1; // a log scale knows no zero
+  const LOW = 1; // a log scale has no zero
   let range = board.dataset.range;
   let series = null;
   const plots = {};
@@ -42,13 +42,13 @@
 
   // Runs of one mode, as [mode, from, until].
   function bands({ at, mode, until }) {
-    const found = [];
+    const runs = [];
     at.forEach((time, i) => {
-      const last = found.at(-1);
+      const last = runs.at(-1);
       if (last?.[0] === mode[i]) last[2] = at[i + 1] ?? until;
-      else found.push([mode[i], time, at[i + 1] ?? until]);
+      else runs.push([mode[i], time, at[i + 1] ?? until]);
     });
-    return found.filter(([name]) => name !== "sync");
+    return runs.filter(([name]) => name !== "sync");
   }
 
   function paintBands(plot) {
@@ -75,7 +75,7 @@
         : `${when(series.at[i])} · depth ${Math.round(value).toLocaleString("en")} · ${MODES[series.mode[i]]}`;
   }
 
-  // A hole where no sample was taken for a while, so that the line does not lie.
+  // Leaves a gap where samples are missing, so that the line does not bridge it.
   function columns() {
     const step = Math.max(SPANS[range] / 180, SPANS[range] > SPANS.day ? 3600 : 10);
     const at = [];
@@ -204,7 +204,7 @@
     const most = Math.round(Math.max(0, ...series.depth));
     boxes.depth.setAttribute(
       "aria-label",
-      `Queue depth in the last ${range}: now ${now}, at most ${most}`,
+      `Queue depth in the last ${range}: now ${now}, maximum ${most}`,
     );
   }
 
@@ -217,11 +217,11 @@
   }
 
   async function load() {
-    const reply = await fetch(`${board.dataset.url}?range=${range}`).catch(() => null);
-    if (!reply?.ok || reply.redirected) return; // signed out: the sign-in page came instead
-    const found = await reply.json();
-    if (found.range !== range) return;
-    series = found;
+    const response = await fetch(`${board.dataset.url}?range=${range}`).catch(() => null);
+    if (!response?.ok || response.redirected) return; // redirected to sign-in: the session ended
+    const data = await response.json();
+    if (data.range !== range) return;
+    series = data;
     paint();
   }
 
@@ -237,7 +237,7 @@
     load();
   });
 
-  // Fetched anew when the stream says so, a little apart from the other browsers.
+  // Reload on the stream's event, with a random delay so that browsers do not all reload at once.
   document.addEventListener("htmx:sseMessage", (event) => {
     if (event.detail.type !== "charts" || document.hidden) return;
     setTimeout(load, Math.random() * 2000);

@@ -1,4 +1,4 @@
-// Copy buttons; shown only where the clipboard can be written.
+// Copy buttons, shown only if the clipboard is available.
 for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break;
   button.hidden = false;

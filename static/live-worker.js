@@ -1,29 +1,29 @@
 // Holds the event stream for every tab of this browser (a shared worker).
-const ports = new Map(); // port -> names of the events that it wants
+const ports = new Map(); // port -> names of the events that it subscribed to
 const latest = new Map(); // name -> the newest data
-const known = new Set(["signed-out"]);
+const subscribed = new Set(["signed-out"]);
 let source = null;
 let state = "error";
 let retry = null;
 
-function tell(message) {
+function broadcast(message) {
   for (const port of ports.keys()) port.postMessage(message);
 }
 
-function become(next) {
+function setState(next) {
   state = next;
-  tell({ state });
+  broadcast({ state });
 }
 
 function connect(url) {
   clearTimeout(retry);
   source = new EventSource(url);
-  source.onopen = () => become("open");
+  source.onopen = () => setState("open");
   source.onerror = () => {
-    become("error");
+    setState("error");
     if (source.readyState === EventSource.CLOSED) retry = setTimeout(() => connect(url), 3000);
   };
-  for (const name of known) listen(name);
+  for (const name of subscribed) listen(name);
 }
 
 function listen(name) {
@@ -42,10 +42,10 @@ function stop() {
   latest.clear();
 }
 
-function want(port, name) {
+function subscribe(port, name) {
   ports.get(port)?.add(name);
-  if (!known.has(name)) {
-    known.add(name);
+  if (!subscribed.has(name)) {
+    subscribed.add(name);
     if (source) listen(name);
   }
   if (latest.has(name)) port.postMessage({ name, data: latest.get(name) });
@@ -58,7 +58,7 @@ self.onconnect = ({ ports: [port] }) => {
       if (!source) connect(data.open);
       else if (state === "open") port.postMessage({ state });
     }
-    for (const name of data.names ?? []) want(port, name);
+    for (const name of data.names ?? []) subscribe(port, name);
     if (data.close) {
       ports.delete(port);
       if (ports.size === 0) stop();

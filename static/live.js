@@ -1,5 +1,5 @@
-// One event stream a browser: a shared worker holds it for all tabs. Where there is no shared
-// worker, the tab has a stream of its own. htmx's SSE extension uses what is made here.
+// One event stream per browser: a shared worker holds it for all tabs. Without shared workers, each
+// tab has its own stream. htmx's SSE extension calls createEventSource.
 (() => {
   class SharedStream extends EventTarget {
     readyState = EventSource.CONNECTING;
@@ -29,7 +29,7 @@
         this.readyState = EventSource.OPEN;
         this.onopen?.(new Event("open"));
       } else if (state === "error") {
-        this.readyState = EventSource.CONNECTING; // the worker connects again by itself
+        this.readyState = EventSource.CONNECTING; // the worker reconnects
         this.onerror?.(new Event("error"));
       } else {
         this.dispatchEvent(new MessageEvent(name, { data }));
@@ -48,7 +48,7 @@
       try {
         return new SharedStream(new URL(url, location.href).href, script);
       } catch {
-        // not allowed here: a stream of our own
+        // Shared workers are blocked: this tab gets its own stream.
       }
     }
     return new EventSource(url);

@@ -1,13 +1,13 @@
-// Rules and known images: selecting rows, the address that follows the filter, refused changes.
+// Rules and known images: row selection, the URL of the filter, messages for refused changes.
 (() => {
   const boxes = (form) => [...form.querySelectorAll("input[name=rule]")];
 
   function count(form) {
-    const told = form.querySelector("[data-picked]");
-    if (!told) return;
+    const label = form.querySelector("[data-picked]");
+    if (!label) return;
     const all = boxes(form);
     const picked = all.filter((box) => box.checked).length;
-    told.textContent = picked ? `${picked} selected` : told.dataset.many;
+    label.textContent = picked ? `${picked} selected` : label.dataset.many;
     for (const button of form.querySelectorAll(".rules-bulk button")) button.disabled = !picked;
     const head = form.querySelector("[data-pick-all]");
     head.checked = picked > 0 && picked === all.length;
@@ -23,8 +23,8 @@
     count(form);
   });
 
-  // The list says which address it has, so that the address and the exports follow the filter.
-  function settle() {
+  // The list carries the URLs of its filter; the export links are updated from it.
+  function followFilter() {
     const list = document.querySelector("[data-address]");
     if (!list) return;
     if (list.matches("#rules")) count(list);
@@ -33,10 +33,10 @@
       link.href = list.dataset[shape];
     }
   }
-  settle();
+  followFilter();
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    settle();
+    followFilter();
     const list = document.querySelector("[data-address]");
     if (list && event.detail.requestConfig?.elt?.matches("[data-filters]")) {
       history.replaceState(null, "", list.dataset.address);
@@ -46,12 +46,12 @@
   document.addEventListener("htmx:responseError", (event) => {
     const page = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
     const problem = page.querySelector("[data-problem]")?.textContent;
-    window.sluice.notice([window.sluice.words(problem || "That did not work. Try it again.")], {
+    window.sluice.notice([window.sluice.words(problem || "The change failed. Try again.")], {
       wrong: true,
     });
   });
   document.addEventListener("htmx:sendError", () => {
-    window.sluice.notice([window.sluice.words("The server cannot be reached. Try it again.")], {
+    window.sluice.notice([window.sluice.words("The server does not respond. Try again.")], {
       wrong: true,
     });
   });

@@ -17,14 +17,14 @@ from webapp.uploads.request import UploadRequest
 
 
 class Sluice(Flask):
-    """Flask whose requests write uploads to their final place."""
+    """Flask with requests that write uploaded files directly to storage."""
 
     request_class = UploadRequest
     session_interface = Sessions()
 
 
 def create_app(settings: Settings) -> Flask:
-    """The whole web application; raises SettingError if it cannot be configured."""
+    """Build the web application. Raises SettingError if it cannot be configured."""
     use_settings(settings)
     app = Sluice("sluice", root_path=str(ROOT), template_folder="templates", static_folder="static")
     logs.guard()
@@ -49,8 +49,8 @@ def create_app(settings: Settings) -> Flask:
 
 
 def configure(app: Flask, settings: Settings) -> None:
-    """Put the settings where Flask and the views look for them."""
-    slack = 1024 * 1024  # the text fields and the multipart frame
+    """Copy the settings that Flask and the views read into ``app.config``."""
+    slack = 1024 * 1024  # bytes for the text fields and the multipart framing
     app.config.update(
         SECRET_KEY=settings.secret("session"),
         MAX_CONTENT_LENGTH=settings.max_files_per_request * settings.max_file_size + slack,

@@ -1,4 +1,7 @@
-"""How gunicorn runs one web instance; INSTANCE and SLUICE_RUN come from who starts it."""
+"""Configuration of gunicorn for one web instance.
+
+The environment variables INSTANCE and SLUICE_RUN are set by the process that starts it.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,22 @@ backlog = 2048
 workers = 1
 worker_class = "gevent"
 worker_connections = 2000
-preload_app = False  # a database object made before gevent's patch would hang
-timeout = 60  # of a hub that no longer turns; long replies are gevent's business
+preload_app = False  # a database object created before gevent's patch would hang
+timeout = 60  # seconds without a turn of the event loop; a slow response does not count
 graceful_timeout = 15
-keepalive = 5  # longer than nginx's, short because a stop waits for idle connections too
-limit_request_line = 8190  # nginx's own bounds are as high, and its refusals are problem documents
+keepalive = 5  # longer than nginx's; short, because a stop also waits for idle connections
+limit_request_line = 8190  # nginx has the same limits and answers with a problem document
 limit_request_field_size = 16_384
 forwarded_allow_ips = "*"  # only nginx reaches the socket, or WEB_LISTEN's network
-GARBAGE = 10_000  # new objects between two looks for cycles; an upload makes some hundreds
+GC_THRESHOLD = 10_000  # new objects between two garbage collections; an upload makes hundreds
 SHARED_MEMORY = "/dev/shm"  # nosec B108
-accesslog = None  # nginx keeps it
+accesslog = None  # nginx writes it
 errorlog = "-"
 loglevel = "info"
 
 
 class Logger(glogging.Logger):
-    """gunicorn's own lines in the shape of all others."""
+    """Writes gunicorn's log lines in the format of all other log lines."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -40,7 +43,7 @@ class Logger(glogging.Logger):
 
 logger_class = Logger
 
-if __name__ == "__config__":  # the name under which gunicorn runs this file
+if __name__ == "__config__":  # gunicorn runs this file under this name
     _instance = os.environ.get("INSTANCE", "00")
     bind = use_settings(Settings.load()).web_address(int(_instance))
     control_socket = f"{os.environ['SLUICE_RUN']}/web_{_instance}.ctl"
@@ -49,27 +52,27 @@ if __name__ == "__config__":  # the name under which gunicorn runs this file
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Let psycopg2 wait in gevent's way; without it one slow query stops the process."""
+    """Make psycopg2 cooperate with gevent; otherwise one slow query blocks the process."""
     from psycogreen.gevent import patch_psycopg
 
     patch_psycopg()
 
 
 def post_worker_init(worker: Any) -> None:
-    """Watch for the stop, to end the streams and long polls that would hold it up.
+    """Close streams and long polls when the worker stops, and tune garbage collection.
 
-    What was made until now stays for good: the collector of cycles need not walk it again and
-    again, which was a twelfth of the time of an upload.
+    Objects that exist now live as long as the process. They are frozen, so that the garbage
+    collector skips them: scanning them took a twelfth of the time of an upload.
     """
     import gevent
 
-    gevent.spawn(_end_waiting, worker)
+    gevent.spawn(_close_waiters_on_stop, worker)
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE)
+    gc.set_threshold(GC_THRESHOLD)
 
 
-def _end_waiting(worker: Any) -> None:
+def _close_waiters_on_stop(worker: Any) -> None:
     import gevent
 
     while worker.alive:

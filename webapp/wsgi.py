@@ -1,4 +1,4 @@
-"""What gunicorn serves: ``webapp.wsgi:app``, made when gunicorn asks for it and not at import."""
+"""The target of gunicorn: ``webapp.wsgi:app``, created on first access and not at import."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _mark(
 
 def _may_decide(moderator: Moderator) -> None:
     if not moderator.can_decide:
-        raise Forbidden("Viewers see, but do not decide.")
+        raise Forbidden("Viewers cannot decide.")
 
 
 def _may_configure(moderator: Moderator) -> None:

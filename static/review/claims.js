@@ -1,25 +1,26 @@
-// Claims: held while somebody is here, given back soon after leaving; new flags come by themselves.
+// Claims: renewed while the moderator is active, released soon after leaving; polls for new flags.
 import { add, deck, isList, items, parse } from "./deck.js";
-import { formOf, inLine, isWaiting, post } from "./server.js";
+import { enqueue, formOf, isWaiting, post } from "./server.js";
 
 const lease = (Number(deck?.dataset.lease) || 120) * 1000;
 let activeAt = Date.now();
 
 async function fetchMore() {
-  const reply = await fetch(location.href, { headers: { "HX-Request": "true" } }).catch(() => null);
-  if (reply?.ok) add(parse(await reply.text()));
+  const headers = { "HX-Request": "true" };
+  const response = await fetch(location.href, { headers }).catch(() => null);
+  if (response?.ok) add(parse(await response.text()));
 }
 
-// Whoever waits also asks every few seconds: others' claims run out, and a flag that comes as one
-// goes leaves the count as it was.
+// An idle page also polls every 5 s: claims of others expire without an event, and the count does
+// not change if one flag arrives while another is decided.
 function watchForMore() {
   const isIdle = () => items().length === 0 && !isWaiting();
   setInterval(() => {
-    if (isIdle() && !document.hidden) inLine(fetchMore);
+    if (isIdle() && !document.hidden) enqueue(fetchMore);
   }, 5000);
   document.addEventListener("htmx:sseMessage", (event) => {
     if (event.detail.type === "to-review" && isIdle() && event.detail.data !== "0")
-      inLine(fetchMore);
+      enqueue(fetchMore);
   });
 }
 
@@ -28,7 +29,7 @@ function hold(form) {
   post(form, "/console/reviews/hold", "", { keepalive: true }).catch(() => {});
 }
 
-// Without activity the claims run out. A page that was loaded anew holds them again at once.
+// Without activity the claims expire. A reloaded page renews them immediately.
 export function watchClaims() {
   for (const sign of ["keydown", "pointerdown", "pointermove", "scroll"]) {
     document.addEventListener(

@@ -1,15 +1,15 @@
-// Deciding: the next flag is shown at once, the request goes off behind it, and U takes it back.
+// Decisions: the next flag is shown immediately, the request is sent in the background, U undoes.
 import { add, bringBack, current, deck, items, leave, parse, putFirst, show } from "./deck.js";
-import { formOf, inLine, post } from "./server.js";
+import { enqueue, formOf, post } from "./server.js";
 
 const { notice, words } = window.sluice;
-const GUARD = 150; // ms in which a second press is taken for the same one
-const recent = []; // what was decided here and can be undone, the newest last
+const DEBOUNCE = 150; // ms in which a second press counts as the same one
+const recent = []; // decisions of this page that can be undone, newest last
 let decidedAt = -Infinity;
 
 function isSamePress() {
   const now = performance.now();
-  if (now - decidedAt < GUARD) return true;
+  if (now - decidedAt < DEBOUNCE) return true;
   decidedAt = now;
   return false;
 }
@@ -24,46 +24,46 @@ export function act(form, button) {
   leave(item, !skips);
   if (!skips) {
     recent.push(entry);
-    entry.box = tell(item, button);
+    entry.box = showNotice(item, button);
   }
-  inLine(() => finish(form, url, button.name === "outcome" ? button.value : "", entry));
+  enqueue(() => finish(form, url, button.name === "outcome" ? button.value : "", entry));
 }
 
 async function finish(form, url, outcome, entry) {
-  let reply;
+  let response;
   try {
-    reply = await post(form, url, outcome);
+    response = await post(form, url, outcome);
   } catch {
-    failed(entry, "The server cannot be reached.", true);
+    failed(entry, "The server does not respond.", true);
     return;
   }
-  if (!reply.ok) {
-    const text = parse(await reply.text()).textContent.trim();
-    const final = [403, 404, 409].includes(reply.status);
-    failed(entry, text || `The server answered ${reply.status}.`, !final);
+  if (!response.ok) {
+    const text = parse(await response.text()).textContent.trim();
+    const final = [403, 404, 409].includes(response.status);
+    failed(entry, text || `The server responded with status ${response.status}.`, !final);
     return;
   }
-  const fresh = parse(await reply.text());
+  const fresh = parse(await response.text());
   entry.decision = fresh.querySelector("[data-decision]")?.dataset.decision ?? null;
   if ("gone" in entry.item.dataset) entry.item.remove();
   add(fresh);
 }
 
-function failed(entry, text, comesBack) {
+function failed(entry, text, restored) {
   entry.box?.remove();
   const at = recent.indexOf(entry);
   if (at >= 0) recent.splice(at, 1);
   const link = document.createElement("a");
   link.href = `/console/submissions/${entry.item.dataset.id}`;
-  link.textContent = "Look at it";
-  if (comesBack) bringBack(entry.item);
+  link.textContent = "Open it";
+  if (restored) bringBack(entry.item);
   else entry.item.remove();
-  const told = comesBack ? `Not saved, it is back: ${text}` : `Not counted: ${text}`;
-  notice(comesBack ? [words(told)] : [words(told), link], { seconds: 20, wrong: true });
+  const message = restored ? `Not saved, decide again: ${text}` : `Not saved: ${text}`;
+  notice(restored ? [words(message)] : [words(message), link], { seconds: 20, wrong: true });
 }
 
-// The notice with its undo and the seconds until the client is told.
-function tell(item, button) {
+// The notice with its undo button and the seconds until the webhook is sent.
+function showNotice(item, button) {
   const reason = button.dataset.reason ? ` · ${button.dataset.reason}` : "";
   const undo = document.createElement("button");
   const key = document.createElement("kbd");
@@ -93,23 +93,23 @@ export function undoLast() {
   document.getElementById("notices").replaceChildren();
   const entry = recent.pop() ?? null;
   if (entry) bringBack(entry.item);
-  inLine(() => sendUndo(entry));
+  enqueue(() => sendUndo(entry));
 }
 
 async function sendUndo(entry) {
   const { view, filter } = deck.dataset;
   const url = entry?.escalation || "/console/reviews/undo";
-  const what = entry?.escalation ? { recall: "1" } : { decision: entry?.decision ?? "" };
-  const reply = await post(formOf({ ...what, view, filter }), url).catch(() => null);
-  if (!reply?.ok) {
+  const fields = entry?.escalation ? { recall: "1" } : { decision: entry?.decision ?? "" };
+  const response = await post(formOf({ ...fields, view, filter }), url).catch(() => null);
+  if (!response?.ok) {
     entry?.item.remove();
     if (items().length) show(current() ?? items()[0]);
-    const text = reply
-      ? parse(await reply.text()).textContent.trim()
-      : "The server cannot be reached.";
+    const text = response
+      ? parse(await response.text()).textContent.trim()
+      : "Not undone: the server does not respond.";
     notice([words(text)], { wrong: true });
     return;
   }
-  const reopened = [...parse(await reply.text()).querySelectorAll("[data-case]")];
+  const reopened = [...parse(await response.text()).querySelectorAll("[data-case]")];
   for (const fresh of reopened.reverse()) putFirst(fresh);
 }

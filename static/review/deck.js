@@ -1,10 +1,10 @@
-// The deck: the flags that the page has, the one that is shown, and what stands around them.
+// The deck: the loaded flags, the one that is shown, and the frame around them.
 const { localTimes } = window.sluice;
 
 export const deck = document.getElementById("deck");
 export const isList = deck?.dataset.view === "list";
 const single = document.querySelector("[data-single]"); // the page of one submission
-const next = document.getElementById("next"); // lives in the flag that is shown
+const next = document.getElementById("next"); // moved into the flag that is shown
 const rotateAfter = Number(document.body.dataset.rotateAfter) || 0;
 let hardInARow = Number(deck?.dataset.run) || 0;
 let isBusy = () => false;
@@ -17,8 +17,8 @@ export const current = () => {
     : deck.querySelector("[data-case]:not([hidden])");
 };
 
-export function whileBusy(asks) {
-  isBusy = asks;
+export function whileBusy(check) {
+  isBusy = check;
 }
 
 export function show(item) {
@@ -39,18 +39,18 @@ export function show(item) {
   frame();
 }
 
-// Whatever was uncovered is covered before anything else is shown.
+// Covers all pictures again before another flag is shown.
 export function cover() {
   document.body.classList.remove("revealed", "heat-on");
   for (const picture of document.querySelectorAll(".held")) picture.classList.remove("held");
 }
 
-// The empty state and those that come next.
+// Updates the empty state and the list of the next flags.
 export function frame() {
   const left = items();
   document.getElementById("empty").hidden = left.length > 0 || isBusy();
-  const patience = document.getElementById("waiting");
-  if (patience) patience.hidden = left.length > 0 || !isBusy();
+  const waiting = document.getElementById("waiting");
+  if (waiting) waiting.hidden = left.length > 0 || !isBusy();
   if (!next) return;
   const others = left.filter((item) => item.hidden).slice(0, 5);
   (current()?.querySelector(".case-main") ?? deck.parentNode).append(next);
@@ -75,14 +75,14 @@ function nextButton(item) {
   return button;
 }
 
-// Have the pictures of what comes next decoded, so that showing them costs nothing.
+// Decodes the pictures of a flag in advance, so that it is shown without delay.
 export function ready(item) {
   for (const image of item.querySelectorAll("img:not(.heat)")) image.decode?.().catch(() => {});
   localTimes(item);
   window.htmx?.process(item);
 }
 
-// Text comes next after so many hard pictures in a row, where there is any.
+// The flag to show next; after `rotateAfter` hard pictures in a row, a text if there is one.
 function neighbour(item) {
   const all = items();
   const at = all.indexOf(item);
@@ -112,11 +112,11 @@ export function bringBack(item) {
 export function move(by) {
   const all = items();
   const at = all.indexOf(current());
-  const wanted = all[at < 0 ? 0 : at + by];
-  if (wanted) show(wanted);
+  const target = all[at < 0 ? 0 : at + by];
+  if (target) show(target);
 }
 
-// What a reply brings besides flags is put into its place.
+// Parses a response; parts of the page that it contains besides flags are replaced.
 export function parse(text) {
   const template = document.createElement("template");
   template.innerHTML = text;
@@ -139,13 +139,13 @@ export function add(fresh) {
 }
 
 export function putFirst(fresh) {
-  const known = document.getElementById(fresh.id);
-  if (known && "gone" in known.dataset) {
-    // Decided again in the meantime: only the version is news.
-    known.querySelector("[name=version]").value = fresh.querySelector("[name=version]").value;
+  const existing = document.getElementById(fresh.id);
+  if (existing && "gone" in existing.dataset) {
+    // Decided again in the meantime: only the version has changed.
+    existing.querySelector("[name=version]").value = fresh.querySelector("[name=version]").value;
     return;
   }
-  if (known) known.replaceWith(fresh);
+  if (existing) existing.replaceWith(fresh);
   else deck.prepend(fresh);
   ready(fresh);
   show(fresh);

@@ -1,7 +1,7 @@
-// A group: keys to go through it and to choose, and one key that decides all that are chosen.
+// A group: keys to navigate and select, and one key that decides all selected flags.
 const grid = document.getElementById("group");
 const form = grid.closest("form");
-const told = document.getElementById("chosen");
+const label = document.getElementById("chosen");
 const boxes = [...grid.querySelectorAll("input[type=checkbox]:not(:disabled)")];
 const help = document.getElementById("help");
 const areOn = document.body.dataset.keys !== "off";
@@ -9,7 +9,7 @@ let sent = false;
 
 function count() {
   const chosen = boxes.filter((box) => box.checked).length;
-  told.textContent = `${chosen} of ${boxes.length} selected`;
+  label.textContent = `${chosen} of ${boxes.length} selected`;
   for (const button of form.querySelectorAll("button[data-key]")) button.disabled = chosen === 0;
 }
 
@@ -20,9 +20,9 @@ function columns() {
 
 function go(by) {
   const at = boxes.indexOf(document.activeElement);
-  const wanted = boxes[at < 0 ? 0 : Math.min(Math.max(at + by, 0), boxes.length - 1)];
-  wanted?.focus();
-  wanted?.closest("li").scrollIntoView({ block: "nearest" });
+  const target = boxes[at < 0 ? 0 : Math.min(Math.max(at + by, 0), boxes.length - 1)];
+  target?.focus();
+  target?.closest("li").scrollIntoView({ block: "nearest" });
 }
 
 function chooseAll() {
@@ -71,7 +71,7 @@ addEventListener("pageshow", () => {
 document.querySelector("[data-help]")?.addEventListener("click", () => help.showModal());
 document.querySelector("[data-all]").addEventListener("click", chooseAll);
 grid.addEventListener("change", count);
-// One press, one decision: a second one while the first is on its way is not sent.
+// A second submit is ignored while the first request is pending.
 form.addEventListener("submit", (event) => {
   if (sent) event.preventDefault();
   sent = true;

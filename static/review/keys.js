@@ -1,4 +1,4 @@
-// Keys: ignored while typing and with Ctrl, Alt or Cmd held; they can be turned off.
+// Keyboard shortcuts: ignored in text fields and with Ctrl, Alt or Cmd; they can be turned off.
 
 import { undoLast } from "./decide.js";
 import { current, deck, move } from "./deck.js";

@@ -1,4 +1,4 @@
-// Looking: holding a picture or Space uncovers it; frames, the grid and the heatmap.
+// Viewing: hold a picture or Space to uncover it; switch frames, grid and heatmap.
 import { current } from "./deck.js";
 
 const { body } = document;
@@ -18,7 +18,7 @@ export function turn(by) {
   if (radios[at + by]) {
     radios[at + by].checked = true;
     radios[at + by].parentNode.scrollIntoView({ block: "nearest", inline: "nearest" });
-    if (body.classList.contains("heat-on")) askForHeat();
+    if (body.classList.contains("heat-on")) requestHeat();
   }
 }
 
@@ -29,13 +29,13 @@ export function toggleGrid() {
 }
 
 export function toggleHeat() {
-  if (body.classList.toggle("heat-on")) askForHeat();
+  if (body.classList.toggle("heat-on")) requestHeat();
 }
 
-// A heatmap that is not drawn yet is asked for by what stands in its place.
-function askForHeat() {
-  for (const wanted of current()?.querySelectorAll(".heat-wanted") ?? []) {
-    if (wanted.checkVisibility()) window.htmx.trigger(wanted, "heat");
+// The placeholder of a missing heatmap requests it.
+function requestHeat() {
+  for (const placeholder of current()?.querySelectorAll(".heat-wanted") ?? []) {
+    if (placeholder.checkVisibility()) window.htmx.trigger(placeholder, "heat");
   }
 }
 

@@ -1,5 +1,5 @@
-// Review. The next flag is in the page already: a decision shows it at once, and the request goes
-// off behind it. Without this script every form still works.
+// Review. The next flag is already loaded: a decision shows it immediately and the request is sent
+// in the background. Without this script every form still works.
 import { watchClaims } from "./claims.js";
 import { act, undoLast } from "./decide.js";
 import { deck, frame, isList, items, ready } from "./deck.js";
@@ -26,11 +26,11 @@ function watchForms() {
     if ("undo" in button.dataset) undoLast();
     else act(form, button);
   });
-  // A button that was clicked does not keep the focus: Space is for looking, not for deciding.
+  // A clicked button must not keep the focus: Space would press it again instead of uncovering.
   deck.addEventListener("mousedown", (event) => {
     if (event.target.closest("[data-decide] button")) event.preventDefault();
   });
-  // The second click of a double click would fall on the next flag.
+  // The second click of a double click would hit the next flag.
   document.addEventListener(
     "click",
     (event) => {

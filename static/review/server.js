@@ -1,8 +1,8 @@
-// Requests leave one at a time, in the order of the decisions; the page does not wait for them.
+// Sends requests one at a time, in the order of the decisions; the page does not wait for them.
 import { frame, items, whileBusy } from "./deck.js";
 
 const { csrfToken } = window.sluice;
-let line = Promise.resolve();
+let queue = Promise.resolve();
 let waiting = 0;
 
 whileBusy(() => waiting > 0);
@@ -26,9 +26,9 @@ export async function post(form, url, outcome = "", more = {}) {
   });
 }
 
-export function inLine(work) {
+export function enqueue(work) {
   waiting += 1;
-  line = line
+  queue = queue
     .then(work)
     .catch(console.error)
     .finally(() => {

@@ -1,9 +1,9 @@
-// Swiping on a phone: right approves, left rejects with the suggested reason; U stands in the notice.
+// Swipes on a phone: right approves, left rejects with the suggested reason; the notice has undo.
 import { current, isList } from "./deck.js";
 import { press } from "./keys.js";
 
-const START = 14; // px sideways from which it is a swipe and no tap
-const ENOUGH = 96; // px sideways from which letting go decides
+const START = 14; // px: a longer horizontal move is a swipe, not a tap
+const ENOUGH = 96; // px: a longer swipe decides on release
 let swipe = null;
 
 function begin(event) {

@@ -32,7 +32,7 @@ def test_an_alert_comes_and_goes_without_a_reload(sit_down, stack):
     stack.sql(BEGIN)
     expect(strip.locator(".alert")).to_have_count(3)
     expect(strip).to_contain_text("Memory is short on elsewhere.example.org")
-    expect(strip).to_contain_text("97.5 %, bound 85 %")
+    expect(strip).to_contain_text("97.5 %, threshold 85 %")
     strip.get_by_role("link", name="1 more alert").click()
     expect(page.locator(".alert")).to_have_count(4)
     stack.sql(END)

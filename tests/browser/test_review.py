@@ -110,7 +110,7 @@ def test_what_could_not_be_saved_comes_back(sit_down, flags):
     first = shown(page)
     page.context.set_offline(True)
     page.keyboard.press("a")
-    expect(page.locator("#notices")).to_contain_text("it is back")
+    expect(page.locator("#notices")).to_contain_text("decide again")
     assert shown(page) == first
 
 

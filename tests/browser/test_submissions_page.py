@@ -106,7 +106,7 @@ def test_whoever_decides_what_has_changed_is_told_so(stack, api):
     assert post(first, action, send).status_code == 200
     late = post(second, action, {**send, "outcome": "approved"})
     assert late.status_code == 409
-    assert "Somebody was faster" in late.text
+    assert "Changed by somebody else" in late.text
 
 
 def post(console: Console, action: str, fields: dict[str, str]):

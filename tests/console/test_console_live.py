@@ -78,7 +78,7 @@ def test_a_page_without_the_database_says_so(own):
     supervisor.wait(["postgres:postgres"], {"STOPPED"}, 20)
     reply = console.get("/review")
     supervisor.start(["postgres:postgres"])
-    assert (reply.status_code, "The database does not answer" in reply.text) == (503, True)
+    assert (reply.status_code, "The database does not respond" in reply.text) == (503, True)
     wait_until(lambda: console.get("/review").status_code == 200, 30)
 
 

@@ -115,7 +115,7 @@ def test_the_api_and_the_console_tell_a_clients_own_figures(stack: Stack, shop: 
         assert len(told["points"]) == span.steps
         assert sum(point["received"] for point in told["points"][-2:]) == 1
         page = viewer.get(f"/statistics/?range={name}&client={other.id}").text
-        assert "1 at first" in page
+        assert "1 first verdict" in page
         csv = viewer.get(f"/statistics/export.csv?range={name}&client={other.id}").text
         rows = [line.split(",") for line in csv.splitlines()]
         assert sum(int(row[rows[0].index("received")]) for row in rows[1:]) == 1

@@ -53,7 +53,7 @@ def test_workers_come_and_go_with_the_load(own):
     )
     assert (before, after) == (told["before"], 1)
     assert why == told["why"]
-    assert "the number of workers of" in person(own, "administrator").get("/audit").text
+    assert "scaled the workers of" in person(own, "administrator").get("/audit").text
 
 
 def test_a_dry_run_tells_and_changes_nothing(own):

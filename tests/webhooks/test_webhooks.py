@@ -238,7 +238,10 @@ def test_what_is_private_when_it_is_sent_is_not_called(own, ada):
         [made] = site.owe()
         wait_until(lambda: site.row(made) == ("owed", 1, "private address"))
         assert not inside.calls
-    assert "not on the public internet: not called" in ada.get(f"/deliveries/{made}").text
+    assert (
+        "not called: the address is not on the public internet"
+        in ada.get(f"/deliveries/{made}").text
+    )
 
 
 @pytest.mark.parametrize(

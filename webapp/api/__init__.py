@@ -1,4 +1,4 @@
-"""The HTTP API under ``/api``: one file a call.
+"""The HTTP API under ``/api``: one file per call.
 
 Open ``submissions.py`` first: an upload in, its verdict or job id out. ``schemas.py`` and
 ``openapi.py`` describe every call.

@@ -1,4 +1,4 @@
-"""``POST /api/moderation/appeals``: have a person look at a rejection again."""
+"""``POST /api/moderation/appeals``: ask a person to review a rejection."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 
 def ask() -> tuple[dict[str, Any], int]:
-    """Take an appeal; what came of it is told by ``appeal.decided``, and by the status."""
+    """Accept an appeal; ``appeal.decided`` and the status report its outcome."""
     client = client_of_request()
     given = json_object()
     for name in sorted(set(given) - set(FIELDS))[:1]:
-        raise Invalid(f"There is no field {name[:60]!r}.", field=name[:60])
+        raise Invalid(f"Unknown field {name[:60]!r}.", field=name[:60])
     job_id, message = _text(given, "job_id", 64), _text(given, "message", appeal.LONGEST)
     made = appeal.ask(number_of(job_id), client.id, message.strip())
     return {
@@ -38,9 +38,9 @@ def ask() -> tuple[dict[str, Any], int]:
 def _text(given: dict[str, Any], name: str, longest: int) -> str:
     value = given.get(name)
     if not isinstance(value, str) or is_blank(value):
-        raise Invalid(f"{name} is missing.", field=name)
+        raise Invalid(f"{name} is required.", field=name)
     if len(value) > longest:
-        raise Invalid(f"{name} has at most {longest:,} characters.", field=name)
+        raise Invalid(f"{name} must have at most {longest:,} characters.", field=name)
     if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise Invalid(f"{name} holds a character that cannot be stored.", field=name)
+        raise Invalid(f"{name} contains a character that cannot be stored.", field=name)
     return value

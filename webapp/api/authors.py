@@ -1,4 +1,4 @@
-"""``GET /api/moderation/authors/{user_id}/export``: all that is held about an author."""
+"""``GET /api/moderation/authors/{user_id}/export``: all data held about an author."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 
 def export(user_id: str) -> Response:
-    """The author's document, or with ``format=zip`` an archive with the originals too."""
+    """The author's document, or with ``format=zip`` an archive that includes the originals."""
     client = client_of_request()
     how = request.args.get("format", "json")
     if how not in author_download.FORMATS:
-        raise Invalid(f"format is one of {', '.join(author_download.FORMATS)}.", field="format")
-    return author_download.reply(get_settings(), client, checked(user_id), how)
+        formats = ", ".join(author_download.FORMATS)
+        raise Invalid(f"format must be one of {formats}.", field="format")
+    return author_download.response(get_settings(), client, checked(user_id), how)

@@ -1,4 +1,4 @@
-"""``POST /api/moderation/detect``: the network's score of pictures that are not kept."""
+"""``POST /api/moderation/detect``: the classifier's score of pictures that are not stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 
 def detect() -> ResponseReturnValue:
-    """Have a worker look; the files go with the end of the request."""
+    """Have a worker score the pictures; the end of the request deletes the files."""
     client = client_of_request()
     require_room()
     hold_back(client.id)
@@ -38,16 +38,17 @@ def detect() -> ResponseReturnValue:
     ticket = uuid7().hex
     with measured("wait"):
         detection.ask(ticket, [upload.key for upload in uploads])
-        answers = detection.wait(ticket, LONGEST_WAIT)
-    if answers is None:
-        raise Unavailable(f"No worker answered within {LONGEST_WAIT} s.", retry_after=10)
-    return jsonify([_told(position, found) for position, found in enumerate(answers)])
+        results = detection.wait(ticket, LONGEST_WAIT)
+    if results is None:
+        raise Unavailable(f"No worker responded within {LONGEST_WAIT} s.", retry_after=10)
+    return jsonify([_checked(position, result) for position, result in enumerate(results)])
 
 
-def _told(position: int, found: dict[str, Any]) -> dict[str, Any]:
-    if "error" not in found:
-        return found
-    if found["code"] in ("classifier_down", "gone"):
-        raise Unavailable(found["error"], retry_after=30)
-    kind = ERRORS.get(found["code"], Invalid)
-    raise kind(f"Picture {position + 1}: {found['error']}", field="images")
+def _checked(position: int, result: dict[str, Any]) -> dict[str, Any]:
+    """The worker's result; raises the domain's error that it reports."""
+    if "error" not in result:
+        return result
+    if result["code"] in ("classifier_down", "gone"):
+        raise Unavailable(result["error"], retry_after=30)
+    error = ERRORS.get(result["code"], Invalid)
+    raise error(f"Picture {position + 1}: {result['error']}", field="images")

@@ -1,4 +1,4 @@
-"""``DELETE`` of a submission or an author: their content and personal data go at once."""
+"""``DELETE`` of a submission or an author: erases content and personal data immediately."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 
 def erase_submission(job_id: str) -> tuple[str, int]:
-    """Erase one submission of this client; asking again changes nothing."""
+    """Erase one submission of this client; idempotent."""
     client = client_of_request()
     erase.submission(number_of(job_id), client.id)
     return "", 204
 
 
 def erase_author(user_id: str) -> tuple[str, int]:
-    """Erase all that this client's author sent, and the author's record."""
+    """Erase an author of this client: all submissions and the author's record."""
     client = client_of_request()
     erase.author(client.id, checked(user_id))
     return "", 204
 
 
 def checked(user_id: str) -> str:
-    """The author's name of an address; raises NotFound for what can be none."""
+    """The author's id from a URL; raises NotFound if it cannot be one."""
     if len(user_id) > LONGEST["user_id"] or "\0" in user_id:
         raise NotFound("There is no such author.")
     return user_id

@@ -9,21 +9,21 @@ from models.errors import Unauthorised
 from tasks.load.snapshot import Kept
 from tasks.observability import logs
 
-KNOWN_FOR = 3.0  # seconds
-WHILE_ASKED = 1.5  # seconds more while its row is read anew; a revoked key fails within 5
-MOST = 1000
-_known = Kept(WHILE_ASKED)
+CACHE_SECONDS = 3.0
+STALE_SECONDS = 1.5  # served stale during a reload; so a revoked key fails within 5 s
+CACHE_SIZE = 1000
+_cached = Kept(STALE_SECONDS)
 
 
 def client_of_request() -> Client:
-    """The client whose key came with the request; raises Unauthorised."""
+    """The client that owns the request's API key; raises Unauthorised."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorised("Send an API key: Authorization: Bearer sk_….")
     key = key.strip()
-    if len(_known) >= MOST and key not in _known:
-        _known.clear()
-    client = _known.get_or(key, KNOWN_FOR, lambda: _client(key))
+    if len(_cached) >= CACHE_SIZE and key not in _cached:
+        _cached.clear()
+    client = _cached.get_or(key, CACHE_SECONDS, lambda: _client(key))
     logs.add(client=client.id)
     return client
 
@@ -31,6 +31,6 @@ def client_of_request() -> Client:
 def _client(key: str) -> Client:
     client = Client.by_key(key)
     if client is None:
-        _known.pop(key, None)
-        raise Unauthorised("This API key is not known, was revoked or has expired.")
+        _cached.pop(key, None)
+        raise Unauthorised("This API key is unknown, revoked or expired.")
     return client

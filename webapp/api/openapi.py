@@ -1,4 +1,4 @@
-"""``GET /api/openapi.json``: the API's description, made from the code's own constants."""
+"""``GET /api/openapi.json``: the description of the API, built from the code's constants."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMED_ERRORS = (*READ_ERRORS, 404, 414)
 
 _NO_NUL = r"^[^\u0000]*$"
 _PRINTABLE = r"^[!-~]([ -~]*[!-~])?$"
-_SOMETHING = {"type": "string", "pattern": fields.VISIBLE.replace("\\x", "\\u00")}
+_NOT_BLANK = {"type": "string", "pattern": fields.VISIBLE.replace("\\x", "\\u00")}
 _PICTURES = {"encoding": {"images": {"contentType": ", ".join(sniff.ACCEPTED_TYPES)}}}
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -47,7 +47,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Sluice",
             "version": VERSION,
-            "description": "Send every upload; get a verdict at once or by job id.",
+            "description": "Send each upload; get a verdict in the response or later by job id.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": settings.url}],
@@ -93,7 +93,7 @@ def _submit(settings: Settings) -> dict[str, Any]:
                 "application/x-www-form-urlencoded": {"schema": text},
             },
         },
-        "responses": {**_taken_in(), **_problems(*UPLOAD_ERRORS)},
+        "responses": {**_accepted(), **_problems(*UPLOAD_ERRORS)},
     }
 
 
@@ -105,30 +105,30 @@ def _submit_image(settings: Settings) -> dict[str, Any]:
     picture = {"schema": _picture(settings)}
     return {
         "operationId": "submit_image",
-        "summary": "Send an upload of one picture, which is the body",
+        "summary": "Send one picture as the body",
         "parameters": [_IDEMPOTENCY_KEY, *names],
         "requestBody": {
             "required": True,
             "content": dict.fromkeys(sniff.ACCEPTED_TYPES, picture),
         },
-        "responses": {**_taken_in(), **_problems(*UPLOAD_ERRORS, 414)},
+        "responses": {**_accepted(), **_problems(*UPLOAD_ERRORS, 414)},
     }
 
 
-def _taken_in() -> dict[str, Any]:
+def _accepted() -> dict[str, Any]:
     return {
         "200": {**_json("The verdict", "Decided"), **_LINKS},
-        "202": {**_json("Accepted: ask check_url", "Waiting"), **_LINKS},
+        "202": {**_json("Accepted: poll check_url for the verdict", "Waiting"), **_LINKS},
     }
 
 
 def _texts() -> dict[str, Any]:
-    """The text fields by name; a NUL is in none of them."""
+    """The schemas of the text fields by name; none may contain NUL."""
     texts: dict[str, Any] = {
         name: {"type": "string", "maxLength": longest, "pattern": _NO_NUL}
         for name, longest in fields.LONGEST.items()
     }
-    texts["user_id"] = {**texts["user_id"], "minLength": 1, "allOf": [_SOMETHING]}
+    texts["user_id"] = {**texts["user_id"], "minLength": 1, "allOf": [_NOT_BLANK]}
     texts["user_ip"] = {
         "type": "string",
         "description": "IPv4 or IPv6 address of the author",
@@ -139,15 +139,15 @@ def _texts() -> dict[str, Any]:
 
 
 def _object(properties: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
-    """An upload: who made it, and at least one thing to moderate."""
-    things = {"title": _SOMETHING, "description": _SOMETHING, **more}
+    """The schema of an upload: its author, and at least one item to moderate."""
+    items = {"title": _NOT_BLANK, "description": _NOT_BLANK, **more}
     return {
         "type": "object",
         "required": ["user_id"],
         "properties": properties,
         "additionalProperties": False,
         "anyOf": [
-            {"required": [name], "properties": {name: schema}} for name, schema in things.items()
+            {"required": [name], "properties": {name: schema}} for name, schema in items.items()
         ],
     }
 
@@ -176,7 +176,7 @@ def _picture(settings: Settings) -> dict[str, Any]:
 def _status() -> dict[str, Any]:
     return {
         "operationId": "status",
-        "summary": "What has become of an upload",
+        "summary": "Get the status of an upload",
         "parameters": [
             {
                 "name": "job_id",
@@ -187,13 +187,13 @@ def _status() -> dict[str, Any]:
             {
                 "name": "wait",
                 "in": "query",
-                "description": "seconds that the reply may wait for the decision",
+                "description": "long poll: seconds to wait for the decision",
                 "schema": {"type": "number", "minimum": 0, "maximum": LONGEST_WAIT},
             },
         ],
         "responses": {
             "200": {
-                "description": "The submission as it is now",
+                "description": "The current state of the submission",
                 "content": {
                     "application/json": {
                         "schema": {"anyOf": [_ref("Decided"), _ref("Waiting")]},
@@ -212,28 +212,28 @@ def _appeal() -> dict[str, Any]:
         "required": ["job_id", "message"],
         "properties": {
             "job_id": {"type": "string", "format": "uuid"},
-            "message": {**message, "allOf": [_SOMETHING]},
+            "message": {**message, "allOf": [_NOT_BLANK]},
         },
         "additionalProperties": False,
     }
     return {
         "operationId": "appeal",
-        "summary": "Have a person look at a rejection again",
+        "summary": "Ask a person to review a rejection",
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
-            "201": _json("Taken: appeal.decided tells what came of it", "Appeal"),
+            "201": _json("Accepted: the webhook appeal.decided reports the outcome", "Appeal"),
             **_problems(400, 401, 404, 409, 413, 422, 503),
         },
     }
 
 
 def _erase(name: str) -> dict[str, Any]:
-    what = "a submission" if name == "job_id" else "an author and all that they sent"
+    subject = "a submission" if name == "job_id" else "an author and all their submissions"
     return {
         "operationId": "erase_submission" if name == "job_id" else "erase_author",
-        "summary": f"Erase {what}; asking again changes nothing",
+        "summary": f"Erase {subject}; idempotent",
         "parameters": [_in_path(name)],
-        "responses": {"204": {"description": "Gone"}, **_problems(*NAMED_ERRORS)},
+        "responses": {"204": {"description": "Erased"}, **_problems(*NAMED_ERRORS)},
     }
 
 
@@ -241,13 +241,13 @@ def _export() -> dict[str, Any]:
     archive = {"type": "string", "format": "binary"}
     return {
         "operationId": "export_author",
-        "summary": "All that is held about an author",
+        "summary": "Export all data held about an author",
         "parameters": [
             _in_path("user_id"),
             {
                 "name": "format",
                 "in": "query",
-                "description": "zip: the same document as author.json, and the originals",
+                "description": "zip: the same document as author.json, plus the originals",
                 "schema": {"enum": ["json", "zip"], "default": "json"},
             },
         ],
@@ -274,7 +274,7 @@ def _in_path(name: str) -> dict[str, Any]:
 def _stats() -> dict[str, Any]:
     return {
         "operationId": "stats",
-        "summary": "The load of the server",
+        "summary": "Get the load of the server",
         "responses": {"200": _json("The load", "Stats"), **_problems(*READ_ERRORS)},
     }
 
@@ -282,7 +282,7 @@ def _stats() -> dict[str, Any]:
 def _history() -> dict[str, Any]:
     return {
         "operationId": "history",
-        "summary": "What became of this client's uploads over time",
+        "summary": "Get this client's counts over time",
         "parameters": [
             {
                 "name": "range",
@@ -291,7 +291,7 @@ def _history() -> dict[str, Any]:
             }
         ],
         "responses": {
-            "200": _json("Counts by step, the oldest first", "History"),
+            "200": _json("Counts per step, oldest first", "History"),
             **_problems(*READ_ERRORS, 414, 422),
         },
     }
@@ -303,18 +303,18 @@ def _detect(settings: Settings) -> dict[str, Any]:
         "required": ["images"],
         "properties": {"images": _images(settings)},
     }
-    found = {"type": "array", "items": _ref("Detection")}
+    results = {"type": "array", "items": _ref("Detection")}
     return {
         "operationId": "detect",
-        "summary": "Score pictures without keeping them",
+        "summary": "Score pictures without storing them",
         "requestBody": {
             "required": True,
             "content": {"multipart/form-data": {"schema": body, **_PICTURES}},
         },
         "responses": {
             "200": {
-                "description": "One answer a picture, in their order",
-                "content": {"application/json": {"schema": found}},
+                "description": "One result per picture, in the order sent",
+                "content": {"application/json": {"schema": results}},
             },
             **_problems(400, 401, 413, 415, 422, 429, 503),
         },
@@ -322,13 +322,13 @@ def _detect(settings: Settings) -> dict[str, Any]:
 
 
 def _openapi() -> dict[str, Any]:
-    anything = {"application/json": {"schema": {"type": "object"}}}
+    any_object = {"application/json": {"schema": {"type": "object"}}}
     return {
         "operationId": "openapi",
-        "summary": "This document",
+        "summary": "Get this document",
         "security": [],
         "responses": {
-            "200": {"description": "The document", "content": anything},
+            "200": {"description": "The document", "content": any_object},
             **_problems(400, 429, 503),
         },
     }
@@ -336,17 +336,17 @@ def _openapi() -> dict[str, Any]:
 
 def _problems(*statuses: int) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": _ref("Problem")}}
-    told: dict[str, Any] = {
+    responses: dict[str, Any] = {
         str(status): {"description": schemas.MEANINGS[status], "content": content}
         for status in statuses
     }
     for status in ("429", "503"):
-        if status in told:
-            told[status] = {
-                **told[status],
+        if status in responses:
+            responses[status] = {
+                **responses[status],
                 "headers": {"Retry-After": {"schema": {"type": "integer"}}},
             }
-    return told
+    return responses
 
 
 def _json(description: str, schema: str) -> dict[str, Any]:

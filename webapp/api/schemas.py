@@ -1,4 +1,4 @@
-"""The shapes of the API's documents, as JSON Schema."""
+"""The JSON Schemas of the API's documents."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ MEANINGS = {
     401: "The API key is missing or not valid",
     403: "The author is suspended",
     404: "This client has no such submission or author",
-    409: "The Idempotency-Key came with other content before, or this cannot be appealed",
+    409: "The Idempotency-Key was used with different content, or this cannot be appealed",
     413: "Too many bytes or pixels",
-    414: "The address has more than 8 KB",
-    415: "Not an accepted kind of picture",
-    422: "A field breaks a rule; `field` names it",
-    429: "A limit is used up; Retry-After says for how long",
-    503: "No room, or a part is away; Retry-After says when to try again",
+    414: "The URL exceeds 8 KB",
+    415: "The picture format is not accepted",
+    422: "A field is not valid; `field` names it",
+    429: "A rate limit is used up; Retry-After gives the seconds until it has room",
+    503: "Overloaded, or a dependency is down; Retry-After gives the seconds to wait",
 }
 
 _INTEGER, _NUMBER, _STRING, _BOOLEAN = (
@@ -29,7 +29,7 @@ _ID = {"type": "string", "format": "uuid"}
 def made(
     modes: Sequence[str], statuses: Sequence[str], verdicts: Sequence[str], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Every schema by name, with the domain's words as enumerations."""
+    """Every schema by name; modes, statuses, verdicts and labels become enumerations."""
     common = {
         "job_id": _ID,
         "status": {"enum": list(statuses)},
@@ -115,7 +115,7 @@ def _stats(modes: Sequence[str]) -> dict[str, Any]:
             "current_mode": {"enum": list(modes)},
             "estimated_wait": {**_NUMBER, "description": "seconds"},
             "capacity": _object(dict.fromkeys(("sync", "async", "fast_track"), _STRING)),
-            "throughput": {**_NUMBER, "description": "submissions decided a second"},
+            "throughput": {**_NUMBER, "description": "submissions decided per second"},
             "workers": {"type": "array", "items": _object(worker)},
         }
     )
@@ -128,16 +128,16 @@ def _history(modes: Sequence[str], verdicts: Sequence[str]) -> dict[str, Any]:
         "modes": _object(dict.fromkeys(modes, _INTEGER)),
         "verdicts": {
             **_object(dict.fromkeys(verdicts, _INTEGER)),
-            "description": "the machine's first ones",
+            "description": "first verdicts, made by the machine",
         },
         "wait_mean": seconds,
         "wait_p95": seconds,
-        "reviewed": {**_INTEGER, "description": "decisions of moderators that hold"},
+        "reviewed": {**_INTEGER, "description": "decisions of moderators, without undone ones"},
         "overturned": {**_INTEGER, "description": "rejections that a moderator approved"},
         "missed": {**_INTEGER, "description": "approvals that a moderator rejected"},
         "appeals": _INTEGER,
     }
-    at = {**_INTEGER, "description": "begin of the step, seconds of the epoch"}
+    at = {**_INTEGER, "description": "start of the step, Unix time in seconds"}
     return _object(
         {
             "range": _STRING,
@@ -172,7 +172,7 @@ def _problem() -> dict[str, Any]:
             "title": _STRING,
             "status": _INTEGER,
             "detail": _STRING,
-            "field": {**_STRING, "description": "the field that is to blame"},
+            "field": {**_STRING, "description": "the field that is not valid"},
             "lowered": {
                 **_object({"limit": _INTEGER, "before": _INTEGER, "reason": _STRING}),
                 "description": "this client's limit in uploads a minute, lowered under pressure",

@@ -1,6 +1,6 @@
-"""``GET /api/moderation/stats``: the load of the server, for clients and for autoscalers.
+"""``GET /api/moderation/stats``: the load of the server, for clients and autoscalers.
 
-``/stats/history``: what became of the client's own uploads over time.
+``/stats/history``: counts of the client's own uploads over time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from models.statistics import history
 from tasks.load import snapshot
 from webapp.api.keys import client_of_request
 
-TOLD = (
+FIELDS = (
     "queue_available",
     "queue_depth",
     "queues",
@@ -23,7 +23,7 @@ TOLD = (
     "capacity",
     "throughput",
 )
-TOLD_OF_WORKERS = (
+WORKER_FIELDS = (
     "name",
     "host",
     "pid",
@@ -40,21 +40,21 @@ RANGE = "day"
 def register(blueprint: Blueprint, url: str) -> None:
     """Register the calls."""
     blueprint.add_url_rule(f"{url}/stats", view_func=stats)
-    blueprint.add_url_rule(f"{url}/stats/history", view_func=told_history)
+    blueprint.add_url_rule(f"{url}/stats/history", view_func=client_history)
 
 
 def stats() -> dict[str, Any]:
     """Depth, mode, wait, capacity, throughput and workers."""
     client_of_request()
-    known = snapshot.snapshot()
-    workers = [{name: worker[name] for name in TOLD_OF_WORKERS} for worker in known["workers"]]
-    return {**{name: known[name] for name in TOLD}, "workers": workers}
+    current = snapshot.snapshot()
+    workers = [{name: worker[name] for name in WORKER_FIELDS} for worker in current["workers"]]
+    return {**{name: current[name] for name in FIELDS}, "workers": workers}
 
 
-def told_history() -> dict[str, Any]:
-    """The client's counts over the ``range`` of the URL; raises Invalid where there is no such."""
+def client_history() -> dict[str, Any]:
+    """The client's counts over the ``range`` in the URL; raises Invalid for an unknown range."""
     client = client_of_request()
     span = history.SPANS.get(request.args.get("range", RANGE))
     if span is None:
-        raise Invalid(f"range is one of {', '.join(history.SPANS)}.", field="range")
+        raise Invalid(f"range must be one of {', '.join(history.SPANS)}.", field="range")
     return history.read(span, client.id).told()

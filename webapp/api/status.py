@@ -1,4 +1,4 @@
-"""``GET /api/moderation/status/{job_id}``: what has become of an upload."""
+"""``GET /api/moderation/status/{job_id}``: the state of an upload."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 
 def status(job_id: str) -> tuple[dict[str, Any], int]:
-    """The submission as it is now, or with ``wait`` as soon as it is decided.
+    """The current state of the submission, or with ``wait`` as soon as it is decided.
 
-    It is always 200: that there is no verdict yet is no failure of this call.
+    Always 200: a verdict that is still pending is not an error of this call.
     """
     client = client_of_request()
     submission_id = number_of(job_id)
@@ -37,7 +37,7 @@ def status(job_id: str) -> tuple[dict[str, Any], int]:
 
 
 def number_of(text: str) -> UUID:
-    """The number of a submission in an address; raises NotFound for what is none."""
+    """The id of a submission in a URL; raises NotFound if it is not a UUID."""
     try:
         return UUID(text)
     except ValueError as error:
@@ -49,7 +49,7 @@ def _wait() -> float:
     try:
         seconds = float(text)
     except ValueError as error:
-        raise Invalid("wait is a number of seconds.", field="wait") from error
+        raise Invalid("wait must be a number of seconds.", field="wait") from error
     if not 0 <= seconds <= LONGEST_WAIT:
-        raise Invalid(f"wait is from 0 to {LONGEST_WAIT:g} seconds.", field="wait")
+        raise Invalid(f"wait must be between 0 and {LONGEST_WAIT:g} seconds.", field="wait")
     return seconds

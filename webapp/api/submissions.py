@@ -1,4 +1,4 @@
-"""``POST /api/moderation/submissions`` and its ``…/image``: an upload in, its verdict or id out."""
+"""``POST /api/moderation/submissions`` and ``…/image``: accept an upload, return verdict or id."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from webapp.api.submission_json import answer
 from webapp.http.timing import elapsed, measured
 from webapp.limits import limits
 from webapp.uploads import admission
-from webapp.uploads.concurrency_limit import Line
+from webapp.uploads.concurrency_limit import ConcurrencyLimit
 from webapp.uploads.decision_waiter import until_decided
 from webapp.uploads.parse import Incoming, receive, receive_image
 
-_line = Line()
+_upload_slots = ConcurrencyLimit()
 
 
 def register(blueprint: Blueprint, url: str) -> None:
@@ -30,29 +30,29 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 
 def submit() -> tuple[dict[str, Any], int]:
-    """Take an upload in."""
+    """Accept an upload."""
     return _submit(receive)
 
 
 def submit_image() -> tuple[dict[str, Any], int]:
-    """Take one picture in that is the body; the other fields are in the address."""
+    """Accept one picture as the body; the other fields are in the query."""
     return _submit(receive_image)
 
 
 def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
-    """Take an upload in; wait for its verdict where the mode promises one at once."""
+    """Accept an upload; wait for its verdict in the modes sync and direct."""
     client = client_of_request()
     admission.require_room()
     limits.hold_back(client.id)
     key = admission.idempotency_key()
     with ExitStack() as held:
-        with _in_turn():
+        with _upload_slot():
             incoming = receive()
             how = held.enter_context(admission.chosen_mode(incoming))
             row = admission.admit(client, incoming, key, how)
             release()
         if how in (mode.SYNC, mode.DIRECT) and not row.is_decided:
-            # What it has waited for already counts: the client waits for one answer.
+            # The timeout covers the whole request, so the time spent so far counts.
             left = get_settings().sync_timeout - elapsed()
             with measured("wait"):
                 row = until_decided(row.id, client.id, left)
@@ -60,13 +60,13 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
 
 
 @contextmanager
-def _in_turn() -> Iterator[None]:
-    """A place in the line of uploads for the block; ``line`` is the time until it came.
+def _upload_slot() -> Iterator[None]:
+    """Hold an upload slot for the block; the timing ``line`` is the wait for it.
 
-    Who waits there holds no connection: those who have a place need them.
+    A waiting request holds no database connection: the running ones need them.
     """
     release()
     with ExitStack() as held:
         with measured("line"):
-            held.enter_context(_line.place())
+            held.enter_context(_upload_slots.slot())
         yield

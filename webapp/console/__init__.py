@@ -1,6 +1,6 @@
-"""The browser console at ``/console``: one package a subject, registered here.
+"""The browser console at ``/console``: one package per subject, registered here.
 
-Open ``dashboard/pages.py`` first for a small page, and ``shared`` for what all pages use.
+Open ``dashboard/pages.py`` first for a small page. ``shared`` has the code that all pages use.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ HEADERS = {
 
 
 def init_app(app: Flask) -> None:
-    """Sessions, the live stream and every page."""
+    """Set up sessions and the event stream, and register every page."""
     fragments.htmx.init_app(app)
     auth.init_app(app)
     replica_reads.init_app(app)
@@ -96,22 +96,22 @@ def _macros(template: Template) -> dict[str, Any]:
 
 @cache
 def asset(name: str) -> str:
-    """The address of a file of ``static/``, which changes with its bytes."""
+    """The URL of a file in ``static/``; it changes with the content, so browsers may cache it."""
     digest = hashlib.sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:12]
     return f"/static/{name}?v={digest}"
 
 
 def _layout() -> dict[str, Any]:
-    """What base.html shows around every page of somebody who is signed in."""
+    """The values that base.html shows around every page of a signed-in moderator."""
     if not request.path.startswith("/console") or not current_user.is_authenticated:
         return {}
-    known = {"me": current_user.moderator, "preferences": Preferences.of(current_user.moderator)}
-    return known if fragments.wanted() else {**live_fragments.context(), **known}
+    values = {"me": current_user.moderator, "preferences": Preferences.of(current_user.moderator)}
+    return values if fragments.wanted() else {**live_fragments.context(), **values}
 
 
-def _protect(reply: Response) -> Response:
+def _protect(response: Response) -> Response:
     if request.path.startswith("/console") or request.path == "/":
         for name, value in HEADERS.items():
-            reply.headers.setdefault(name, value)
-        reply.vary.add("HX-Request")
-    return reply
+            response.headers.setdefault(name, value)
+        response.vary.add("HX-Request")
+    return response

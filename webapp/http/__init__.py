@@ -1,4 +1,4 @@
-"""What every request gets: errors, health, metrics, timing, traces, thread offload.
+"""Shared by all requests: errors, health, metrics, timing, traces, thread offload.
 
-Open ``errors.py`` first: the one place where an error gets its HTTP status and shape.
+Open ``errors.py`` first: the one place where an error gets its HTTP status and format.
 """

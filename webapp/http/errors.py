@@ -1,6 +1,6 @@
-"""The one boundary at which an error gets its status and its shape.
+"""The one place where an error gets its HTTP status and format.
 
-The API answers with RFC 9457 problem documents, the console with a page or a fragment.
+The API responds with RFC 9457 problem documents, the console with a page or a fragment.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from models.database.connection import code_of
 from webapp.limits import limits
 
 log = logging.getLogger("sluice.errors")
-PAGE = "sluice_problem_page"  # the extension that shows a problem to a person, set by the console
-TYPES = "urn:sluice:"  # names, not addresses: they never change; nginx uses the same
-DISK_FULL = "53100"  # PostgreSQL's code
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+PAGE = "sluice_problem_page"  # the Flask extension that renders a problem, set by the console
+TYPES = "urn:sluice:"  # names, not URLs: they never change; nginx uses the same
+DISK_FULL = "53100"  # SQLSTATE of PostgreSQL
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 STATUS = {
     "invalid": (422, "The request is not valid"),
     "malformed": (400, "The request cannot be read"),
     "unauthorised": (401, "The API key is missing or not valid"),
     "forbidden": (403, "This is not allowed"),
-    "not_found": (404, "There is no such thing"),
-    "conflict": (409, "The request conflicts with what is there"),
+    "not_found": (404, "Not found"),
+    "conflict": (409, "The request conflicts with the current state"),
     "too_large": (413, "Too large"),
-    "unsupported": (415, "This kind of file is not accepted"),
+    "unsupported": (415, "This file type is not accepted"),
     "too_many": (429, "Too many requests"),
-    "unavailable": (503, "Not available at the moment"),
+    "unavailable": (503, "Temporarily unavailable"),
     "internal": (500, "Internal error"),
 }
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a person or a program is told of an error."""
+    """An error as shown to a client or a person; ``retry_after`` in seconds."""
 
     code: str
     status: int
@@ -57,18 +57,18 @@ class Problem:
 
     def document(self) -> dict[str, Any]:
         """The RFC 9457 document."""
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "type": TYPES + self.code,
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
         }
         if self.field is not None:
-            told["field"] = self.field
-        return {**told, **self.more}
+            document["field"] = self.field
+        return {**document, **self.more}
 
     def response(self) -> Response:
-        """The document as a reply."""
+        """The problem document as an HTTP response."""
         response = Response(
             json.dumps(self.document()), self.status, content_type="application/problem+json"
         )
@@ -81,7 +81,7 @@ class Problem:
 
 
 def init_app(app: Flask) -> None:
-    """Catch everything."""
+    """Register the handler of all exceptions."""
     app.register_error_handler(Exception, _handle)
 
 
@@ -94,7 +94,7 @@ def _handle(error: Exception) -> Any:
 
 
 def problem_of(error: Exception) -> Problem:
-    """The problem that an error is."""
+    """Map an exception to a problem."""
     if isinstance(error, RateLimitExceeded):
         error = limits.too_many(error)
     if isinstance(error, errors.SluiceError):
@@ -109,26 +109,26 @@ def problem_of(error: Exception) -> Problem:
         return _of_http(error)
     if isinstance(error, peewee.OperationalError | peewee.InterfaceError):
         if code_of(error) == DISK_FULL:
-            return _away("The disk is full; nothing was stored.", error, retry_after=30)
-        return _away("The database does not answer; nothing was stored.", error)
+            return _unavailable("The disk is full; nothing was stored.", error, retry_after=30)
+        return _unavailable("The database does not respond; nothing was stored.", error)
     if isinstance(error, redis.RedisError):
-        return _away("The queue does not answer.", error)
-    if isinstance(error, OSError) and error.errno in FULL:
-        return _away("The disk is full; nothing was stored.", error, retry_after=30)
+        return _unavailable("The queue does not respond.", error)
+    if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
+        return _unavailable("The disk is full; nothing was stored.", error, retry_after=30)
     return _unexpected(error)
 
 
-def _away(detail: str, error: Exception, retry_after: int = 5) -> Problem:
+def _unavailable(detail: str, error: Exception, retry_after: int = 5) -> Problem:
     log.warning("%s %s: %s", request.method, request.path, error)
     return Problem("unavailable", *STATUS["unavailable"], detail, None, retry_after)
 
 
 def _of_http(error: HTTPException) -> Problem:
     status = error.code or 500
-    codes = {known[0]: code for code, known in STATUS.items()}
+    codes = {entry[0]: code for code, entry in STATUS.items()}
     if status == 413:
         limit = (request.max_content_length or 0) // (1024 * 1024)
-        detail = f"The request is larger than {limit} MB, or one of its text fields than 512 KB."
+        detail = f"The request exceeds {limit} MB, or one of its text fields exceeds 512 KB."
         return Problem("too_large", 413, STATUS["too_large"][1], detail)
     code = codes.get(status, f"http_{status}")
     title = STATUS[code][1] if code in STATUS else error.name
@@ -140,5 +140,5 @@ def _of_http(error: HTTPException) -> Problem:
 def _unexpected(error: Exception) -> Problem:
     request_id = request.headers.get("X-Request-ID", "-")
     log.error("%s %s [%s]", request.method, request.path, request_id, exc_info=error)
-    detail = f"This is our fault and was logged as {request_id}."
+    detail = f"This is a fault of the server. It was logged as {request_id}."
     return Problem("internal", *STATUS["internal"], detail)

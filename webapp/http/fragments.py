@@ -1,4 +1,4 @@
-"""Whether a request wants a part of a page (htmx, or our own script) or the whole of it."""
+"""Whether a request asks for a fragment of a page (htmx, or our own script) or the full page."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ htmx = HTMX()
 
 
 def wanted() -> bool:
-    """Whether a fragment is wanted; a restored history entry gets the page."""
+    """Whether a fragment is requested; a restored history entry gets the full page."""
     return bool(htmx) and not htmx.history_restore_request

@@ -1,4 +1,4 @@
-"""``/healthz``: this process is alive; ``/readyz``: everything it stands on is."""
+"""``/healthz``: this process is alive. ``/readyz``: its dependencies are available."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def init_app(app: Flask) -> None:
 
 
 def healthz() -> tuple[dict[str, str], int]:
-    """Alive: this process answers."""
+    """Liveness: this process responds."""
     return {"status": "ok"}, 200
 
 
 def readyz() -> tuple[dict[str, Any], int]:
-    """Ready: each part by name; 503 only where no upload can be taken."""
-    told = snapshot.health()
-    ready = health.take_uploads(told)
-    return {"ready": ready, "parts": told}, 200 if ready else 503
+    """Readiness: the state of each part by name; 503 only if no upload can be accepted."""
+    parts = snapshot.health()
+    ready = health.take_uploads(parts)
+    return {"ready": ready, "parts": parts}, 200 if ready else 503

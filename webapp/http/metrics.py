@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus, and the count and time of every answer. nginx keeps it private."""
+"""``/metrics`` for Prometheus; counts and times every response. nginx keeps it private."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from tasks.observability import metrics
 from webapp.http.offload import offload
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-NOWHERE = "none"  # the route of an address that leads nowhere: whatever is asked for, it is one
+NO_ROUTE = "none"  # label of all URLs without a route, so that clients cannot add label values
 
 
 def init_app(app: Flask) -> None:
-    """Count from now on, and answer Prometheus."""
+    """Register the counters and ``/metrics``."""
     app.after_request(_observe)
-    app.add_url_rule("/metrics", view_func=tell)
+    app.add_url_rule("/metrics", view_func=expose)
     metrics.start()
 
 
-def tell() -> Response:
-    """All measures and the state of the server, in the format that is asked for.
+def expose() -> Response:
+    """All metrics and the state of the server, in the requested format.
 
-    The files of all processes are added up in a real thread: that takes a few milliseconds of each
-    scrape, in which other requests go on.
+    A real thread adds up the files of all processes: that takes a few milliseconds per scrape,
+    and other requests continue meanwhile.
     """
-    found = [*offload(prometheus.measures), *prometheus.truth()]
+    families = [*offload(prometheus.measures), *prometheus.truth()]
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return Response(encode(prometheus.registry(found)), content_type=content_type)
+    return Response(encode(prometheus.registry(families)), content_type=content_type)
 
 
 def _observe(response: Response) -> Response:
-    """Count the answer by its route, never by its address: of those there is no end."""
-    route = request.url_rule.rule if request.url_rule is not None else NOWHERE
+    """Count the response by its route, not by its URL: the number of URLs is unbounded."""
+    route = request.url_rule.rule if request.url_rule is not None else NO_ROUTE
     method = request.method if request.method in METHODS else "other"
     metrics.meters().requests.labels(method, route, response.status_code).inc()
     started = g.get("started")

@@ -1,4 +1,4 @@
-"""Calls that would hold gevent's loop (fsync, argon2) go to its pool of real threads."""
+"""Runs calls that would block gevent's loop (fsync, argon2) in its pool of real threads."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 def offload(call: Callable[..., T], *args: Any) -> T:
-    """Run the call in a real thread where gevent runs this process, else here."""
+    """Run the call in a real thread if gevent runs this process, otherwise in this thread."""
     return begin(call, *args)()
 
 
 def begin(call: Callable[..., T], *args: Any) -> Callable[[], T]:
-    """The same, without waiting for it: what is returned waits, and returns or raises the outcome.
+    """Start the call; return a function that waits for it and returns or raises its outcome.
 
-    Where there is no gevent the call is made by that.
+    Without gevent, the returned function makes the call.
     """
     gevent = sys.modules.get("gevent")
     monkey = sys.modules.get("gevent.monkey")

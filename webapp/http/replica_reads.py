@@ -1,4 +1,4 @@
-"""The console's reads from the replica, where there is one; the primary where it is no use."""
+"""The console reads from the replica if one is configured and usable, else from the primary."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from flask import Flask, Response, request, session
 from models.database import replica
 from models.settings import get_settings
 
-WRITTEN = "written"  # in the session: where the log was after this person's last write
+WRITTEN = "written"  # session key: the WAL position after this person's last write
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def init_app(app: Flask) -> None:
-    """Remember who wrote what, where there is a replica to wait for."""
+    """Record the WAL position of each write if there is a replica."""
     settings = get_settings()
     replica.bind(settings)
     if settings.database_replica_url:
@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
 
 
 def from_replica(view: View) -> View:
-    """A view that only reads. It is asked again on the primary where the replica fails it."""
+    """Run a read-only view on the replica; run it again on the primary if the replica fails."""
 
     @wraps(view)
     def read(*args: Any, **kwargs: Any) -> Any:
@@ -42,7 +42,7 @@ def from_replica(view: View) -> View:
             replica.failed()
             return view(*args, **kwargs)
         if written is not None:
-            session.pop(WRITTEN, None)  # it has come so far, and does not go back
+            session.pop(WRITTEN, None)  # the replica has replayed it, and never goes back
         return reply
 
     return read  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Counts every answer with its status and its time, for the alerts and for the limits."""
+"""Counts every response with its status and duration, for alerts and adaptive limits."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from flask import Flask, Response, g, request
 
 from tasks.load.response_counts import tally
 
-ASKED_BY_MACHINES = ("/healthz", "/readyz", "/metrics", "/static/")
+NOT_COUNTED = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
 def init_app(app: Flask) -> None:
-    """Count from now on."""
+    """Register the counter."""
     app.after_request(_count)
 
 
 def _count(response: Response) -> Response:
-    if response.mimetype != "text/event-stream" and not request.path.startswith(ASKED_BY_MACHINES):
-        waited = "wait" in request.args  # as long as the client wished
+    if response.mimetype != "text/event-stream" and not request.path.startswith(NOT_COUNTED):
+        waited = "wait" in request.args  # a long poll: the client chose its duration
         started = g.get("started")
         timed = started is not None and not waited
         tally.note(response.status_code, time.perf_counter() - started if timed else None)

@@ -1,4 +1,4 @@
-"""``Server-Timing``: where the time of a request went, in milliseconds; and its id."""
+"""The headers ``Server-Timing`` (milliseconds per part of a request) and ``X-Request-ID``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tasks.observability import logs, tracing
 def init_app(app: Flask) -> None:
     """Measure every request."""
     app.before_request(_begin)
-    app.after_request(_tell)
+    app.after_request(_add_headers)
 
 
 @contextmanager
 def measured(name: str) -> Iterator[None]:
-    """Add the block's time to the request's ``name``."""
+    """Add the duration of the block to the part ``name`` of this request."""
     started = time.perf_counter()
     try:
         with tracing.span(name):
@@ -29,14 +29,14 @@ def measured(name: str) -> Iterator[None]:
 
 
 def add(parts: Mapping[str, float]) -> None:
-    """Add seconds that were measured elsewhere to the request's parts, by name."""
+    """Add seconds that were measured elsewhere to the parts of this request."""
     spans = g.setdefault("spans", {})
     for name, seconds in parts.items():
         spans[name] = spans.get(name, 0.0) + seconds
 
 
 def elapsed() -> float:
-    """Seconds since this request began here."""
+    """Seconds since this process received the request."""
     return time.perf_counter() - float(g.started)
 
 
@@ -45,12 +45,12 @@ def _begin() -> None:
     g.started = time.perf_counter()
 
 
-def _tell(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     spans = dict(g.get("spans", {}))
     if "started" in g:
         spans["total"] = time.perf_counter() - g.started
-    told = ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in spans.items())
-    response.headers["Server-Timing"] = told
+    parts = (f"{name};dur={seconds * 1000:.2f}" for name, seconds in spans.items())
+    response.headers["Server-Timing"] = ", ".join(parts)
     if "X-Request-ID" in request.headers:
         response.headers["X-Request-ID"] = request.headers["X-Request-ID"]
     return response

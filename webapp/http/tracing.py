@@ -1,4 +1,4 @@
-"""The span of a request, below the one that its ``traceparent`` names, where traces are wanted."""
+"""The trace span of a request, a child of its ``traceparent``, if tracing is configured."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from flask import Flask, Response, g, request
 from models.settings import get_settings
 from tasks.observability import logs, tracing
 
-ASKED_BY_MACHINES = ("/healthz", "/readyz", "/metrics", "/static/", "/console/events")
+NOT_TRACED = ("/healthz", "/readyz", "/metrics", "/static/", "/console/events")
 
 
 def init_app(app: Flask) -> None:
-    """Trace every request but those of machines; nothing at all where no collector is named."""
+    """Trace all requests except those in NOT_TRACED; does nothing if no collector is set."""
     settings = get_settings()
     if tracing.start(settings, "web"):
         app.before_request(_begin)
-        app.after_request(_tell)
+        app.after_request(_record)
         app.teardown_request(_end)
 
 
 def _begin() -> None:
-    if request.path.startswith(ASKED_BY_MACHINES):
+    if request.path.startswith(NOT_TRACED):
         return
     parent = request.headers.get("traceparent")
     g.span = tracing.span(request.method, parent, kind="SERVER", method=request.method)
@@ -31,7 +31,7 @@ def _begin() -> None:
     logs.add(trace_id=tracing.trace_id())
 
 
-def _tell(response: Response) -> Response:
+def _record(response: Response) -> Response:
     if "span" in g:
         route = request.url_rule.rule if request.url_rule is not None else None
         name = f"{request.method} {route}" if route else request.method

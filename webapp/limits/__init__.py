@@ -1,4 +1,4 @@
-"""Upload rate limits: author, address, client, all.
+"""Upload rate limits: per author, address and client, and for all clients combined.
 
 Open ``limits.py`` first. ``redis_windows.py`` counts sliding windows in Redis in one round trip.
 """

@@ -1,6 +1,6 @@
-"""Limits of uploads, counted in Redis: author, address of the author, client, all.
+"""Upload rate limits, counted in Redis: per author, author's address and client, and for all.
 
-Where Redis is away each process keeps limiting on its own, by Flask-Limiter in its memory.
+While Redis is down, each process limits by itself, with Flask-Limiter in memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tasks.observability import metrics
 from tasks.queue.redis_connection import connect
 from webapp.limits.redis_windows import Count
 
-WHOSE = {
+SUBJECTS = {
     "author": "This author",
     "pause": "This author",
     "author_ip": "This user_ip",
@@ -33,14 +33,14 @@ WHOSE = {
 }
 
 BYTES = "client_bytes"  # the scope whose limit counts bytes, not uploads
-LIMITS = "sluice_limits"  # the extension that is the limits that are switched on
-CHARGE = "sluice_charge"  # the extension that counts an upload in this process
-PREFIX = "sluice_v1"  # change it with the strategy: keys of another one are of another type
-NAME = "\0"  # stands for the name that an upload has in a limit
+LIMITS = "sluice_limits"  # Flask extension: the active limits
+CHARGE = "sluice_charge"  # Flask extension: counts an upload in this process
+PREFIX = "sluice_v1"  # change it with the strategy: its keys have other types
+NAME = "\0"  # placeholder for the name of an upload in the key of a limit
 
 
 class CalledLimiter(Limiter):
-    """Limits where it is called, and looks at no other request: there are none of its limits."""
+    """Applies limits only when called; Flask-Limiter would also check before every request."""
 
     def _check_request_limit(
         self, callable_name: str | None = None, in_middleware: bool = True
@@ -60,7 +60,7 @@ limiter = CalledLimiter(
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """Whose upload is counted; the address by a keyed hash."""
+    """The sender of the upload that is counted; ``address`` is a keyed hash."""
 
     client_id: int
     user_id: str
@@ -70,7 +70,7 @@ class Uploader:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Uploads that share limits: those of one ``name``; None is not limited."""
+    """A group of limits. Uploads with the same ``key`` share them; None is not limited."""
 
     name: str
     text: str
@@ -80,7 +80,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit of a scope, and its key before and after the upload's name."""
+    """One limit of a scope; ``head`` and ``tail`` are its key around the upload's name."""
 
     scope: Scope
     item: RateLimitItem
@@ -89,9 +89,9 @@ class Limit:
 
 
 def init_app(app: Flask) -> None:
-    """Make the limits that are switched on, and those of this process for when Redis is away."""
+    """Create the active limits, and the in-memory ones of this process for when Redis is down."""
     settings = get_settings()
-    app.config["RATELIMIT_STORAGE_URI"] = "redis://"  # the pool knows the address
+    app.config["RATELIMIT_STORAGE_URI"] = "redis://"  # the pool has the address
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"connection_pool": connect(settings)}
     limiter.init_app(app)
     scopes = _scopes(settings)
@@ -121,7 +121,7 @@ def hold_back(client_id: int) -> None:
 
 
 def count_of(uploader: Uploader) -> Count | None:
-    """What is counted of an upload, for whoever takes several in; None where no limit is."""
+    """The keys and costs of an upload for ``redis_windows.count``; None if nothing limits it."""
     counted = Count()
     for limit, name in _of(uploader):
         most, seconds = limit.item.amount, limit.item.get_expiry()
@@ -130,20 +130,20 @@ def count_of(uploader: Uploader) -> Count | None:
 
 
 def require_counted(uploader: Uploader, counted: Count | None) -> None:
-    """Raise TooMany where one of the limits of an upload that was counted is used up."""
+    """Raise TooMany if an upload that was counted exceeds one of its limits."""
     if counted is not None and counted.refused:
         limit, _ = list(_of(uploader))[counted.refused - 1]
         raise _refusal(limit.scope.name, limit.item, max(1, math.ceil(counted.wait)))
 
 
 def count_here(uploader: Uploader) -> None:
-    """Count an upload in this process, while Redis is away; raises RateLimitExceeded."""
+    """Count an upload in this process, while Redis is down; raises RateLimitExceeded."""
     g.uploader = uploader
     current_app.extensions[CHARGE]()
 
 
 def _of(uploader: Uploader) -> Iterator[tuple[Limit, str]]:
-    """The limits that an upload has, and its name in each."""
+    """The limits that apply to an upload, and its name in each."""
     for limit in current_app.extensions[LIMITS]:
         name = limit.scope.key(uploader)
         if name is not None:
@@ -151,7 +151,7 @@ def _of(uploader: Uploader) -> Iterator[tuple[Limit, str]]:
 
 
 def _scopes(settings: Settings) -> list[Scope]:
-    """The scopes that the settings switch on; what is off costs nothing."""
+    """The scopes with at least one limit in the settings."""
     pause = math.ceil(settings.min_seconds_between_uploads)
     per_author = (
         (settings.max_uploads_per_minute, "minute"),
@@ -170,7 +170,7 @@ def _scopes(settings: Settings) -> list[Scope]:
 
 
 def _limits(scopes: list[Scope]) -> tuple[Limit, ...]:
-    """Each limit, that of the shortest span first: it is the one that has room again soonest."""
+    """All limits, the shortest window first: it has room again soonest."""
     limits = []
     for scope in scopes:
         for item in parse_many(scope.text):
@@ -180,7 +180,7 @@ def _limits(scopes: list[Scope]) -> tuple[Limit, ...]:
 
 
 def _limited(scopes: list[Scope]) -> Callable[[], None]:
-    """A call that counts ``g.uploader`` by Flask-Limiter; raises RateLimitExceeded."""
+    """A function that counts ``g.uploader`` with Flask-Limiter; raises RateLimitExceeded."""
     call: Callable[[], None] = _nothing
     for scope in scopes:
         call = _shared_limit(scope)(call)
@@ -198,7 +198,7 @@ def _shared_limit(scope: Scope) -> Any:
 
 
 def _nothing() -> None:
-    """What the limits are wrapped around."""
+    """The function that the limits wrap."""
 
 
 def _per(count: int, span: str = "minute") -> str:
@@ -230,7 +230,7 @@ def _bytes(uploader: Uploader) -> int:
 
 
 def too_many(error: RateLimitExceeded) -> TooMany:
-    """The limiter's error as the domain's, with the seconds until there is room again."""
+    """The limiter's error as TooMany, with the seconds until there is room again."""
     current = limiter.current_limit
     wait = max(1, math.ceil(current.reset_at - time.time())) if current is not None else 60
     limit = error.limit
@@ -240,7 +240,7 @@ def too_many(error: RateLimitExceeded) -> TooMany:
 
 
 def _refusal(scope: str, item: RateLimitItem, wait: int) -> TooMany:
-    """What is told of a limit that is used up; ``wait`` in seconds."""
+    """The error for a limit that is used up; ``wait`` in seconds."""
     metrics.meters().limited.labels(scope).inc()
     span = (
         f"{item.multiples} {item.GRANULARITY.name}s"
@@ -248,7 +248,7 @@ def _refusal(scope: str, item: RateLimitItem, wait: int) -> TooMany:
         else (f"a {item.GRANULARITY.name}")
     )
     return TooMany(
-        f"{WHOSE.get(scope, 'You')} may {_allowed(scope, item.amount)} in {span}.",
+        f"{SUBJECTS.get(scope, 'You')} may {_allowed(scope, item.amount)} in {span}.",
         retry_after=wait,
         headers=_headers(scope, item.amount, item.get_expiry(), wait),
     )
@@ -261,7 +261,7 @@ def _allowed(scope: str, amount: int) -> str:
 
 
 def _headers(scope: str, quota: int, window: int, wait: int) -> dict[str, str]:
-    """The fields of the IETF draft (ratelimit-headers): the policy, and that nothing is left."""
+    """The headers of the IETF draft (ratelimit-headers): the policy, and 0 remaining."""
     unit = ';qu="content-bytes"' if scope == BYTES else ""
     return {
         "RateLimit-Policy": f'"{scope}";q={quota};w={window}{unit}',

@@ -1,8 +1,8 @@
-"""Counts uploads against their limits in Redis: all limits of several uploads, in one trip.
+"""Counts uploads against their limits in Redis: all limits of several uploads in one round trip.
 
 The windows and their keys are those of the library ``limits`` (sliding-window-counter): the count
-of the last window, weighed by how much of it is left, and that of the current one. An upload that
-one limit refuses is counted by none.
+of the previous window, weighted by the part of it that still overlaps, plus the current count. An
+upload that one limit refuses is not counted by any limit.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from dataclasses import dataclass, field
 from models.settings import per_process
 from tasks.queue.lanes import get_redis
 
-STORAGE = "LIMITS"  # what the library puts before its keys
+STORAGE = "LIMITS"  # the library's key prefix
 COUNT = """
-    -- KEYS: for each limit of each upload its last window and its current one.
-    -- ARGV: for each upload the number of its limits, then for each its most, seconds and cost.
-    -- Returns for each upload 0, or the number of the limit that refuses it and the ms until the
-    -- window that is in its way has room for something.
-    local told, key, at = {}, 0, 1
+    -- KEYS: for each limit of each upload, its previous window and its current window.
+    -- ARGV: for each upload, the number of its limits; then for each limit: maximum, seconds, cost.
+    -- Returns two numbers for each upload: 0 or the number of the limit that refuses it, and the
+    -- milliseconds until that window has room again.
+    local results, key, at = {}, 0, 1
     while ARGV[at] do
       local count, refused, wait = tonumber(ARGV[at]), 0, 0
       for i = 1, count do
         local last, now = KEYS[key + 2 * i - 1], KEYS[key + 2 * i]
         local most, span = tonumber(ARGV[at + 3 * i - 2]), tonumber(ARGV[at + 3 * i - 1]) * 1000
         local left = redis.call('PTTL', now)
-        if left > 0 and left < span then  -- it is over: it is the last one from now on
+        if left > 0 and left < span then  -- the window has ended: it becomes the previous one
           redis.call('RENAME', now, last)
           left = left + span
           redis.call('SET', now, 0, 'PX', left)
@@ -53,20 +53,20 @@ COUNT = """
           end
         end
       end
-      told[#told + 1], told[#told + 2] = refused, math.ceil(wait)
+      results[#results + 1], results[#results + 2] = refused, math.ceil(wait)
       key, at = key + 2 * count, at + 1 + 3 * count
     end
-    return told
+    return results
 """
 _count = per_process(lambda _: get_redis().register_script(COUNT))
 
 
 @dataclass(eq=False, slots=True)
 class Count:
-    """An upload that is to be counted: two keys and three numbers for each of its limits.
+    """An upload to be counted: two keys and three numbers for each of its limits.
 
-    Afterwards ``refused`` is the number of the limit that is used up, 0 where none is, and
-    ``wait`` the seconds until it has room again.
+    After ``count``, ``refused`` is the number of the limit that is used up, or 0, and ``wait``
+    is the seconds until that limit has room again.
     """
 
     keys: list[str] = field(default_factory=list)
@@ -75,18 +75,18 @@ class Count:
     wait: float = 0.0
 
     def add(self, window: str, most: int, seconds: int, cost: int) -> None:
-        """Count ``cost`` in this window, in which there may be ``most`` in so many seconds."""
+        """Add ``cost`` to this window, which allows ``most`` in ``seconds``."""
         self.keys += (f"{{{window}}}/-1", f"{{{window}}}")
         self.numbers += (most, seconds, cost)
 
 
 def count(uploads: Sequence[Count]) -> None:
-    """Count uploads against their limits; raises redis.RedisError, and then none is counted."""
+    """Count uploads against their limits. Raises redis.RedisError; then none is counted."""
     keys: list[str] = []
     numbers: list[int] = []
     for upload in uploads:
         keys += [f"{STORAGE}:{key}" for key in upload.keys]
         numbers += (len(upload.numbers) // 3, *upload.numbers)
-    told = iter(_count()(keys=keys, args=numbers))
-    for upload, refused, wait in zip(uploads, told, told, strict=True):
+    results = iter(_count()(keys=keys, args=numbers))
+    for upload, refused, wait in zip(uploads, results, results, strict=True):
         upload.refused, upload.wait = refused, wait / 1000

@@ -1,4 +1,4 @@
-"""All that is held about an author as a stream: a JSON document, or a ZIP with the originals."""
+"""All data held about an author as a stream: a JSON document, or a ZIP with the originals."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tasks.storage import original
 FORMATS = ("json", "zip")
 
 
-def reply(settings: Settings, client: Client, user_id: str, how: str) -> Response:
-    """The download; raises NotFound where nothing is known of the author."""
+def response(settings: Settings, client: Client, user_id: str, how: str) -> Response:
+    """The download; raises NotFound if nothing is stored about the author."""
     person = Person(client.id, user_id)
     person.check()
     text = document(client.name, person)
     body = (part.encode() for part in text) if how == "json" else archive(settings, person, text)
-    answer = Response(body, mimetype=f"application/{how}")
-    answer.headers["Content-Disposition"] = f'attachment; filename="author.{how}"'
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["X-Accel-Buffering"] = "no"
-    return answer
+    download = Response(body, mimetype=f"application/{how}")
+    download.headers["Content-Disposition"] = f'attachment; filename="author.{how}"'
+    download.headers["Cache-Control"] = "no-store"
+    download.headers["X-Accel-Buffering"] = "no"
+    return download
 
 
 def document(client: str, person: Person) -> Iterator[str]:
-    """The document, a submission at a time; what is open in a transaction is not held."""
+    """The document, one submission at a time; no transaction stays open between them."""
     with connection():
         head = {
             "exported_at": now(),
@@ -44,28 +44,28 @@ def document(client: str, person: Person) -> Iterator[str]:
         }
         yield _json(head)[:-1] + ', "submissions": ['
         comma = ""
-        for known in person.uploads():
-            yield f"{comma}\n{_json(upload(known))}"
+        for submission in person.uploads():
+            yield f"{comma}\n{_json(upload(submission))}"
             comma = ","
     yield "]}\n"
 
 
 def archive(settings: Settings, person: Person, text: Iterator[str]) -> Iterator[bytes]:
-    """A ZIP of ``author.json`` and the originals as they were sent, stored as they are."""
+    """A ZIP of ``author.json`` and the originals as they were sent, without compression."""
     sink, storage = _Sink(), stores.of(settings)
-    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as made:
-        with made.open("author.json", "w", force_zip64=True) as entry:
+    with zipfile.ZipFile(cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED) as zip_file:
+        with zip_file.open("author.json", "w", force_zip64=True) as entry:
             for part in text:
                 entry.write(part.encode())
                 yield sink.take()
         with connection():
-            for known in person.uploads():
-                for image in known.images:
+            for submission in person.uploads():
+                for image in submission.images:
                     try:
                         stored = storage.open(original(image.storage_key))
                     except FileNotFoundError:
                         continue
-                    with made.open(file_name(image), "w") as entry:
+                    with zip_file.open(file_name(image), "w") as entry:
                         for data in stored.chunks:
                             entry.write(data)
                             yield sink.take()
@@ -73,21 +73,21 @@ def archive(settings: Settings, person: Person, text: Iterator[str]) -> Iterator
 
 
 class _Sink:
-    """What a ZIP is written to, and taken from as it grows."""
+    """A write-only file for the ZIP; ``take`` drains what was written."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
     def write(self, data: bytes) -> int:
-        """Keep the next bytes."""
+        """Buffer the bytes."""
         self._parts.append(bytes(data))
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: ``take`` returns everything that was written."""
 
     def take(self) -> bytes:
-        """What came since the last time."""
+        """The bytes written since the last call."""
         taken, self._parts = b"".join(self._parts), []
         return taken
 

@@ -1,7 +1,7 @@
-"""Console sessions: signing in and out, and what each role may do.
+"""Console sessions: sign-in, sign-out and role guards.
 
-Flask's signed cookie holds a random token; its digest stands in ``moderator_session``, so that
-signing out, or disabling an account, ends the session on the server.
+Flask's signed cookie holds a random token and ``moderator_session`` holds its digest. So signing
+out, or disabling an account, ends the session on the server.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from tasks.queue.redis_connection import connect
 from webapp.http import fragments
 from webapp.signin import passwords
 
-WRONG = "This name and password do not belong together."
+WRONG = "Wrong name or password."
 BY_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
 BY_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sign-in-address")
-PENDING = "second-step"  # in the cookie: who gave the right password and owes a code
+PENDING = "second-step"  # cookie entry: who gave the right password and must still give a code
 PENDING_SECONDS = 300
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -42,18 +42,18 @@ manager = LoginManager()
 
 
 class SignedIn(UserMixin):
-    """A moderator in a browser; what Flask-Login keeps of it is the session's token."""
+    """A signed-in moderator; Flask-Login stores the token of the session."""
 
     def __init__(self, moderator: Moderator, token: str) -> None:
         self.moderator, self.token = moderator, token
 
     def get_id(self) -> str:
-        """The token, which the cookie carries."""
+        """The token that the cookie holds."""
         return self.token
 
 
 def init_app(app: Flask) -> None:
-    """Cookies, CSRF and Flask-Login; only the console asks for a CSRF token."""
+    """Set up cookies, CSRF and Flask-Login; only the console requires a CSRF token."""
     settings = get_settings()
     secure = settings.url.startswith("https://")
     app.config.update(
@@ -65,7 +65,7 @@ def init_app(app: Flask) -> None:
         WTF_CSRF_TIME_LIMIT=None,
     )
     csrf.init_app(app)
-    manager.session_protection = None  # the server knows the session; addresses may change
+    manager.session_protection = None  # sessions are checked on the server; addresses may change
     manager.init_app(app)
     app.extensions["sign_in_throttle"] = Throttle(settings)
     passwords.prepare()
@@ -73,7 +73,7 @@ def init_app(app: Flask) -> None:
 
 @manager.user_loader
 def load_signed_in(token: str) -> SignedIn | None:
-    """Whose session the cookie's token is, if it has not ended."""
+    """The moderator whose session has this token, or None if it has ended."""
     moderator = ModeratorSession.moderator_of(token)
     if moderator is None:
         return None
@@ -83,7 +83,7 @@ def load_signed_in(token: str) -> SignedIn | None:
 
 @manager.unauthorized_handler
 def ask_to_sign_in() -> Any:
-    """A page leads to the sign-in form and back; a fragment is told that the session has ended."""
+    """Redirect a page to the sign-in form and back; raise Unauthorised for a fragment."""
     if fragments.wanted() or request.method != "GET":
         raise Unauthorised("Your session has ended. Sign in again.")
     target = request.full_path.rstrip("?")
@@ -91,18 +91,18 @@ def ask_to_sign_in() -> Any:
 
 
 def moderator() -> Moderator:
-    """Who is signed in."""
+    """The moderator who is signed in."""
     row: Moderator = current_user.moderator
     return row
 
 
 def decides(view: View) -> View:
-    """Only for those who may decide; a viewer is told so."""
-    return _only(view, lambda: moderator().can_decide, "Viewers see, but do not decide.")
+    """Guard: only roles that may decide; raises Forbidden for viewers."""
+    return _only(view, lambda: moderator().can_decide, "Viewers cannot decide.")
 
 
 def configures(view: View) -> View:
-    """Only for administrators."""
+    """Guard: only administrators; raises Forbidden for others."""
     return _only(view, lambda: moderator().can_configure, "Only administrators may do this.")
 
 
@@ -117,9 +117,9 @@ def _only(view: View, may: Callable[[], bool], sentence: str) -> View:
 
 
 def sign_in(name: str, password: str) -> bool:
-    """Sign the browser in; False where a second step is owed. Raises Unauthorised or TooMany.
+    """Sign the browser in; False if a second step is required. Raises Unauthorised or TooMany.
 
-    An unknown name costs the same time and is told the same as a wrong password.
+    An unknown name takes the same time and gets the same response as a wrong password.
     """
     name = name.strip()[:60]
     count_attempt(name, request.remote_addr or "")
@@ -137,17 +137,17 @@ def sign_in(name: str, password: str) -> bool:
 
 
 def pending() -> Moderator | None:
-    """Who gave the right password in this browser within five minutes and owes a code."""
-    owed = session.get(PENDING)
-    if not owed or time.time() - owed["at"] > PENDING_SECONDS:
+    """Who gave the right password in this browser within five minutes and must give a code."""
+    entry = session.get(PENDING)
+    if not entry or time.time() - entry["at"] > PENDING_SECONDS:
         return None
-    row = Moderator.get_or_none(Moderator.id == owed["id"], Moderator.disabled_at.is_null())
-    same = row is not None and digest(row.password_hash).hex() == owed["seal"]
-    return row if same and row.has_second_step else None
+    row = Moderator.get_or_none(Moderator.id == entry["id"], Moderator.disabled_at.is_null())
+    unchanged = row is not None and digest(row.password_hash).hex() == entry["seal"]
+    return row if unchanged and row.has_second_step else None
 
 
 def take_second_step(row: Moderator, code: str) -> None:
-    """Sign in who owes a code; raises Unauthorised or TooMany."""
+    """Check the code and finish signing in; raises Unauthorised or TooMany."""
     count_attempt(f" code:{row.id}")
     if not two_factor.passes(row, code):
         raise Unauthorised(two_factor.WRONG, field="code")
@@ -156,23 +156,23 @@ def take_second_step(row: Moderator, code: str) -> None:
 
 
 def check_password(row: Moderator, password: str) -> None:
-    """Raises Unauthorised where this is not the password of who is signed in, or TooMany."""
+    """Raises Unauthorised if this is not the password of the moderator, or TooMany."""
     count_attempt(f" again:{row.id}")
     if not passwords.matches(row.password_hash, password):
-        raise Unauthorised("This is not your password.", field="current")
+        raise Unauthorised("Wrong password.", field="current")
     forget_attempts(f" again:{row.id}")
 
 
 def count_attempt(name: str, address: str | None = None) -> None:
-    """Count an attempt on an account, and from an address; raises TooMany past the limits.
+    """Count an attempt on an account and from an address; raises TooMany above the limits.
 
-    What is counted beside names begins with a space, as no name does.
+    Keys that are not account names begin with a space, which no name does.
     """
     _throttle().count(name, address)
 
 
 def forget_attempts(name: str, address: str | None = None) -> None:
-    """Forget the attempts on an account after the right one, and this one from its address."""
+    """Reset the attempts on an account after a success, and give one back to the address."""
     _throttle().forget(name, address)
 
 
@@ -182,7 +182,7 @@ def _throttle() -> Throttle:
 
 
 def start(row: Moderator) -> None:
-    """Begin a new session for the moderator; nothing of an earlier one is kept."""
+    """Start a new session for the moderator; the earlier one ends."""
     end()
     settings = get_settings()
     token = ModeratorSession.start(row, settings.session_hours, request.user_agent.string)
@@ -190,7 +190,7 @@ def start(row: Moderator) -> None:
 
 
 def end() -> None:
-    """Sign the browser out, on the server too."""
+    """Sign the browser out and end the session on the server."""
     if current_user.is_authenticated:
         ModeratorSession.end(current_user.token)
     logout_user()
@@ -198,42 +198,42 @@ def end() -> None:
 
 
 def safe_next(target: str | None) -> str:
-    """Where to go after signing in: a path of the console, else the dashboard."""
+    """The URL to open after signing in: a path of the console, else the dashboard."""
     parts = urlsplit(target or "")
-    ours = not parts.scheme and not parts.netloc and parts.path.startswith("/console/")
-    return target if ours and target and "\\" not in target else url_for("dashboard.show")
+    local = not parts.scheme and not parts.netloc and parts.path.startswith("/console/")
+    return target if local and target and "\\" not in target else url_for("dashboard.show")
 
 
 class Throttle:
-    """Counts attempts to sign in, in Redis, or in this process while Redis is away."""
+    """Counts sign-in attempts in Redis, or in this process while Redis is down."""
 
     def __init__(self, settings: Settings) -> None:
         redis = RedisStorage("redis://", connection_pool=connect(settings), wrap_exceptions=True)
         self._stores = [cast("Storage", redis), MemoryStorage()]
 
     def count(self, name: str, address: str | None) -> None:
-        """Count an attempt; raises TooMany past the limits."""
-        wanted = [(BY_ACCOUNT, name.lower())]
-        wanted += [(BY_ADDRESS, address)] if address is not None else []
+        """Count an attempt; raises TooMany above the limits."""
+        keys = [(BY_ACCOUNT, name.lower())]
+        keys += [(BY_ADDRESS, address)] if address is not None else []
         try:
-            self._count(self._stores[0], wanted)
+            self._count(self._stores[0], keys)
         except StorageError:
-            self._count(self._stores[1], wanted)
+            self._count(self._stores[1], keys)
 
-    def _count(self, store: Storage, wanted: Sequence[tuple[RateLimitItem, str]]) -> None:
+    def _count(self, store: Storage, keys: Sequence[tuple[RateLimitItem, str]]) -> None:
         limiter = FixedWindowRateLimiter(store)
-        for item, key in wanted:
+        for item, key in keys:
             if not limiter.hit(item, key):
                 raise TooMany(
-                    "Too many attempts to sign in. Wait a few minutes.",
+                    "Too many sign-in attempts. Try again in a few minutes.",
                     retry_after=max(1, int(item.get_expiry())),
                 )
 
     def forget(self, name: str, address: str | None) -> None:
-        """Forget the attempts on an account after it signed in.
+        """Reset the attempts on an account after it signed in.
 
-        Of those from its address only this one is given back, so that an office of many is not
-        shut out by its own sign-ins and nobody hides guesses behind one account.
+        The address gets back only one attempt: an office with one address is not locked out by
+        its own sign-ins, and an attacker cannot reset the count with an account of their own.
         """
         for store in self._stores:
             limiter = FixedWindowRateLimiter(store)

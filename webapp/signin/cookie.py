@@ -1,4 +1,4 @@
-"""Flask's signed cookie, for those who have one."""
+"""Flask's signed session cookie, skipped for requests that have none."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Makes no signer for a request without the cookie, as all of the API's are."""
+    """Creates no signer for requests without the cookie: no API request has one."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """An empty session where there is nothing to verify."""
+        """An empty session if there is no cookie to verify."""
         if self.get_cookie_name(app) not in request.cookies:
             return self.session_class()
         return super().open_session(app, request)

@@ -1,4 +1,4 @@
-"""Passwords: what is accepted, and argon2id away from gevent's loop."""
+"""Password policy, and argon2id in a real thread because it would block gevent's loop."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106, low-memo
 
 
 def hashed(password: str, name: str = "") -> str:
-    """The argon2id hash of a new password; raises Invalid for one that is easily guessed."""
+    """The argon2id hash of a new password; raises Invalid if the policy refuses it."""
     _check(password, name)
     return offload(_hasher.hash, password)
 
 
 def prepare() -> None:
-    """Make what a wrong name is compared with, so that the first one takes no longer either."""
-    _nobodys()
+    """Compute the dummy hash now: the first unknown name must not take longer either."""
+    _dummy_hash()
 
 
 def matches(password_hash: str | None, password: str) -> bool:
-    """Whether this is the password of that hash; no hash takes as long and is False."""
-    stored = password_hash or _nobodys()
+    """Whether the password has this hash. None is False and takes as long to check."""
+    stored = password_hash or _dummy_hash()
     return offload(_verify, stored, password[: LONGEST + 1]) and bool(password_hash)
 
 
@@ -42,11 +42,11 @@ def _check(password: str, name: str) -> None:
         )
     if password.lower() in _common():
         raise Invalid(
-            "This is one of the commonest passwords. Take a few unrelated words instead.",
+            "This is one of the most common passwords. Use a few unrelated words instead.",
             field="password",
         )
     if name and password.lower().startswith(name.strip().lower()) and len(password) < 16:
-        raise Invalid("Take a password that does not begin with the name.", field="password")
+        raise Invalid("Use a password that does not begin with your name.", field="password")
 
 
 @cache
@@ -56,8 +56,8 @@ def _common() -> frozenset[str]:
 
 
 @cache
-def _nobodys() -> str:
-    return _hasher.hash("the hash that a wrong name is compared with")
+def _dummy_hash() -> str:
+    return _hasher.hash("compared with the password of an unknown name")
 
 
 def _verify(stored: str, password: str) -> bool:

@@ -1,4 +1,4 @@
-"""Admission: a valid upload becomes a committed submission with its work on the way."""
+"""Admission: a valid upload becomes a committed submission with a queued job."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ from webapp.uploads.key_lock import Turns
 from webapp.uploads.parse import Incoming
 
 LONGEST_KEY = 255
-CLIENT_KEY = "client:"  # what a client chose; else it is "request:" and the request's id
-DIRECT_WAITERS = 20  # uploads a process that may wait for a verdict while Redis is away
+CLIENT_KEY = "client:"  # prefix of a client's own key; the other is "request:" with the request id
+DIRECT_WAITERS = 20  # uploads per process that may wait for a verdict while Redis is down
 _turns = Turns()
 _direct = threading.BoundedSemaphore(DIRECT_WAITERS)
 
 
 def require_room() -> None:
-    """Refuse an upload before its body is read where memory or disk run short."""
+    """Refuse an upload before its body is read if memory or disk is short."""
     short = mode.shortage(snapshot.read(), get_settings())
     if short is not None:
         raise Unavailable(f"No room for uploads: {short}.", retry_after=30)
 
 
 def idempotency_key() -> str:
-    """The client's key, or the request's id, which nginx sends again when it tries elsewhere."""
+    """The client's key, or the request id, which nginx repeats when it retries elsewhere."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return "request:" + (request.headers.get("X-Request-ID") or uuid7().hex)
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable() or not key.isascii():
         raise Invalid(
-            f"Idempotency-Key has 1 to {LONGEST_KEY} printable characters.",
+            f"Idempotency-Key must have 1 to {LONGEST_KEY} printable ASCII characters.",
             field="Idempotency-Key",
         )
     return CLIENT_KEY + key
@@ -70,7 +70,7 @@ def idempotency_key() -> str:
 
 @contextmanager
 def chosen_mode(incoming: Incoming) -> Iterator[str]:
-    """The mode for this upload, and its place among those that wait while Redis is away."""
+    """The mode of this upload; while Redis is down, it holds one of DIRECT_WAITERS slots."""
     name: str = snapshot.current()["mode"]
     if name == mode.DIRECT:
         if not _direct.acquire(blocking=False):
@@ -90,11 +90,11 @@ def chosen_mode(incoming: Incoming) -> Iterator[str]:
 
 
 def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
-    """The submission of this request, or of the one that it repeats.
+    """The submission of this request, or of the earlier request that it repeats.
 
-    Raises Conflict where the client's key came with other content. Only a client's own key is
-    looked up: a request's id is new but for nginx's retry, which the unique index catches at no
-    cost. Repeats that run at once take turns, so that they are not charged to the limits.
+    Raises Conflict if the client's key was used with different content. Only a client's own key is
+    looked up: a request id repeats only when nginx retries, and the unique index catches that at
+    no cost. Concurrent repeats run one after the other, so that the limits do not count them.
     """
     if not key.startswith(CLIENT_KEY):
         return _admit(client, incoming, key, how)
@@ -104,9 +104,9 @@ def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
 
 
 def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
-    """Take the upload in: what is told of it once this has returned outlives everything.
+    """Commit the upload. Once this returns, the submission survives a crash or power loss.
 
-    Raises the limits' errors with nothing kept.
+    Raises the errors of the limits; then nothing was stored.
     """
     premium = author.is_premium(client.id, incoming.user_id)
     judgement = _fast_judgement(client, incoming) if how == mode.FAST_TRACK else None
@@ -114,21 +114,21 @@ def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission
     values["priority"] = PRIORITY if premium else incoming.priority
     entry = Entry(client, values, _images(incoming), judgement)
     rank = rank_of(values["priority"], how) if values["status"] == QUEUED else None
-    release()  # who commits takes a connection, for all that wait
+    release()  # the thread that commits the batch takes one connection for all of it
     with measured("commit"):
-        accepted = _taken(Ticket(entry, rank, _to_keep(incoming)), _uploader(client, incoming))
-    if not accepted:  # the same request runs twice, and the other one was first
+        accepted = _commit(Ticket(entry, rank, _to_sync(incoming)), _uploader(client, incoming))
+    if not accepted:  # the same request ran twice, and the other run was first
         return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
     request.keep_uploads()  # type: ignore[attr-defined]
     metrics.verdict(values["verdict"], how, metrics.RULES)
     return submission_of(entry)
 
 
-def _taken(ticket: Ticket, uploader: Uploader) -> bool:
-    """Count and commit; False where its idempotency key was taken. Raises TooMany.
+def _commit(ticket: Ticket, uploader: Uploader) -> bool:
+    """Count and commit; False if the idempotency key already exists. Raises TooMany.
 
-    Where the row may stand although the answer to its commit was lost, so do the files: the retry
-    of the client finds both, and the sweep removes files without a row.
+    If the connection broke during the commit, the row may exist, so the files are kept: the
+    client's retry finds both, and the sweep deletes files without a row.
     """
     ticket.count = limits.count_of(uploader)
     try:
@@ -149,8 +149,8 @@ def _taken(ticket: Ticket, uploader: Uploader) -> bool:
     return ticket.accepted
 
 
-def _to_keep(incoming: Incoming) -> tuple[Upload, ...]:
-    """The files that a disk is to be asked for; a bucket is asked here and now."""
+def _to_sync(incoming: Incoming) -> tuple[Upload, ...]:
+    """The files that the batch must fsync. With a bucket, uploads them now; then none."""
     store = storage.of(get_settings())
     if store.blocks:
         return incoming.uploads
@@ -165,7 +165,7 @@ def _uploader(client: Client, incoming: Incoming) -> Uploader:
 
 
 def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:
-    """What rules and exact hashes say at once, the rest being owed."""
+    """The verdict of rules and exact hashes alone; the other checks follow later."""
     with measured("rules"):
         findings = check_text(incoming.title, incoming.description)
         findings += check_exact([upload.sha256 for upload in incoming.uploads])
@@ -231,7 +231,7 @@ def _address_hash(address: str | None) -> bytes | None:
 
 
 def _address_name(address: str | None) -> str | None:
-    """What the limits call an address: Redis, too, keeps no plain one."""
+    """The name of an address in the limits: a hash, because Redis must not hold it in plain."""
     hashed = _address_hash(address)
     return hashed.hex() if hashed is not None else None
 

@@ -1,8 +1,8 @@
-"""Uploads that arrive together are taken in together.
+"""Commits concurrent uploads as one batch.
 
-Their limits are one trip to Redis, their files one thread's work, their rows one statement and one
-commit, their jobs one trip again. Under load all of that is shared by those who wait; an upload
-that is alone waits for nobody.
+A batch makes one round trip to Redis for the limits, one thread call for the files, one statement
+and one commit for the rows, and one round trip for the jobs. Under load, the waiting uploads share
+this cost; a single upload does not wait for others.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from tasks.storage import Upload
 from webapp.http.offload import begin, offload
 from webapp.limits import redis_windows
 from webapp.limits.redis_windows import Count
-from webapp.uploads.coalesce import Together
+from webapp.uploads.coalesce import Coalescer
 
 log = logging.getLogger("sluice.taking")
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """An upload on its way in; ``rank`` is its job's, None for no job.
+    """An upload to commit; ``rank`` is the rank of its job, None for no job.
 
-    ``uploads`` are its files that are to be put onto the disk, ``count`` what its limits count.
-    Afterwards ``accepted`` tells whether its row was written, and ``spans`` the seconds of the
-    parts. Neither where ``count.refused``.
+    ``uploads`` are the files to fsync, ``count`` what the limits count. Afterwards ``accepted``
+    says whether the row was written, and ``spans`` holds the seconds of each part. Neither is set
+    if ``count.refused``.
     """
 
     entry: Entry
@@ -48,24 +48,24 @@ class Ticket:
     spans: dict[str, float] = field(default_factory=dict)
 
     @property
-    def goes_on(self) -> bool:
-        """Whether nothing is in its way so far."""
+    def may_commit(self) -> bool:
+        """Whether it has not failed and no limit refused it."""
         return self.error is None and not (self.count and self.count.refused)
 
 
 def take(ticket: Ticket) -> None:
-    """Count an upload, keep its files, commit it and enqueue its job.
+    """Count an upload, fsync its files, commit it and enqueue its job.
 
-    Raises what Redis raised where it could not be counted, and what the disk or the database
-    raised; then nothing of it was written.
+    Raises the error of Redis if it could not be counted, or the error of the disk or the database;
+    then nothing was stored.
     """
-    _taking.do(ticket)
+    _batches.do(ticket)
     if ticket.error is not None:
         raise ticket.error
 
 
 def keep(uploads: Sequence[Upload]) -> None:
-    """Have the files of one request outlive a power cut; raises OSError, StorageDown."""
+    """Make the files of one request survive a power loss; raises OSError, StorageDown."""
     store = uploads[0].storage
     if store.blocks:
         offload(store.keep, uploads)
@@ -74,22 +74,22 @@ def keep(uploads: Sequence[Upload]) -> None:
 
 
 def _take(tickets: list[Ticket]) -> None:
-    """The order is what keeps the promise that nothing acknowledged is lost:
+    """This order guarantees that no acknowledged upload is lost:
 
-    1. the files are put onto the disk, in a real thread, while Redis counts the limits;
-    2. what was neither refused nor failed is committed;
-    3. and only then its jobs are enqueued. One that cannot be is found by the sweep.
+    1. the files are synced to disk, in a real thread, while Redis counts the limits;
+    2. uploads that were not refused and did not fail are committed;
+    3. only then their jobs are enqueued. If that fails, the sweep finds the rows.
     """
     kept = begin(_keep, tickets) if any(ticket.uploads for ticket in tickets) else None
     with _measured("limits", tickets):
         _count([ticket for ticket in tickets if ticket.count is not None])
     if kept is not None:
-        with _measured("fsync", tickets):  # what is left of it
+        with _measured("fsync", tickets):  # only the time after the limits were counted
             kept()
-    going = [ticket for ticket in tickets if ticket.goes_on]
-    if going:
-        _commit(going)
-        _enqueue([ticket for ticket in going if ticket.accepted and ticket.rank is not None])
+    ready = [ticket for ticket in tickets if ticket.may_commit]
+    if ready:
+        _commit(ready)
+        _enqueue([ticket for ticket in ready if ticket.accepted and ticket.rank is not None])
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def _measured(name: str, tickets: list[Ticket]) -> Iterator[None]:
 
 
 def _keep(tickets: list[Ticket]) -> None:
-    """All in one go; where that fails, one by one, so that each request bears its own error."""
+    """Sync all files at once; if that fails, one by one: each request gets its own error."""
     files = [upload for ticket in tickets for upload in ticket.uploads]
     try:
         files[0].storage.keep(files)
@@ -137,7 +137,7 @@ def _commit(tickets: list[Ticket]) -> None:
         if len(tickets) == 1:
             tickets[0].error = error
             return
-        for ticket in tickets:  # one of them is to blame; the others must not suffer for it
+        for ticket in tickets:  # one of them is invalid; the others must still be committed
             _commit([ticket])
     except Exception as error:
         for ticket in tickets:
@@ -148,23 +148,23 @@ def _commit(tickets: list[Ticket]) -> None:
 
 
 def _enqueue(tickets: list[Ticket]) -> None:
-    """Wake the workers; where Redis is away, they or the sweep find the rows."""
+    """Enqueue the jobs; if Redis is down, the workers or the sweep find the rows."""
     if not tickets:
         return
     started = time.time_ns()
     try:
         enqueue_missing([(ticket.entry.id, ticket.rank or 0) for ticket in tickets])
     except redis.RedisError as error:
-        log.warning("%d submissions are left to the sweep: %s", len(tickets), error)
+        log.warning("%d jobs not enqueued, the sweep will enqueue them: %s", len(tickets), error)
         return
     _record("enqueue", tickets, started)
 
 
 def _record(name: str, tickets: list[Ticket], started: int) -> None:
-    """A span of each trace that is one of the tickets'."""
+    """Record a span in the trace of each ticket."""
     if tracing.active():
         for ticket in tickets:
             tracing.record(name, ticket.entry.values["traceparent"], started)
 
 
-_taking = Together(_take)
+_batches = Coalescer(_take)

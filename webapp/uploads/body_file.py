@@ -1,9 +1,9 @@
-"""A picture as the body of a request: nginx writes it to a file, whose name it tells.
+"""A picture as the body of a request: nginx writes it to a file and sends its path in a header.
 
-The name comes in a header that nginx sets on each request, whatever the client sent under that
-name: it is nginx's word, or empty. It is trusted no further than that: it must name a file right
-in nginx's own folder for bodies. Where others than nginx of this machine may reach the application,
-the header is nothing, and the body comes as bodies do.
+nginx sets the header on each request and overwrites what a client sent: it is nginx's value or
+empty. It is still checked: it must name a file directly in nginx's folder for bodies. If hosts
+other than nginx can reach the application (WEB_LISTEN), the header is ignored and the body is read
+from the connection.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from tasks.storage.hard_linked_upload import HandedOver
 from webapp.http.offload import offload
 
 HEADER = "X-Body-File"
-HASHED_HERE = 512 * 1024  # bytes; more would hold the others up
+MAX_INLINE_HASH = 512 * 1024  # bytes; hashing more would delay other requests
 _NAME = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 def take() -> None:
-    """Make the body this request's one upload; raises the domain's errors."""
+    """Take the body as the only upload of this request; raises Malformed or TooLarge."""
     if not request.mimetype.startswith("image/"):
-        raise Malformed("Send the picture as the body, as image/jpeg or what it is.")
-    told = request.headers.get(HEADER)
-    if told and not get_settings().web_listen:
-        upload = request.take(_file(told))  # type: ignore[attr-defined]
+        raise Malformed("Send the picture as the body, with its media type, such as image/jpeg.")
+    path = request.headers.get(HEADER)
+    if path and not get_settings().web_listen:
+        upload = request.take(_file(path))  # type: ignore[attr-defined]
         _hash(upload)
     else:
         upload = request.take_body()  # type: ignore[attr-defined]
@@ -39,15 +39,15 @@ def take() -> None:
 
 
 def _hash(upload: HandedOver) -> None:
-    """A hundred kilobytes take 0.07 ms, less than the way to a real thread and back."""
-    if upload.size <= HASHED_HERE:
+    """Hash small files here: 100 KB take 0.07 ms, less than a call in a real thread."""
+    if upload.size <= MAX_INLINE_HASH:
         upload.hash()
     else:
         offload(upload.hash)
 
 
-def _file(told: str) -> Path:
-    folder, _, name = told.rpartition("/")
+def _file(path: str) -> Path:
+    folder, _, name = path.rpartition("/")
     if folder != str(get_settings().sluice_home / BODIES) or not _NAME.fullmatch(name):
-        raise Malformed("The body is not where bodies are.")
-    return Path(told)
+        raise Malformed("The body is not in the folder for bodies.")
+    return Path(path)

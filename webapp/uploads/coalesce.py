@@ -1,4 +1,4 @@
-"""Work of requests that run at once is done in one go: one trip, one commit, one thread for all."""
+"""Coalesces the work of concurrent requests: one round trip, commit or thread call for all."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-MOST = 100  # in one go
+BATCH_SIZE = 100  # items per call of ``work``
 
 
 @dataclass(eq=False, slots=True)
 class _Ticket(Generic[T]):
-    """What one request brought, and what came of it."""
+    """The item of one request and its outcome."""
 
     item: T
     done: bool = False
     error: Exception | None = None
 
 
-class Together(Generic[T]):
-    """Whoever gets the turn works for all who came meanwhile; one that is alone waits for nobody.
+class Coalescer(Generic[T]):
+    """The thread that holds the lock works for all that wait; a single one does not wait.
 
-    ``work`` takes what they brought and writes its outcomes into it; what it raises is raised by
-    each of them. Safe because only the holder of ``_turn`` works, an item leaves ``_waiting`` once,
-    and its owner comes back only after it is done.
+    ``work`` takes the items and writes the outcomes into them; if it raises, each of the callers
+    raises that error. Safe because only the holder of ``_turn`` works, an item leaves ``_waiting``
+    once, and ``do`` returns only after its item is done.
     """
 
     def __init__(self, work: Callable[[list[T]], None]) -> None:
@@ -35,32 +35,32 @@ class Together(Generic[T]):
         self._waiting: list[_Ticket[T]] = []
 
     def do(self, item: T) -> None:
-        """Have the work done for this; raises what it raised."""
+        """Process the item, alone or in a batch; raises what ``work`` raised."""
         ticket = _Ticket(item)
         with self._guard:
             self._waiting.append(ticket)
         while not ticket.done:
             with self._turn:
                 if not ticket.done:
-                    self._settle()
+                    self._run_batch()
         if ticket.error is not None:
             raise ticket.error
 
-    def _settle(self) -> None:
-        """Work for those who wait, tell each what came of it, and let nothing escape."""
+    def _run_batch(self) -> None:
+        """Run ``work`` for the waiting items and set the outcome of each, whatever happens."""
         with self._guard:
-            tickets, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            tickets, self._waiting = self._waiting[:BATCH_SIZE], self._waiting[BATCH_SIZE:]
         try:
             self._work([ticket.item for ticket in tickets])
         except Exception as error:
-            _tell(tickets, error)
-        except BaseException:  # this request is ended by force, not those it works for
-            _tell(tickets, RuntimeError("The request that worked for this one was ended."))
+            _finish(tickets, error)
+        except BaseException:  # this request was killed; the others in its batch were not
+            _finish(tickets, RuntimeError("The request that processed this batch was killed."))
             raise
         else:
-            _tell(tickets, None)
+            _finish(tickets, None)
 
 
-def _tell(tickets: Iterable[_Ticket[T]], error: Exception | None) -> None:
+def _finish(tickets: Iterable[_Ticket[T]], error: Exception | None) -> None:
     for ticket in tickets:
         ticket.error, ticket.done = error, True

@@ -1,8 +1,8 @@
-"""The line of uploads: a process works on some at once, the others wait for their turn in order.
+"""Limits concurrent uploads per process; the others wait in order of arrival (FIFO).
 
-Where hundreds are taken in at once, each has its share of the processor and all of them are late:
-the first is answered with the last. They would also choose their mode by a queue in which none of
-the others stands yet. Status, health and the console do not stand in this line.
+If hundreds of uploads run at once, they share the processor and all of them finish late. They
+would also choose their mode by a queue depth that does not include the others yet. Status, health
+and the console are not limited.
 """
 
 from __future__ import annotations
@@ -14,39 +14,41 @@ from contextlib import contextmanager
 
 from models.errors import Unavailable
 
-PLACES = 32  # uploads at once: enough for the processor while some wait for the disk or a server
-PATIENCE = 20.0  # seconds in the line, after which the upload is better sent again
+SLOTS = 32  # concurrent uploads: keeps the processor busy while some wait for disk or servers
+TIMEOUT = 20.0  # seconds to wait for a slot; after that the client should retry
 
 
-class Line:
-    """So many places; who leaves one hands it to whoever waits longest.
+class ConcurrencyLimit:
+    """A number of slots; a released slot goes to the request that has waited longest.
 
-    Safe because all that is counted is changed under ``_guard``. A place is handed over and not
-    freed, so nobody who comes just then takes it; whoever gives up waiting leaves the line, or
-    hands on the place that came at that moment.
+    Safe because:
+
+    1. the counters change only under ``_guard``;
+    2. a slot is handed over and not freed, so a request that arrives now cannot take it;
+    3. a request that times out leaves the queue, or passes on the slot that it got meanwhile.
     """
 
-    def __init__(self, places: int = PLACES, patience: float = PATIENCE) -> None:
-        self.free, self._patience = places, patience
+    def __init__(self, slots: int = SLOTS, timeout: float = TIMEOUT) -> None:
+        self.free, self._timeout = slots, timeout
         self._guard = threading.Lock()
         self._waiting: OrderedDict[int, threading.Event] = OrderedDict()
         self._number = 0
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """The number of requests that wait for a slot."""
         return len(self._waiting)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place for the block; raises Unavailable where none came in time."""
-        self._enter()
+    def slot(self) -> Iterator[None]:
+        """Hold a slot for the block; raises Unavailable if none is free in time."""
+        self._acquire()
         try:
             yield
         finally:
-            self._leave()
+            self._release()
 
-    def _enter(self) -> None:
+    def _acquire(self) -> None:
         with self._guard:
             if self.free:
                 self.free -= 1
@@ -54,22 +56,22 @@ class Line:
             self._number += 1
             number, turn = self._number, threading.Event()
             self._waiting[number] = turn
-        came = False
+        acquired = False
         try:
-            came = turn.wait(self._patience)
+            acquired = turn.wait(self._timeout)
         finally:
-            if not came:
-                self._give_up(number)
-        if not came:
-            raise Unavailable("More uploads wait than can be taken in.", retry_after=5)
+            if not acquired:
+                self._cancel(number)
+        if not acquired:
+            raise Unavailable("Too many uploads at once. Try again.", retry_after=5)
 
-    def _give_up(self, number: int) -> None:
+    def _cancel(self, number: int) -> None:
         with self._guard:
             handed = self._waiting.pop(number, None) is None
         if handed:
-            self._leave()
+            self._release()
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         with self._guard:
             if self._waiting:
                 self._waiting.popitem(last=False)[1].set()

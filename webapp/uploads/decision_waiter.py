@@ -1,4 +1,4 @@
-"""Waiting for a decision: workers announce it in Redis, and PostgreSQL has the last word."""
+"""Waits for decisions: workers publish them in Redis; the row in PostgreSQL is authoritative."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from models.submissions.submission import Submission
 from tasks.queue.decided_events import DECIDED
 from tasks.queue.lanes import get_redis
 
-LOOK_EVERY = 1.0  # seconds between two looks at the row while announcements are heard
-LOOK_EVERY_DEAF = 0.1  # and while Redis is away
+POLL_SUBSCRIBED = 1.0  # seconds between two reads of the row while subscribed
+POLL_UNSUBSCRIBED = 0.1  # the same while Redis is down
 log = logging.getLogger("sluice.waiting")
 
 
 class Announcements:
-    """One subscription a process, which wakes those who wait for a submission."""
+    """One subscription per process, which wakes the threads that wait for a submission."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[threading.Event]] = defaultdict(set)
-        self._told: list[Callable[[], object]] = []
+        self._callbacks: list[Callable[[], object]] = []
         self._listener: threading.Thread | None = None
-        self.heard = False
+        self.subscribed = False
         self.closed = False
 
     def close(self) -> None:
-        """Answer everybody who waits, as far as things are, so that they do not hold up a stop."""
+        """Wake all waiting threads: they respond with the current state, and a stop is quick."""
         self.closed = True
         for job_id in list(self._waiting):
             self._wake(job_id)
@@ -46,17 +46,17 @@ class Announcements:
         return event
 
     def start(self) -> None:
-        """Begin to listen, if nobody has before."""
+        """Start the listener if it is not running."""
         if self._listener is None:
             self._listener = threading.Thread(target=self._listen, name="decided", daemon=True)
             self._listener.start()
 
-    def tell(self, function: Callable[[], object]) -> None:
-        """Call this at every announcement, once something listens; it must not wait."""
-        self._told.append(function)
+    def on_announcement(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` at every announcement; it must not block. Does not start listening."""
+        self._callbacks.append(callback)
 
     def remove(self, job_id: str, event: threading.Event) -> None:
-        """Nobody waits with this event any more."""
+        """Forget an event that no thread waits for any more."""
         self._waiting[job_id].discard(event)
         if not self._waiting[job_id]:
             del self._waiting[job_id]
@@ -64,24 +64,24 @@ class Announcements:
     def _listen(self) -> None:
         while True:
             try:
-                self._subscribed()
+                self._receive()
             except redis.RedisError as error:
-                log.warning("announcements are not heard: %s", error)
-            self.heard = False
+                log.warning("subscription to decisions lost: %s", error)
+            self.subscribed = False
             time.sleep(0.5)
 
-    def _subscribed(self) -> None:
+    def _receive(self) -> None:
         with get_redis().pubsub(ignore_subscribe_messages=True) as pubsub:
             pubsub.subscribe(DECIDED)
-            self.heard = True
+            self.subscribed = True
             while True:
                 message = pubsub.get_message(timeout=5.0)
                 if message is not None:
                     self._wake(message["data"].decode())
 
     def _wake(self, job_id: str) -> None:
-        for function in self._told:
-            function()
+        for callback in self._callbacks:
+            callback()
         for event in list(self._waiting.get(job_id, ())):
             event.set()
 
@@ -90,14 +90,14 @@ announcements = Announcements()
 
 
 def init_app(app: Flask) -> None:
-    """Let the server end the waiting when it stops."""
+    """Register the announcements, which the server closes when it stops."""
     app.extensions["waiting"] = announcements
 
 
 def until_decided(job_id: UUID, client_id: int, seconds: float) -> Submission:
-    """The submission once it is decided, or as it is when the time is up; raises NotFound.
+    """The submission once it is decided, or in its state after ``seconds``; raises NotFound.
 
-    No announcement is missed: the event is there before the row is looked at.
+    No announcement is missed: the event is registered before the row is read.
     """
     until = time.monotonic() + seconds
     event = announcements.add(str(job_id))
@@ -108,8 +108,8 @@ def until_decided(job_id: UUID, client_id: int, seconds: float) -> Submission:
             left = until - time.monotonic()
             if row.is_decided or left <= 0 or announcements.closed:
                 return row
-            every = LOOK_EVERY if announcements.heard else LOOK_EVERY_DEAF
-            event.wait(min(left, every))
+            interval = POLL_SUBSCRIBED if announcements.subscribed else POLL_UNSUBSCRIBED
+            event.wait(min(left, interval))
             event.clear()
     finally:
         announcements.remove(str(job_id), event)

@@ -1,4 +1,4 @@
-"""The text fields of an upload's request: multipart, form or JSON, each at most once."""
+"""The text fields of an upload request: multipart, form or JSON, each at most once."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from models.errors import Invalid, Malformed
 
 LONGEST = {"user_id": 200, "title": 1000, "description": 100_000, "external_id": 200}
 FIELDS = (*LONGEST, "user_ip", "priority")
-VISIBLE = r"[^\s\ufeff\x00-\x1f\x7f-\x9f]"  # what a text must have one of, for JSON Schema too
-MOST_JSON = 2 * 1024 * 1024  # bytes; the longest texts, each letter escaped, are 1.3 MB
+VISIBLE = r"[^\s\ufeff\x00-\x1f\x7f-\x9f]"  # a text must have one; also used in the JSON Schema
+MOST_JSON = 2 * 1024 * 1024  # bytes; the longest texts with each letter escaped are 1.3 MB
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _VISIBLE = re.compile(VISIBLE)
 
 
 def read() -> dict[str, Any]:
-    """The fields of the request, of which nothing but the names is checked.
+    """The fields of the request; only their names are checked.
 
-    Raises Malformed, or Invalid for a field that is not known, comes twice or is no text field.
-    What comes twice is refused: a client and Sluice might each believe another one.
+    Raises Malformed, or Invalid for a field that is unknown, repeated or not a text field. A
+    repeated field is refused: the client and Sluice could each use a different value.
     """
     if request.mimetype == "application/json":
         fields = json_object()
         if "images" in fields:
-            raise Invalid("Send images as multipart/form-data.", field="images")
+            raise Invalid("JSON cannot hold images: send multipart/form-data.", field="images")
     elif request.mimetype in FORMS:
         fields = _of_form()
     else:
-        raise Malformed("Send multipart/form-data, or application/json for text alone.")
+        raise Malformed("Send multipart/form-data, or application/json for text only.")
     if not fields and not request.files:
-        raise Malformed("The body is empty, or broken off before its end.")
-    _refuse("There is no field {}.", set(fields) - set(FIELDS))
+        raise Malformed("The body is empty or incomplete.")
+    _refuse("Unknown field {}.", set(fields) - set(FIELDS))
     return fields
 
 
 def of_query() -> dict[str, Any]:
-    """The fields of a request whose body is a picture, from its address; raises Invalid."""
+    """The fields of a request whose body is a picture, from its query; raises Invalid."""
     fields = _once(request.args.items(multi=True))
-    _refuse("There is no field {}.", set(fields) - set(FIELDS))
+    _refuse("Unknown field {}.", set(fields) - set(FIELDS))
     return fields
 
 
 def json_object() -> dict[str, Any]:
-    """The request's JSON object, each name once; raises Malformed, or Invalid for a repeat."""
+    """The request's JSON object. Raises Malformed, or Invalid for a repeated name."""
     request.max_content_length = MOST_JSON
     try:
         fields = json.loads(request.get_data(cache=False), object_pairs_hook=_once)
@@ -59,7 +59,7 @@ def json_object() -> dict[str, Any]:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of the text can be seen."""
+    """Whether the text has no visible character."""
     return _VISIBLE.search(text) is None
 
 
@@ -68,8 +68,8 @@ def _of_form() -> dict[str, Any]:
     if None in form or None in request.files:
         raise Malformed("A part of the body has no name.")
     if "images" in form:
-        raise Invalid("images is a text; send files, each with a file name.", field="images")
-    _refuse("Files go into the field images, not {}.", set(request.files) - {"images"})
+        raise Invalid("images must be files, each with a file name.", field="images")
+    _refuse("Send files in the field images, not {}.", set(request.files) - {"images"})
     return _once(form.items(multi=True))
 
 
@@ -77,13 +77,13 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            _refuse("The field {} comes twice.", {name})
+            _refuse("The field {} is repeated.", {name})
         fields[name] = value
     return fields
 
 
 def _refuse(sentence: str, names: Iterable[str]) -> None:
-    """Raise Invalid where there are such names; the first is told, cut short."""
+    """Raise Invalid if there are such names; the message has the first, truncated."""
     for name in sorted(names)[:1]:
         short = name[:60]
         raise Invalid(sentence.format(repr(short)), field=short)

@@ -1,4 +1,4 @@
-"""Werkzeug's parser of forms, fed in the portions that it takes best."""
+"""Werkzeug's form parser with a chunk size that makes it faster."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from typing import IO, Any, cast
 
 from werkzeug.formparser import FormDataParser
 
-READ = 256 * 1024  # bytes asked of the connection at once
-PORTION = 16 * 1024  # bytes given to the parser at once
+READ_SIZE = 256 * 1024  # bytes per read from the connection
+CHUNK_SIZE = 16 * 1024  # bytes per chunk for the parser
 
 
-class Portions:
-    """A stream that is read in large pieces and handed on in small ones.
+class ChunkedStream:
+    """A stream that reads large blocks and returns small chunks.
 
-    Where a boundary is in what the parser holds, it looks for it by a regular expression, byte by
-    byte; what holds none it passes by quickly. So a file of 100 KB costs 0.10 ms instead of 0.23
-    in the 64 KB that it asks for.
+    If the parser's buffer holds a boundary, it searches it byte by byte with a regular expression;
+    a buffer without one is skipped quickly. With small chunks a file of 100 KB costs 0.10 ms; with
+    the 64 KB that the parser asks for it costs 0.23 ms.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._held, self._at = b"", 0
+        self._block, self._at = b"", 0
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, no more than ``size`` and none only at the end."""
-        if self._at >= len(self._held):
-            self._held, self._at = self._stream.read(READ), 0
-        end = self._at + (min(size, PORTION) if size >= 0 else PORTION)
-        piece, self._at = self._held[self._at : end], end
+        """The next bytes, at most ``size``; empty only at the end."""
+        if self._at >= len(self._block):
+            self._block, self._at = self._stream.read(READ_SIZE), 0
+        end = self._at + (min(size, CHUNK_SIZE) if size >= 0 else CHUNK_SIZE)
+        piece, self._at = self._block[self._at : end], end
         return piece
 
 
-class PortionedParser(FormDataParser):
-    """Parses as Werkzeug does; only how much is looked at in one go differs."""
+class ChunkedParser(FormDataParser):
+    """Werkzeug's parser; only the chunk size differs."""
 
     def parse(self, stream: IO[bytes], mimetype: str, *more: Any, **named: Any) -> Any:
         """``(stream, form, files)`` of a body."""
         if mimetype != "multipart/form-data":
             return super().parse(stream, mimetype, *more, **named)
-        portions = cast("IO[bytes]", Portions(stream))
-        _, form, files = super().parse(portions, mimetype, *more, **named)
+        chunks = cast("IO[bytes]", ChunkedStream(stream))
+        _, form, files = super().parse(chunks, mimetype, *more, **named)
         return stream, form, files

@@ -1,4 +1,4 @@
-"""Intake: from a request to a valid upload whose files are written, and not yet kept."""
+"""From a request to a valid upload, whose files are written but not yet synced to disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from webapp.uploads import body_file, fields, sniff
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A valid upload: its texts, its address and its files, which have their bytes."""
+    """A valid upload: its texts, the author's address and the files, which are fully written."""
 
     user_id: str
     title: str
@@ -40,9 +40,9 @@ class Incoming:
 
 
 def receive_images() -> tuple[Upload, ...]:
-    """The pictures of a request that has nothing else, where a worker finds them.
+    """The pictures of a request without other fields, stored where a worker can read them.
 
-    Raises the domain's errors.
+    Raises Malformed, Invalid, Unsupported or TooLarge.
     """
     if request.mimetype != "multipart/form-data":
         raise Malformed("Send multipart/form-data with images.")
@@ -52,13 +52,13 @@ def receive_images() -> tuple[Upload, ...]:
     for upload in uploads:
         sniff.inspect(upload, get_settings())
     store = storage.of(get_settings())
-    if not store.blocks:  # a worker of another host looks
+    if not store.blocks:  # a worker on another host reads them from the bucket
         store.keep(uploads)
     return uploads
 
 
 def receive() -> Incoming:
-    """The request's upload; raises the domain's errors."""
+    """The upload of a multipart, form or JSON request; raises Malformed, Invalid and others."""
     with measured("receive"):
         given = fields.read()
         uploads = tuple(request.__dict__.get("uploads", ()))
@@ -66,7 +66,7 @@ def receive() -> Incoming:
 
 
 def receive_image() -> Incoming:
-    """The same of a request that is one picture; raises the domain's errors."""
+    """The upload of a request whose body is one picture; raises the same errors."""
     with measured("receive"):
         given = fields.of_query()
         body_file.take()
@@ -77,14 +77,14 @@ def receive_image() -> Incoming:
 def _validated(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
     texts = {name: _text(given, name) for name in fields.LONGEST}
     if fields.is_blank(texts["user_id"]):
-        raise Invalid("user_id is missing; it says who made this upload.", field="user_id")
+        raise Invalid("user_id is required: the id of the author at your site.", field="user_id")
     if not uploads and fields.is_blank(texts["title"] + texts["description"]):
-        raise Invalid("There is nothing to moderate: send a title, a description or an image.")
+        raise Invalid("Nothing to moderate: send a title, a description or an image.")
     priority = given.get("priority")
     if priority in (None, ""):
         priority = "normal"
     if priority not in PRIORITIES:
-        raise Invalid(f"priority is one of {', '.join(PRIORITIES)}.", field="priority")
+        raise Invalid(f"priority must be one of {', '.join(PRIORITIES)}.", field="priority")
     for upload in uploads:
         sniff.inspect(upload, get_settings())
     return Incoming(
@@ -103,14 +103,14 @@ def _text(given: dict[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Invalid(f"{name} is not a text.", field=name)
+        raise Invalid(f"{name} must be a string.", field=name)
     longest = fields.LONGEST[name]
     if len(value) > longest:
-        raise Invalid(f"{name} has at most {longest:,} characters.", field=name)
+        raise Invalid(f"{name} must have at most {longest:,} characters.", field=name)
     if "\0" in value:
-        raise Invalid(f"{name} holds a NUL character.", field=name)
+        raise Invalid(f"{name} contains a NUL character.", field=name)
     if not _is_unicode(value):
-        raise Invalid(f"{name} holds half a character (a lone surrogate).", field=name)
+        raise Invalid(f"{name} contains a lone surrogate: it is not valid Unicode.", field=name)
     return value
 
 
@@ -123,7 +123,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _address(value: Any) -> str | None:
-    """The network that is limited and remembered: an IPv4 address, or an IPv6 /64."""
+    """The network to limit and to store: an IPv4 address, or an IPv6 /64."""
     if value in (None, ""):
         return None
     try:
@@ -133,7 +133,7 @@ def _address(value: Any) -> str | None:
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     if address.scope_id is not None:
-        raise Invalid("user_ip names an interface, which means nothing here.", field="user_ip")
-    if address.ipv4_mapped:  # all of them lie in one /64
+        raise Invalid("user_ip must not have a zone (the part after %).", field="user_ip")
+    if address.ipv4_mapped:  # all of these are in one /64
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, 64), strict=False))

@@ -1,4 +1,4 @@
-"""The request whose multipart files are written straight to their place in storage."""
+"""A request that writes multipart files directly to storage."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from models.settings import get_settings
 from tasks import storage
 from tasks.storage import Upload
 from tasks.storage.hard_linked_upload import HandedOver
-from webapp.uploads.multipart import PortionedParser
+from webapp.uploads.multipart import ChunkedParser
 
 CHUNK = 256 * 1024
-BODY = "body"  # what an upload is called that has no name
+BODY = "body"  # the file name of an upload that has none
 
 
 class UploadRequest(Request):
-    """Werkzeug's request with another target for files.
+    """Werkzeug's request with another destination for files.
 
-    Its default copies each file twice, through memory and a temporary file; here the parser
-    writes, hashes and measures in one go. ``uploads`` are those of this request; whoever does not
-    keep them discards them, which the end of the request does by itself.
+    Werkzeug copies each file twice, through memory and a temporary file; here the parser writes,
+    hashes and measures in one pass. ``uploads`` are the files of this request. The end of the
+    request deletes them unless ``keep_uploads`` was called.
     """
 
-    form_data_parser_class = PortionedParser
+    form_data_parser_class = ChunkedParser
     uploads: list[Upload]
 
     def _get_file_stream(
@@ -41,7 +41,7 @@ class UploadRequest(Request):
         uploads = self._uploads()
         if len(uploads) == settings.max_files_per_request:
             raise Invalid(
-                f"A submission has at most {settings.max_files_per_request} images.",
+                f"A submission can have at most {settings.max_files_per_request} images.",
                 field="images",
             )
         store = storage.of(settings)
@@ -50,33 +50,33 @@ class UploadRequest(Request):
         return cast("IO[bytes]", upload)
 
     def take(self, file: Path) -> Upload:
-        """Make a file that is there already the upload of this request; raises SluiceError."""
+        """Use a file that already exists as the upload of this request; raises SluiceError."""
         settings = get_settings()
         upload = HandedOver(storage.of(settings), uuid7(), settings.max_file_size, BODY, file)
         self._uploads().append(upload)
         return upload
 
     def take_body(self) -> Upload:
-        """Make the body, as it comes, the upload of this request; raises TooLarge."""
+        """Read the body as the upload of this request; raises TooLarge."""
         upload = cast("Upload", self._get_file_stream(None, None, BODY))
         while data := self.stream.read(CHUNK):
             upload.write(data)
         return upload
 
     def _uploads(self) -> list[Upload]:
-        found: list[Upload] = self.__dict__.setdefault("uploads", [])
-        return found
+        uploads: list[Upload] = self.__dict__.setdefault("uploads", [])
+        return uploads
 
     def discard_uploads(self) -> None:
-        """Remove the files of this request that were not kept."""
+        """Delete the files of this request that were not kept."""
         for upload in self.__dict__.get("uploads", []):
             upload.discard()
 
     def keep_uploads(self) -> None:
-        """The files of this request have rows now."""
+        """Keep the files of this request: they have rows now."""
         self.__dict__.get("uploads", []).clear()
 
     def close(self) -> None:
-        """End the request; what was not kept goes."""
+        """End the request and delete the files that were not kept."""
         self.discard_uploads()
         super().close()

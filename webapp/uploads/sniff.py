@@ -1,4 +1,4 @@
-"""What a file is, from its bytes: its type and its size, without decoding it."""
+"""Media type and dimensions of a picture from its first bytes, without decoding it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEIF_BRANDS = (b"heic", b"heix", b"mif1", b"msf1")
 
 
 def media_type(head: bytes) -> str | None:
-    """The media type of an accepted format, from a file's first bytes; None for others."""
+    """The media type of an accepted format from the first bytes of a file; None for others."""
     if head.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -34,10 +34,10 @@ def media_type(head: bytes) -> str | None:
 
 
 def inspect(upload: Upload, settings: Settings) -> None:
-    """Set the upload's type and size; raises Unsupported or TooLarge.
+    """Set the upload's type and dimensions; raises Unsupported or TooLarge.
 
-    A format's header may lie: the worker's decoder looks again. This refuses at once what says
-    of itself that it is too large.
+    The header can be false: the worker's decoder checks it again. This check refuses early the
+    pictures whose header already exceeds the limits.
     """
     if not upload.size:
         raise Unsupported(f"{upload.given_name!r} is empty.", field="images")

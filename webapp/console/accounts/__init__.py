@@ -1,4 +1,4 @@
-"""Sign-in, one's own account, and the team.
+"""Sign-in, the moderator's own account, and the team.
 
 Open ``sign_in.py`` first. ``own_account.py`` has password, two-factor and preferences, ``team.py``
 the administrators' page.

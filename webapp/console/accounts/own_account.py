@@ -1,4 +1,4 @@
-"""One's own account: password, second step, browsers, preferences."""
+"""The moderator's own account: password, two-factor, sessions, preferences."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ pages = Blueprint("account", __name__, url_prefix="/console/account")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
 @pages.get("/")
 @login_required
 def show() -> str:
-    """Password, second step and browsers."""
+    """The account page."""
     return _page()
 
 
 @pages.post("/password")
 @login_required
 def change_password() -> Any:
-    """Another password; the old one is asked for, other browsers sign out."""
+    """Change the password; requires the current one and ends all other sessions."""
     me, form = auth.moderator(), request.form
     try:
         auth.check_password(me, form.get("current", ""))
@@ -60,7 +60,7 @@ def end_session(session_id: int) -> Any:
 @pages.post("/sessions/end-others")
 @login_required
 def end_other_sessions() -> Any:
-    """Sign all browsers but this one out."""
+    """End all sessions except this one."""
     own_account.end_other_sessions(auth.moderator(), current_user.token)
     return redirect(url_for("account.show", done="sessions") + "#browsers", 303)
 
@@ -68,7 +68,7 @@ def end_other_sessions() -> Any:
 @pages.get("/second-step")
 @login_required
 def enrol() -> Any:
-    """The QR code of a second step that was begun."""
+    """The QR code of a second step that is not confirmed yet."""
     me = auth.moderator()
     if me.has_second_step or not me.totp_secret:
         return redirect(url_for("account.show") + "#second-step")
@@ -78,7 +78,7 @@ def enrol() -> Any:
 @pages.post("/second-step")
 @login_required
 def begin() -> Any:
-    """Make the secret that the phone reads; the password is asked for."""
+    """Create the secret for the authenticator app; requires the password."""
     me = auth.moderator()
     try:
         auth.check_password(me, request.form.get("current", ""))
@@ -91,7 +91,7 @@ def begin() -> Any:
 @pages.post("/second-step/confirmation")
 @login_required
 def confirm() -> Any:
-    """Turn it on with a first code; the recovery codes are shown this once."""
+    """Turn the second step on with a first code; shows the recovery codes once."""
     me = auth.moderator()
     try:
         auth.count_attempt(f" code:{me.id}")
@@ -105,7 +105,7 @@ def confirm() -> Any:
 @pages.post("/second-step/codes")
 @login_required
 def renew_codes() -> Any:
-    """New recovery codes; the password is asked for."""
+    """Create new recovery codes; requires the password."""
     me = auth.moderator()
     try:
         auth.check_password(me, request.form.get("current", ""))
@@ -118,7 +118,7 @@ def renew_codes() -> Any:
 @pages.post("/second-step/off")
 @login_required
 def turn_off() -> Any:
-    """Ask for no code any more; the password is asked for, unless nothing was confirmed yet."""
+    """Turn the second step off; requires the password if it was confirmed."""
     me = auth.moderator()
     try:
         if me.has_second_step:
@@ -132,14 +132,14 @@ def turn_off() -> Any:
 @pages.get("/preferences")
 @login_required
 def prefer() -> str:
-    """How pictures are shown."""
+    """The form of the preferences for viewing pictures."""
     return _preferences(Preferences.of(auth.moderator()).stored)
 
 
 @pages.post("/preferences")
 @login_required
 def keep_preferences() -> Any:
-    """Keep them."""
+    """Store the preferences."""
     try:
         own_account.prefer(auth.moderator(), Preferences.read(request.form))
     except Invalid as error:
@@ -212,9 +212,9 @@ SYSTEMS = (
 
 
 def browser(user_agent: str) -> str:
-    """A browser's name and system, as far as it tells: ``Firefox on Linux``."""
+    """The browser and system in a user agent: ``Firefox on Linux``."""
     name = next((word for mark, word in BROWSERS if mark in user_agent), "")
     system = next((word for mark, word in SYSTEMS if mark in user_agent), "")
     if name and system:
         return f"{name} on {system}"
-    return name or user_agent[:60] or "A browser that does not say its name"
+    return name or user_agent[:60] or "Unknown browser"

@@ -1,4 +1,4 @@
-"""Signing in and out, and the one-time link that makes an account."""
+"""Sign-in, sign-out, and one-time links that create an account or set a password."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pages = Blueprint("signing", __name__, url_prefix="/console")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
@@ -35,20 +35,20 @@ def sign_in() -> Any:
 
 @pages.post("/sign-in")
 def sign_in_now() -> Any:
-    """Sign in and go where the browser wanted to go."""
+    """Sign in and redirect to the page that was requested first."""
     try:
-        whole = auth.sign_in(request.form.get("name", ""), request.form.get("password", ""))
+        signed_in = auth.sign_in(request.form.get("name", ""), request.form.get("password", ""))
     except (Unauthorised, TooMany) as error:
         return _sign_in_form(error), 429 if isinstance(error, TooMany) else 401
     target = request.form.get("next")
-    if not whole:
+    if not signed_in:
         return redirect(url_for("signing.second_step", next=target or None), 303)
     return redirect(auth.safe_next(target), 303)
 
 
 @pages.get("/sign-in/second-step")
 def second_step() -> Any:
-    """The form for the code, for who gave the right password."""
+    """The form for the code, shown after the right password."""
     if auth.pending() is None:
         return redirect(url_for("signing.sign_in"))
     return _second_step_form()
@@ -56,7 +56,7 @@ def second_step() -> Any:
 
 @pages.post("/sign-in/second-step")
 def take_second_step() -> Any:
-    """Sign in with the phone's code or a recovery code."""
+    """Sign in with a code from the app or a recovery code."""
     row = auth.pending()
     if row is None:
         return redirect(url_for("signing.sign_in"), 303)
@@ -69,30 +69,30 @@ def take_second_step() -> Any:
 
 @pages.post("/sign-out")
 def sign_out() -> Any:
-    """End the session, on the server too."""
+    """End the session in the browser and on the server."""
     auth.end()
     return redirect(url_for("signing.sign_in"), 303)
 
 
 @pages.get("/setup/<token>")
 def setup(token: str) -> Any:
-    """The form that makes an account of the link's role."""
+    """The form to create an account with the role of the link."""
     try:
         return _setup_form(Invite.valid(token), token)
     except NotFound:
-        return _link_is_over()
+        return _link_expired()
 
 
 @pages.post("/setup/<token>")
 def set_up(token: str) -> Any:
-    """Use the link up, make the account and sign it in."""
+    """Consume the link, create the account and sign it in."""
     name = request.form.get("name", "")
     try:
         invite = Invite.valid(token)
         password_hash = passwords.hashed(request.form.get("password", ""), name)
         row = _make_account(token, name, password_hash)
     except NotFound:
-        return _link_is_over()
+        return _link_expired()
     except SluiceError as error:
         return _setup_form(invite, token, error), 422
     auth.start(row)
@@ -109,22 +109,22 @@ def _make_account(token: str, name: str, password_hash: str) -> Moderator:
 
 @pages.get("/password/<token>")
 def new_password(token: str) -> Any:
-    """The form on which the person of a reset account chooses a password."""
+    """The form to choose a password after a reset."""
     try:
         return _password_form(PasswordLink.valid(token), token)
     except NotFound:
-        return _link_is_over()
+        return _link_expired()
 
 
 @pages.post("/password/<token>")
 def choose_password(token: str) -> Any:
-    """Use the link up, store the password, end every session and ask to sign in with it."""
+    """Consume the link, store the password, end every session and redirect to sign-in."""
     try:
         link = PasswordLink.valid(token)
         name = link.moderator.name
         own_account.choose_password(link, passwords.hashed(request.form.get("password", ""), name))
     except NotFound:
-        return _link_is_over()
+        return _link_expired()
     except SluiceError as error:
         return _password_form(link, token, error), 422
     auth.end()
@@ -136,7 +136,7 @@ def choose_password(token: str) -> Any:
 @login_required
 @auth.configures
 def first_client() -> str:
-    """The form that makes the first client and its key."""
+    """The form to create the first client and its key."""
     return render_template("signing/first_client.html", form={"name": "My site"})
 
 
@@ -144,7 +144,7 @@ def first_client() -> str:
 @login_required
 @auth.configures
 def make_first_client() -> Any:
-    """Make the client and show its key, this once."""
+    """Create the client and show its key, once."""
     try:
         with db.atomic():
             client = Client.add(request.form.get("name", ""))
@@ -170,7 +170,7 @@ def _password_form(link: PasswordLink, token: str, error: SluiceError | None = N
     return render_template("signing/password.html", link=link, link_token=token, error=error)
 
 
-def _link_is_over() -> Any:
+def _link_expired() -> Any:
     return render_template("signing/link_is_over.html", first=not has_administrator()), 404
 
 

@@ -14,9 +14,9 @@ from models.settings import get_settings
 from webapp.signin import auth
 
 ABOUT = {
-    "administrator": "configures everything",
-    "moderator": "decides submissions",
-    "viewer": "sees, changes nothing",
+    "administrator": "can configure everything",
+    "moderator": "can decide submissions",
+    "viewer": "read-only",
 }
 
 pages = Blueprint("team", __name__, url_prefix="/console/team")
@@ -24,14 +24,14 @@ pages = Blueprint("team", __name__, url_prefix="/console/team")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
 @pages.get("/")
 @login_required
 def show() -> str:
-    """Everybody, and for administrators the links that nobody has used yet."""
+    """All accounts, and for administrators the unused invitations."""
     return _page()
 
 
@@ -39,7 +39,7 @@ def show() -> str:
 @login_required
 @auth.configures
 def invite() -> Any:
-    """A link that makes an account of a role, shown this once."""
+    """Create an invitation link for a role, which is shown only once."""
     try:
         token = team.invite(request.form.get("role", ""), auth.moderator())
     except Invalid as error:
@@ -52,7 +52,7 @@ def invite() -> Any:
 @login_required
 @auth.configures
 def revoke(invite_id: int) -> Any:
-    """End a link before it is used."""
+    """Revoke an unused invitation."""
     team.revoke_invite(invite_id, auth.moderator())
     return redirect(url_for("team.show"), 303)
 
@@ -61,7 +61,7 @@ def revoke(invite_id: int) -> Any:
 @login_required
 @auth.configures
 def change_role(moderator_id: int) -> Any:
-    """Give a person another role."""
+    """Change the role of an account."""
     role = request.form.get("role", "")
     return _act(lambda by: team.change_role(moderator_id, role, by), moderator_id)
 
@@ -70,7 +70,7 @@ def change_role(moderator_id: int) -> Any:
 @login_required
 @auth.configures
 def disable(moderator_id: int) -> Any:
-    """Shut a person out, or let them in again."""
+    """Disable or enable an account."""
     act = team.disable if request.form.get("disabled") == "1" else team.enable
     return _act(lambda by: act(moderator_id, by), moderator_id)
 
@@ -79,7 +79,7 @@ def disable(moderator_id: int) -> Any:
 @login_required
 @auth.configures
 def reset(moderator_id: int) -> Any:
-    """End the password and the sessions; a link for a new password, shown this once."""
+    """Invalidate password and sessions; show a link to choose a new password, once."""
     try:
         person, token = team.reset(moderator_id, auth.moderator())
     except Conflict as error:
@@ -91,7 +91,7 @@ def reset(moderator_id: int) -> Any:
 @login_required
 @auth.configures
 def remove_second_step(moderator_id: int) -> Any:
-    """Take a lost second step off an account."""
+    """Remove the second step of an account whose device was lost."""
     return _act(lambda by: team.remove_second_step(moderator_id, by), moderator_id)
 
 
@@ -111,6 +111,6 @@ def _page(error: SluiceError | None = None, about: int | None = None) -> str:
 
 
 def _link(path: str, **more: Any) -> str:
-    """A link that is shown only once."""
+    """The page with a link, which is shown only once."""
     link = get_settings().url + path
     return render_template("team/link.html", link=link, hours=team.INVITE_HOURS, **more)

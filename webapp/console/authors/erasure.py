@@ -1,4 +1,4 @@
-"""Erasing a submission or an author, and all that is held about an author: administrators."""
+"""Erasure of submissions and authors, and export of an author's data, for administrators."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pages = Blueprint("erasure", __name__, url_prefix="/console")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
@@ -30,8 +30,8 @@ def protect() -> None:
 @login_required
 @auth.configures
 def submission(submission_id: UUID) -> Any:
-    """Erase one submission; its page shows what stays."""
-    erase.submission(submission_id, None, _asked())
+    """Erase one submission and show what remains of it."""
+    erase.submission(submission_id, None, _requester())
     return redirect(url_for("submissions.show", submission_id=submission_id), 303)
 
 
@@ -39,8 +39,8 @@ def submission(submission_id: UUID) -> Any:
 @login_required
 @auth.configures
 def author(client_id: int) -> Any:
-    """Erase all of an author."""
-    by = _asked()
+    """Erase an author and all their submissions."""
+    by = _requester()
     erase.author(Client.find(client_id).id, request.form.get("user_id", ""), by)
     return redirect(url_for("authors.index"), 303)
 
@@ -49,20 +49,20 @@ def author(client_id: int) -> Any:
 @login_required
 @auth.configures
 def export(client_id: int) -> Response:
-    """All that is held about an author, with the originals where ``format`` is zip."""
+    """All data held about an author, with the originals if ``format`` is zip."""
     client, user_id = Client.find(client_id), request.args.get("user_id", "")
     how = "zip" if request.args.get("format") == "zip" else "json"
-    reply = author_download.reply(get_settings(), client, user_id, how)
+    response = author_download.response(get_settings(), client, user_id, how)
     about = subject(client.id, user_id)
     Audit.append("author.export", about, moderator_id=auth.moderator().id, format=how)
-    return reply
+    return response
 
 
-def _asked() -> By:
-    """Who asks and why; raises Invalid where the form was not filled in."""
+def _requester() -> By:
+    """Who requests the erasure and why; raises Invalid if the form is incomplete."""
     reason = request.form.get("reason", "").replace("\0", "").strip()
     if not reason:
-        raise Invalid("Say why, for the audit.", field="reason")
+        raise Invalid("Enter a reason. It is stored in the audit log.", field="reason")
     if request.form.get("confirm") != "on":
-        raise Invalid("Say that it is to be erased for good.", field="confirm")
+        raise Invalid("Tick the box to confirm. Erasure cannot be undone.", field="confirm")
     return By(auth.moderator(), reason)

@@ -1,4 +1,4 @@
-"""Authors: who uploads, their record, and what their uploads may do."""
+"""Authors: the list, the record of each, suspension and premium."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from webapp.signin import auth
 
 RECENT = 12  # submissions on an author's page
 LONGEST = 200  # characters of a user_id
-PLAIN = re.compile(r"(?!\.{1,2}$)[^/\\]+")  # what a browser leaves alone in an address
+PLAIN = re.compile(r"(?!\.{1,2}$)[^/\\]+")  # a browser does not change this in a URL path
 KINDS = {"": "Latest", "strikes": "Strikes", "suspended": "Suspended", "premium": "Premium"}
 ACTS = {
     "suspend": Author.suspend,
@@ -35,10 +35,10 @@ ACTS = {
 }
 WORDS = {
     "author.suspend": "suspended",
-    "author.unsuspend": "taken back in",
+    "author.unsuspend": "suspension ended",
     "author.premium": "made premium",
     "author.end_premium": "premium ended",
-    "author.export": "all that is held copied",
+    "author.export": "data exported",
 }
 
 pages = Blueprint("authors", __name__, url_prefix="/console/authors")
@@ -46,13 +46,13 @@ pages = Blueprint("authors", __name__, url_prefix="/console/authors")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
 @pages.app_template_global()
 def author_url(client_id: int, user_id: str) -> str:
-    """The page of an author; a ``user_id`` that an address would change goes behind it."""
+    """The URL of an author; a ``user_id`` that a URL path would change goes into the query."""
     if PLAIN.fullmatch(user_id):
         return url_for("authors.show", client_id=client_id, user_id=user_id)
     return url_for("authors.show_odd", client_id=client_id, user_id=user_id)
@@ -61,7 +61,7 @@ def author_url(client_id: int, user_id: str) -> str:
 @pages.get("")
 @login_required
 def index() -> str:
-    """Authors by their last upload, by the beginning of their name, or by their marks."""
+    """Authors by last upload, prefix of the user id, or mark (strikes, suspended, premium)."""
     kind = request.args.get("kind", "")
     kind = kind if kind in KINDS else ""
     prefix = request.args.get("author", "").strip().replace("\0", "")[:LONGEST]
@@ -91,11 +91,11 @@ def index() -> str:
 @pages.get("/<int:client_id>/<path:user_id>")
 @login_required
 def show(client_id: int, user_id: str) -> str:
-    """One author: record, recent submissions, strikes, and what was done about them."""
+    """One author: record, recent submissions, strikes and actions of moderators."""
     client = _client(client_id)
-    known = author.record(client_id, user_id)
-    if not known["uploads"] and not _is_known(client_id, user_id):
-        raise NotFound(f"The client {client.name} has no author of this name.")
+    record = author.record(client_id, user_id)
+    if not record["uploads"] and not _exists(client_id, user_id):
+        raise NotFound(f"The client {client.name} has no author with this user id.")
     recent = search.page(Search(client_id=client_id, user_id=user_id), limit=RECENT)
     acts = (
         Audit.select(Audit, Moderator)
@@ -108,7 +108,7 @@ def show(client_id: int, user_id: str) -> str:
         "authors/page.html",
         client=client,
         user_id=user_id,
-        known=known,
+        known=record,
         rows=cards(recent.rows(), get_settings(), authors=False),
         more=recent.full,
         strikes=listing.strikes_of(client_id, user_id),
@@ -121,7 +121,7 @@ def show(client_id: int, user_id: str) -> str:
 @pages.get("/<int:client_id>/")
 @login_required
 def show_odd(client_id: int) -> str:
-    """The same for a ``user_id`` with slashes or dots that an address would lose."""
+    """The same for a ``user_id`` with slashes or dots, which a URL path would not preserve."""
     return show(client_id, request.args.get("user_id", ""))
 
 
@@ -129,13 +129,13 @@ def show_odd(client_id: int) -> str:
 @login_required
 @auth.decides
 def change(client_id: int) -> Any:
-    """Suspend an author or take that back; give or end premium."""
+    """Suspend or unsuspend an author; give or end premium."""
     _client(client_id)
     user_id, act = request.form.get("user_id", ""), request.form.get("act", "")
     if not 1 <= len(user_id) <= LONGEST or "\0" in user_id:
-        raise Invalid("There is no such author.", field="user_id")
+        raise Invalid("This author does not exist.", field="user_id")
     if act not in ACTS:
-        raise Invalid("There is no such act.", field="act")
+        raise Invalid("Unknown action.", field="act")
     more = {"reason": request.form.get("reason", "")} if act == "suspend" else {}
     ACTS[act](client_id, user_id, auth.moderator(), **more)
     return redirect(author_url(client_id, user_id), 303)
@@ -144,9 +144,9 @@ def change(client_id: int) -> Any:
 def _client(client_id: int) -> Client:
     row: Client | None = Client.get_or_none(Client.id == client_id) if client_id < 2**63 else None
     if row is None:
-        raise NotFound("There is no such client.")
+        raise NotFound("This client does not exist.")
     return row
 
 
-def _is_known(client_id: int, user_id: str) -> bool:
+def _exists(client_id: int, user_id: str) -> bool:
     return bool(Author.select().where(Author.client == client_id, Author.user_id == user_id))

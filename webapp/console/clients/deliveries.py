@@ -1,4 +1,4 @@
-"""Deliveries: the webhook calls that were made, are owed, or were given up."""
+"""Deliveries: webhook calls that were delivered, are pending, or are dead."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from webapp.signin import auth
 
 ROWS = 50
 FAILURES = {
-    "timeout": "did not answer within 15 seconds",
-    "dns": "its name is not known to the name server",
-    "refused": "refused the connection",
-    "unreachable": "cannot be reached from here",
-    "reset": "broke the connection off",
-    "no reply": "closed the connection without an answer",
-    "tls": "its certificate or its TLS was not accepted",
-    "unsigned": "was not called: its secret cannot be read any more and must be rotated",
-    "private address": "leads to an address that is not on the public internet: not called",
-    "too large": "sent headers without an end",
-    "garbled": "answered something that is not HTTP",
-    "off": "waited for three days while the webhook was off",
-    "undone": "undone before it was sent",
+    "timeout": "no response within 15 seconds",
+    "dns": "host name not found",
+    "refused": "connection refused",
+    "unreachable": "network unreachable",
+    "reset": "connection reset",
+    "no reply": "connection closed without a response",
+    "tls": "TLS failed: certificate or handshake",
+    "unsigned": "not called: the secret cannot be decrypted, rotate it",
+    "private address": "not called: the address is not on the public internet",
+    "too large": "response headers too large",
+    "garbled": "the response is not HTTP",
+    "off": "expired after three days with the webhook off",
+    "undone": "cancelled: the decision was undone",
 }
 STATUSES = {
     400: "bad request",
@@ -44,7 +44,7 @@ STATUSES = {
     429: "too many requests",
     500: "internal error",
     502: "bad gateway",
-    503: "not available",
+    503: "unavailable",
     504: "gateway timeout",
 }
 
@@ -53,40 +53,40 @@ pages = Blueprint("deliveries", __name__, url_prefix="/console/deliveries")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
 @pages.app_template_filter("outcome_words")
 def outcome(name: str | None) -> str:
-    """What came of a call, in words."""
+    """The outcome of a call in words."""
     if not name:
         return "not tried yet"
     if name.startswith("status ") and name[7:].isdigit():
         status = int(name[7:])
         if 300 <= status < 400:
-            return f"answered {status}: a redirect, which is not followed"
-        known = STATUSES.get(status)
-        return f"answered {status}: {known}" if known else f"answered {status}"
+            return f"status {status}: redirects are not followed"
+        meaning = STATUSES.get(status)
+        return f"status {status}: {meaning}" if meaning else f"status {status}"
     return FAILURES.get(name, name)
 
 
 @pages.get("/")
 @login_required
 def show() -> str:
-    """The newest ones of the filter in the URL; older ones behind an id."""
-    wanted, before = _wanted(), _uuid(request.args.get("before"))
-    found = Delivery.page(wanted, ROWS + 1, before)
-    values: dict[str, Any] = {"rows": found[:ROWS], "query": _query(wanted), "older": None}
-    if len(found) > ROWS:
-        query = {**_query(wanted), "before": found[ROWS - 1].id}
+    """The deliveries of the filter, newest first; ``before`` is the last id of the page before."""
+    chosen, before = _filter(), _uuid(request.args.get("before"))
+    rows = Delivery.page(chosen, ROWS + 1, before)
+    values: dict[str, Any] = {"rows": rows[:ROWS], "query": _query(chosen), "older": None}
+    if len(rows) > ROWS:
+        query = {**_query(chosen), "before": rows[ROWS - 1].id}
         values["older"] = url_for("deliveries.show", **query)
     if fragments.wanted() and before:
         return render_template("deliveries/_rows.html", **values)
     return render_template(
         "deliveries/page.html",
-        wanted=wanted,
-        counts=delivery.counts(wanted),
+        wanted=chosen,
+        counts=delivery.counts(chosen),
         clients=list(Client.select(Client.id, Client.name).order_by(Client.name)),
         webhooks=Client.select().where(Client.webhook_url.is_null(False)).exists(),
         states=STATES,
@@ -107,7 +107,7 @@ def one(delivery_id: UUID) -> str:
 @login_required
 @auth.configures
 def resend(delivery_id: UUID) -> Any:
-    """Owe it again, under the same id."""
+    """Queue the delivery again with the same id."""
     row = Delivery.find(delivery_id)
     try:
         row.resend(auth.moderator())
@@ -121,16 +121,16 @@ def resend(delivery_id: UUID) -> Any:
 @login_required
 @auth.configures
 def resend_dead() -> Any:
-    """Owe every dead one of a client and event again."""
-    wanted = _wanted()
-    delivery.resend_dead(wanted, auth.moderator())
-    query = {**_query(wanted), "state": "owed"}
+    """Queue all dead deliveries of a client and event again."""
+    chosen = _filter()
+    delivery.resend_dead(chosen, auth.moderator())
+    query = {**_query(chosen), "state": "owed"}
     return redirect(url_for("deliveries.show", **query), 303)
 
 
-def _wanted() -> Filter:
-    known = request.values
-    client, event, state = (known.get(name, "") for name in ("client", "event", "state"))
+def _filter() -> Filter:
+    values = request.values
+    client, event, state = (values.get(name, "") for name in ("client", "event", "state"))
     is_number = client.isascii() and client.isdigit() and len(client) < 19
     return Filter(
         int(client) if is_number else None,
@@ -139,8 +139,8 @@ def _wanted() -> Filter:
     )
 
 
-def _query(wanted: Filter) -> dict[str, Any]:
-    values = {"client": wanted.client, "event": wanted.event, "state": wanted.state}
+def _query(chosen: Filter) -> dict[str, Any]:
+    values = {"client": chosen.client, "event": chosen.event, "state": chosen.state}
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 

@@ -1,4 +1,4 @@
-"""Clients: their policy, their webhook, their keys."""
+"""Clients: policy, webhook and API keys."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ pages.add_app_template_filter(formatting.is_past)
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
 @pages.get("/")
 @login_required
 def show() -> str:
-    """Every client."""
+    """The list of clients."""
     return render_template("clients/page.html", rows=clients.listed(), settings=get_settings())
 
 
@@ -43,7 +43,7 @@ def show() -> str:
 @login_required
 @auth.configures
 def new() -> str:
-    """The form that makes a client."""
+    """The form to create a client."""
     return render_template("clients/new.html", form={})
 
 
@@ -51,7 +51,7 @@ def new() -> str:
 @login_required
 @auth.configures
 def add() -> Any:
-    """Make a client and its first key, which is shown this once."""
+    """Create a client and its first key, which is shown only once."""
     form = request.form
     url = form.get("webhook_url", "").strip() or None
     try:
@@ -72,7 +72,7 @@ def add() -> Any:
 @pages.get("/<int:client_id>")
 @login_required
 def one(client_id: int) -> str:
-    """One client, with the forms that change it for administrators."""
+    """One client; administrators also get the forms that change it."""
     return _page(Client.find(client_id))
 
 
@@ -98,7 +98,7 @@ def change(client_id: int) -> Any:
 @login_required
 @auth.configures
 def rotate_secret(client_id: int) -> Any:
-    """A new webhook secret, shown this once."""
+    """Create a new webhook secret, which is shown only once."""
     client = Client.find(client_id)
     act = endpoint.rotate_secret
     return _acted(client, lambda: _shown(client, secret=act(client, auth.moderator())))
@@ -108,7 +108,7 @@ def rotate_secret(client_id: int) -> Any:
 @login_required
 @auth.configures
 def test_webhook(client_id: int) -> Any:
-    """Send an event that only says that calls arrive."""
+    """Send a test event."""
     client = Client.find(client_id)
 
     def act() -> Any:
@@ -122,7 +122,7 @@ def test_webhook(client_id: int) -> Any:
 @login_required
 @auth.configures
 def enable_webhook(client_id: int) -> Any:
-    """Send again what waits since the receiver said that it is gone."""
+    """Switch the webhook on again and send the pending deliveries."""
     client = Client.find(client_id)
 
     def act() -> Any:
@@ -136,13 +136,13 @@ def enable_webhook(client_id: int) -> Any:
 @login_required
 @auth.configures
 def issue(client_id: int) -> Any:
-    """A further key, or one that takes the place of the others; shown this once."""
+    """Create an additional key, or rotate the keys; the new key is shown only once."""
     client = Client.find(client_id)
     overlap = request.form.get("hours")
     if overlap is None:
         return _shown(client, key=ApiKey.add(client, auth.moderator()))
     if overlap not in OVERLAPS:
-        raise Invalid("Choose when the old keys end.", field="hours")
+        raise Invalid("Choose when the old keys expire.", field="hours")
     return _shown(client, key=ApiKey.rotate(client, float(overlap), auth.moderator()))
 
 
@@ -150,7 +150,7 @@ def issue(client_id: int) -> Any:
 @login_required
 @auth.configures
 def revoke(client_id: int, key_id: int) -> Any:
-    """End a key."""
+    """Revoke a key."""
     client = Client.find(client_id)
     ApiKey.revoke_one(client, key_id, auth.moderator())
     return redirect(url_for("clients.one", client_id=client_id) + "#keys", 303)
@@ -160,7 +160,7 @@ def revoke(client_id: int, key_id: int) -> Any:
 @login_required
 @auth.configures
 def suspend(client_id: int) -> Any:
-    """Refuse the client's keys, or take them again."""
+    """Suspend a client, so that its keys are refused, or resume it."""
     client = Client.find(client_id)
     act = client.suspend if request.form.get("suspended") == "1" else client.resume
     act(auth.moderator())
@@ -188,7 +188,7 @@ def _page(client: Client, **more: Any) -> str:
 
 
 def _shown(client: Client, key: str | None = None, secret: str | None = None) -> str:
-    """What is shown only once."""
+    """The page with a new key or secret, which is shown only once."""
     values = {"client": client, "key": key, "secret": secret, "url": get_settings().url}
     return render_template("clients/shown.html", **values)
 
@@ -203,18 +203,18 @@ def _values() -> dict[str, Any]:
 
 
 def _check_webhook(url: str | None) -> None:
-    """Raises Invalid where no call would go there; asks the name server, so before a connection."""
+    """Raises Invalid if the URL cannot be called. Queries DNS, so releases the connection first."""
     if url:
         release()
         resolve.check_webhook(url, get_settings())
 
 
 def _share(name: str) -> float | None:
-    """A number from 0 to 1; blank is the server's own."""
+    """A number from 0 to 1; None if blank, for the server's default."""
     text = request.form.get(name, "").strip().replace(",", ".")
     if not text:
         return None
     try:
         return round(float(text), 4)
     except (ValueError, OverflowError) as error:
-        raise Invalid("A number from 0 to 1, or blank.", field=name) from error
+        raise Invalid("Enter a number from 0 to 1, or leave it blank.", field=name) from error

@@ -1,4 +1,4 @@
-"""What the dashboard and the strip on every page show, made from the load. The live fragments."""
+"""The live fragments of the dashboard and of the strip on every page, made from the load."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ RANGES = {
     "month": 30 * 24 * 60,
     "year": 364 * 24 * 60,
 }
-STEPS_A_BAR = 2
+STEPS_PER_BAR = 2
 MODES = {"sync": "Sync", "async": "Async", "fast_track": "Fast-track", "direct": "Direct"}
 IN_STRIP, IN_LIST = 3, 99  # alerts on the dashboard, and on their own page
 SPARK_MINUTES, SPARK_POINTS = 60, 40
-NOTHING: dict[str, Any] = {
+UNKNOWN_LOAD: dict[str, Any] = {
     "queue_available": False,
     "queue_depth": 0,
     "queues": {"priority": 0, "normal": 0, "review_debt": 0},
@@ -52,7 +52,7 @@ NOTHING: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One of the six numbers on top of the dashboard."""
+    """One of the six numbers at the top of the dashboard."""
 
     name: str
     label: str
@@ -62,32 +62,32 @@ class Tile:
     tone: str
 
 
-_kept = load.Kept()
+_cache = load.Kept()
 
 
 def snapshot() -> dict[str, Any]:
-    """The load, or one that says that it cannot be read."""
+    """The load, or UNKNOWN_LOAD if the database is down."""
     try:
-        told: dict[str, Any] = load.snapshot()
+        current: dict[str, Any] = load.snapshot()
     except peewee.PeeweeException:
-        return NOTHING
-    return told
+        return UNKNOWN_LOAD
+    return current
 
 
-def tiles(told: dict[str, Any]) -> list[Tile]:
+def tiles(current: dict[str, Any]) -> list[Tile]:
     """The six numbers."""
-    queues, review, mode = told["queues"], told["to_review"], told["current_mode"]
-    running = [worker for worker in told["workers"] if worker["state"] != "stale"]
-    rate = told["throughput"]
+    queues, review, mode = current["queues"], current["to_review"], current["current_mode"]
+    running = [worker for worker in current["workers"] if worker["state"] != "stale"]
+    rate = current["throughput"]
     each = f" · {rate / len(running):.1f} /s each" if running else ""
     oldest = f"oldest {formatting.age(review['oldest'])} · " if review["oldest"] else ""
-    wait, unit = formatting.span(told["estimated_wait"])
+    wait, unit = formatting.span(current["estimated_wait"])
     depth_note = f"{queues['priority']:,} priority · {queues['normal']:,} normal"
-    debt_note = "let through, not yet checked" if queues["review_debt"] else "nothing unchecked"
+    debt_note = "published, not fully checked" if queues["review_debt"] else "all checks done"
     return [
-        Tile("depth", "Queue depth", f"{told['queue_depth']:,}", "", depth_note, "accent"),
-        Tile("mode", "Mode", MODES[mode], "", told["mode_why"], mode),
-        Tile("wait", "Estimated wait", wait, unit, "for what arrives now", "accent"),
+        Tile("depth", "Queue depth", f"{current['queue_depth']:,}", "", depth_note, "accent"),
+        Tile("mode", "Mode", MODES[mode], "", current["mode_why"], mode),
+        Tile("wait", "Estimated wait", wait, unit, "for a new upload", "accent"),
         Tile(
             "throughput",
             "Throughput",
@@ -101,7 +101,7 @@ def tiles(told: dict[str, Any]) -> list[Tile]:
             "To review",
             f"{review['all']:,}",
             "",
-            f"{oldest}{review['claimed']} claimed" if review["all"] else "nobody is waiting",
+            f"{oldest}{review['claimed']} claimed" if review["all"] else "queue is empty",
             "review",
         ),
         Tile("debt", "Review debt", f"{queues['review_debt']:,}", "", debt_note, "quiet"),
@@ -109,8 +109,8 @@ def tiles(told: dict[str, Any]) -> list[Tile]:
 
 
 def sparks() -> dict[str, str]:
-    """The points of the six lines, by tile, over the last hour."""
-    rows = _kept.get_or("samples", 10.0, _read_samples)
+    """The SVG points of each tile's line over the last hour."""
+    rows = _cache.get_or("samples", 10.0, _read_samples)
     modes = list(MODES)
     return {
         "depth": points([row["depth"] for row in rows]),
@@ -131,7 +131,7 @@ def _read_samples() -> list[dict[str, Any]]:
 
 
 def points(values: Sequence[float]) -> str:
-    """An SVG polyline's points in a box of 100 by 20; a flat line lies at the bottom."""
+    """The points of an SVG polyline in a box of 100 by 20; a constant is drawn at the bottom."""
     if len(values) < 2:
         return ""
     low, high = min(values), max(values)
@@ -143,8 +143,8 @@ def points(values: Sequence[float]) -> str:
 
 
 def charts(name: str) -> dict[str, Any]:
-    """The series of the two charts for a range: columns as uPlot wants them."""
-    return _kept.get_or(name, 5.0, lambda: _read_charts(name))
+    """The series of the two charts for a range, as columns for uPlot."""
+    return _cache.get_or(name, 5.0, lambda: _read_charts(name))
 
 
 def _read_charts(name: str) -> dict[str, Any]:
@@ -164,18 +164,18 @@ def _read_charts(name: str) -> dict[str, Any]:
     }
 
 
-def _bars(known: History) -> tuple[list[float], dict[str, list[int]]]:
-    """The middles of the bars, and the machine's first verdicts in each."""
-    times, counts = list(known.points), list(known.points.values())
-    middle = STEPS_A_BAR * known.span.seconds / 2
-    groups = [total(counts[i : i + STEPS_A_BAR]) for i in range(0, len(counts), STEPS_A_BAR)]
+def _bars(series: History) -> tuple[list[float], dict[str, list[int]]]:
+    """The center of each bar, and the machine's first verdicts in it."""
+    times, counts = list(series.points), list(series.points.values())
+    middle = STEPS_PER_BAR * series.span.seconds / 2
+    groups = [total(counts[i : i + STEPS_PER_BAR]) for i in range(0, len(counts), STEPS_PER_BAR)]
     verdicts = {name: [group.of("verdict", name) for group in groups] for name in VERDICTS}
-    return [at + middle for at in times[::STEPS_A_BAR]], verdicts
+    return [at + middle for at in times[::STEPS_PER_BAR]], verdicts
 
 
 def open_alerts() -> list[Alert]:
-    """The alerts that speak now; while the database is away, those that were known last."""
-    return _kept.get_or("alerts", 1.0, _read_alerts)
+    """The open alerts; while the database is down, those that were read last."""
+    return _cache.get_or("alerts", 1.0, _read_alerts)
 
 
 def _read_alerts() -> list[Alert]:
@@ -183,42 +183,42 @@ def _read_alerts() -> list[Alert]:
         with connection():
             return Alert.open()
     except peewee.PeeweeException:
-        known: list[Alert] = _kept.get("alerts", (0.0, []))[1]
-        return known
+        cached: list[Alert] = _cache.get("alerts", (0.0, []))[1]
+        return cached
 
 
-def alerts(told: dict[str, Any], spoken: Sequence[Alert]) -> list[dict[str, str]]:
-    """The parts that are near a limit or down and that no alert speaks of, the worst first."""
-    known = {row.known.part for row in spoken if row.known}
-    found = [p for p in told["health"] if p["state"] != "ok" and p["name"] not in known]
-    return sorted(found, key=lambda part: part["state"] != "down")
+def alerts(current: dict[str, Any], opened: Sequence[Alert]) -> list[dict[str, str]]:
+    """The parts that are near a limit or down and have no open alert, the worst first."""
+    covered = {row.known.part for row in opened if row.known}
+    parts = [p for p in current["health"] if p["state"] != "ok" and p["name"] not in covered]
+    return sorted(parts, key=lambda part: part["state"] != "down")
 
 
-def context(told: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What the dashboard's and the strip's templates want."""
-    told = told or snapshot()
-    wait, unit = formatting.span(told["estimated_wait"])
-    scaled = told["scaled"]
-    spoken = open_alerts()
+def context(current: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The values of the dashboard's and the strip's templates."""
+    current = current or snapshot()
+    wait, unit = formatting.span(current["estimated_wait"])
+    scaled = current["scaled"]
+    opened = open_alerts()
     return {
-        "load": told,
+        "load": current,
         "scaled": scaled and {**scaled, "at": datetime.fromtimestamp(scaled["at"], UTC)},
-        "mode": told["current_mode"],
-        "mode_word": MODES[told["current_mode"]],
-        "mode_since": datetime.fromtimestamp(told["mode_since"], UTC),
+        "mode": current["current_mode"],
+        "mode_word": MODES[current["current_mode"]],
+        "mode_since": datetime.fromtimestamp(current["mode_since"], UTC),
         "wait": f"{wait} {unit}",
-        "tiles": tiles(told),
+        "tiles": tiles(current),
         "sparks": sparks(),
-        "alerts": alerts(told, spoken),
-        "open_alerts": spoken,
+        "alerts": alerts(current, opened),
+        "open_alerts": opened,
         "dead": _dead(),
         **adaptive_limits.context(),
     }
 
 
 def _dead() -> str:
-    """How many deliveries were given up; nothing where there is none."""
-    return _kept.get_or("dead", 5.0, _count_dead)
+    """The number of dead deliveries; empty if there is none."""
+    return _cache.get_or("dead", 5.0, _count_dead)
 
 
 def _count_dead() -> str:
@@ -232,16 +232,16 @@ def _count_dead() -> str:
 
 def fragments(app: Flask) -> dict[str, str]:
     """Every live fragment by the name of its event."""
-    known = context()
+    values = context()
 
     def render(template: str, **more: Any) -> str:
         with app.app_context():
-            return app.jinja_env.get_template(template).render(**known, **more).strip()
+            return app.jinja_env.get_template(template).render(**values, **more).strip()
 
-    made = {
+    rendered = {
         "mode": render("layout/_mode.html"),
         "strip": render("layout/_strip.html"),
-        "to-review": f"{known['load']['to_review']['all']:,}",
+        "to-review": f"{values['load']['to_review']['all']:,}",
         "dead": render("deliveries/_dead.html"),
         "alerts": render("dashboard/_alerts.html"),
         "alert-strip": render("alerts/_now.html", most=IN_STRIP),
@@ -252,7 +252,7 @@ def fragments(app: Flask) -> dict[str, str]:
         "pressure": render("dashboard/_pressure.html"),
         "charts": str(int(time.time() // 10)),
     }
-    for tile in known["tiles"]:
-        made[f"tile-{tile.name}"] = render("dashboard/_tile.html", tile=tile)
-        made[f"spark-{tile.name}"] = render("dashboard/_spark.html", tile=tile)
-    return made
+    for tile in values["tiles"]:
+        rendered[f"tile-{tile.name}"] = render("dashboard/_tile.html", tile=tile)
+        rendered[f"spark-{tile.name}"] = render("dashboard/_spark.html", tile=tile)
+    return rendered

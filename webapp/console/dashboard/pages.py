@@ -16,7 +16,7 @@ pages = Blueprint("dashboard", __name__, url_prefix="/console")
 @pages.get("/")
 @login_required
 def show() -> str:
-    """Everything that happens now, and charts of the last hour, day or month."""
+    """The current load, and charts of a range from the last hour to the last year."""
     return render_template(
         "dashboard/page.html", range=_range(), ranges=list(live_fragments.RANGES)
     )
@@ -26,7 +26,7 @@ def show() -> str:
 @login_required
 @from_replica
 def charts() -> Any:
-    """The charts' series."""
+    """The series of the charts as JSON."""
     return jsonify(live_fragments.charts(_range()))
 
 

@@ -1,4 +1,4 @@
-"""Alerts: what is wrong now, what was, and who has been told."""
+"""Alerts: open ones, past ones, and the notices that were sent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from webapp.http import fragments
 from webapp.signin import auth
 
 ROWS = 30
-# Where something can be done about a rule; whole addresses, since live fragments have no request.
+# The page where a person can act on an alert. Literal URLs: live fragments have no request context.
 PAGES = {
-    "model": ("/console/review?filter=debt", "To the debt"),
-    "review_debt_age": ("/console/review?filter=debt", "To the debt"),
-    "oldest_flag_age": ("/console/review", "To the review"),
-    "dead_deliveries": ("/console/deliveries/?state=dead", "To the deliveries"),
+    "model": ("/console/review?filter=debt", "Show review debt"),
+    "review_debt_age": ("/console/review?filter=debt", "Show review debt"),
+    "oldest_flag_age": ("/console/review", "Start review"),
+    "dead_deliveries": ("/console/deliveries/?state=dead", "Show dead deliveries"),
 }
 
 pages = Blueprint("alerts", __name__, url_prefix="/console/alerts")
@@ -29,28 +29,28 @@ pages = Blueprint("alerts", __name__, url_prefix="/console/alerts")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
 @pages.app_template_filter("way_out")
-def way_out(row: Alert) -> tuple[str, str] | None:
-    """Address and words of the page where something can be done about an alert, if there is one."""
+def action_link(row: Alert) -> tuple[str, str] | None:
+    """URL and link text of the page where a person can act on an alert, or None."""
     return PAGES.get(row.rule)
 
 
 @pages.app_template_filter("against")
-def against(row: Alert) -> str:
-    """The reading against its bound: ``91 % of 85 %``; nothing where the bound is 0."""
+def reading_and_bound(row: Alert) -> str:
+    """The reading and its threshold: ``91 %, threshold 85 %``; empty if the threshold is 0."""
     rule = row.known
     if rule is None or not row.bound:
         return ""
-    return f"{worded(row.reading, rule.unit)}, bound {worded(row.bound, rule.unit)}"
+    return f"{worded(row.reading, rule.unit)}, threshold {worded(row.bound, rule.unit)}"
 
 
 @pages.app_template_filter("lasted")
-def lasted(row: Alert) -> str:
-    """How long an alert lasted, or has lasted."""
+def duration(row: Alert) -> str:
+    """The duration of an alert, until now if it is open."""
     until = row.ended_at or datetime.now(UTC)
     return worded(max(0.0, (until - row.started_at).total_seconds()), "s")
 
@@ -58,14 +58,14 @@ def lasted(row: Alert) -> str:
 @pages.get("/")
 @login_required
 def show() -> str:
-    """What speaks now, and the newest that are over; older ones behind a number."""
+    """The open and the latest past alerts; ``before`` is the last id of the page before."""
     settings = get_settings()
     before = request.args.get("before", "")
     number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-    found = Alert.recent(ROWS + 1, number)
-    over = found[:ROWS]
+    recent = Alert.recent(ROWS + 1, number)
+    over = recent[:ROWS]
     values: dict[str, Any] = {"over": over, "notices": _notices(over), "older": None}
-    if len(found) > ROWS:
+    if len(recent) > ROWS:
         values["older"] = url_for("alerts.show", before=over[-1].id)
     if fragments.wanted() and before:
         return render_template("alerts/_over.html", **values)
@@ -85,14 +85,14 @@ def show() -> str:
 @login_required
 @auth.configures
 def try_out() -> Any:
-    """Send a trial to every address."""
+    """Send a test message to every channel."""
     settings = get_settings()
     alert.try_out(auth.moderator().name, alert.channels(settings.alert_urls))
     return redirect(url_for("alerts.show", tried=1), 303)
 
 
 def _notices(alerts: list[Alert]) -> dict[int, list[Notice]]:
-    """Who was told of some alerts, for administrators."""
+    """The notices of these alerts, for administrators only."""
     return Notice.of(alerts) if alerts and auth.moderator().can_configure else {}
 
 

@@ -1,4 +1,4 @@
-"""The audit: who did what, when; with a way out as CSV and a look at its chain."""
+"""The audit log: who did what and when, CSV export, and verification of the hash chain."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ pages.add_app_template_filter(audit_wording.address, "act_address")
 @login_required
 @from_replica
 def show() -> str:
-    """The newest acts of the filter in the URL; further ones behind a number."""
+    """The entries of the filter, newest first; ``before`` is the last id of the page before."""
     before = request.args.get("before", "")
-    found = Audit.page(_wanted(), ROWS + 1, int(before) if _is_number(before) else None)
-    values: dict[str, Any] = {"rows": found[:ROWS], "query": _query(), "older": None}
-    if len(found) > ROWS:
-        values["older"] = url_for("audit.show", **{**_query(), "before": found[ROWS - 1].id})
+    rows = Audit.page(_filter(), ROWS + 1, int(before) if _is_number(before) else None)
+    values: dict[str, Any] = {"rows": rows[:ROWS], "query": _query(), "older": None}
+    if len(rows) > ROWS:
+        values["older"] = url_for("audit.show", **{**_query(), "before": rows[ROWS - 1].id})
     if fragments.wanted() and before:
         return render_template("audit/_rows.html", **values)
     names = Moderator.select(Moderator.name).order_by(Moderator.name).tuples()
@@ -56,22 +56,22 @@ def show() -> str:
 @login_required
 @auth.configures
 def export() -> Response:
-    """The rows of the filter as CSV, in a stream."""
+    """The entries of the filter as a CSV stream."""
     headers = {"Content-Disposition": 'attachment; filename="sluice-audit.csv"'}
-    return Response(_csv(_wanted()), mimetype="text/csv", headers=headers)
+    return Response(_csv(_filter()), mimetype="text/csv", headers=headers)
 
 
 @pages.get("/check")
 @login_required
 @auth.configures
 def check() -> str:
-    """Whether the chain holds."""
+    """Verify the hash chain and the database roles."""
     return render_template("audit/check.html", found=hash_chain.check(), excess=roles.excess())
 
 
-def _csv(wanted: Filter) -> Iterator[str]:
+def _csv(chosen: Filter) -> Iterator[str]:
     with connection():
-        yield from lines(COLUMNS, (_cells(row) for row in Audit.stream(wanted)))
+        yield from lines(COLUMNS, (_cells(row) for row in Audit.stream(chosen)))
 
 
 def _cells(row: Audit) -> tuple[Any, ...]:
@@ -100,14 +100,14 @@ def harmless(cell: Any) -> Any:
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in "\t\r" else text
 
 
-def _wanted() -> Filter:
-    known = _query()
+def _filter() -> Filter:
+    query = _query()
     return Filter(
-        who=known.get("who", ""),
-        action=known.get("action", ""),
-        subject=known.get("subject", ""),
-        since=_day(known.get("since")),
-        until=_day(known.get("until")),
+        who=query.get("who", ""),
+        action=query.get("action", ""),
+        subject=query.get("subject", ""),
+        since=_day(query.get("since")),
+        until=_day(query.get("until")),
     )
 
 

@@ -1,4 +1,4 @@
-"""How the audit's rows read: a sentence for the act, ``before → after`` for what it changed."""
+"""Wording of audit entries: a sentence for the act, ``before → after`` for each change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORDS = {
     "decide": "decided",
     "undo": "undid a decision on",
     "escalate": "asked for a second opinion on",
-    "recall": "no longer asks for a second opinion on",
+    "recall": "recalled the request for a second opinion on",
     "client.create": "added the client",
     "client.change": "changed the client",
     "client.suspend": "suspended the client",
@@ -25,12 +25,12 @@ WORDS = {
     "key.rotate": "rotated the keys of",
     "key.revoke": "revoked a key of",
     "webhook_secret.rotate": "rotated the webhook secret of",
-    "webhook.disable": "had 410 answered, so switched off the webhook of",
+    "webhook.disable": "switched off, after status 410, the webhook of",
     "webhook.enable": "switched on the webhook of",
     "webhook.test": "sent a test event to",
-    "invite.create": "made an invitation for a new",
+    "invite.create": "created an invitation for a new",
     "invite.revoke": "revoked an invitation for a new",
-    "moderator.create": "made the account",
+    "moderator.create": "created the account",
     "moderator.role": "changed the role of",
     "moderator.disable": "disabled",
     "moderator.enable": "enabled",
@@ -42,18 +42,18 @@ WORDS = {
     "second_step.off": "turned their second step off:",
     "second_step.remove": "removed the second step of",
     "recovery_code.use": "signed in with a recovery code:",
-    "recovery_code.renew": "made new recovery codes:",
+    "recovery_code.renew": "created new recovery codes:",
     "session.end": "signed a browser out:",
     "session.end_others": "signed their other browsers out:",
     "preferences.change": "changed their preferences:",
-    "delivery.resend": "sent a delivery again:",
-    "delivery.resend_dead": "sent dead deliveries again, of",
+    "delivery.resend": "resent a delivery:",
+    "delivery.resend_dead": "resent dead deliveries of",
     "author.suspend": "suspended the author",
-    "author.unsuspend": "lets upload again the author",
-    "author.premium": "made premium the author",
-    "author.end_premium": "ended the premium of the author",
-    "appeal.ask": "handed on the appeal of the author against",
-    "author.export": "took a copy of all that is held about the author",
+    "author.unsuspend": "ended the suspension of the author",
+    "author.premium": "gave premium to the author",
+    "author.end_premium": "ended premium of the author",
+    "appeal.ask": "forwarded the author's appeal against",
+    "author.export": "exported all data about the author",
     "author.erase": "erased an author, now called",
     "submission.erase": "erased the submission",
     "submissions.export": "exported submissions:",
@@ -61,14 +61,14 @@ WORDS = {
     "limit.lift": "lifted the lowered limit of",
     "rules.import": "imported rules from",
     "hashes.import": "imported known images from",
-    "hashes.add": "made an image known:",
-    "workers.scale": "changed, by the load, the number of workers of",
+    "hashes.add": "added a known image:",
+    "workers.scale": "scaled the workers of",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One detail of an act: a name, and a value or what it was before and after."""
+    """One detail of an act: a name, and a value or the values before and after."""
 
     name: str
     after: str
@@ -80,17 +80,17 @@ class Part:
 
 
 def words(action: str) -> str:
-    """The act as a verb before its subject; an unknown one by its own name."""
+    """The act as a verb phrase before its subject; an unknown act by its own name."""
     return WORDS.get(action) or action.replace("_", " ").replace(".", ": ")
 
 
 def parts(details: Mapping[str, Any] | None) -> list[Part]:
-    """The details of an act, what changed first."""
+    """The details of an act, changes first."""
     return list(_parts(details or {}))
 
 
 def address(action: str, subject: str) -> str | None:
-    """The page of what an act was about, where one is known by its id."""
+    """The URL of the subject of an act if it is a delivery or submission, else None."""
     if not UUID.fullmatch(subject):
         return None
     if action.startswith("delivery."):

@@ -1,4 +1,4 @@
-"""Settings, to be read: values, defaults, help; what runs here, for administrators."""
+"""Settings, read-only: values, defaults and help; versions for administrators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.queue.lanes import get_redis
 from webapp.signin import auth
 
 MASK = "••••••"
-# Where each group begins; what follows belongs to it, so that a new setting stands somewhere.
+# The first setting of each group. The following ones belong to it, so a new setting has a group.
 GROUPS = {
     "sluice_home": "Server",
     "sync_max_depth": "Modes",
@@ -43,7 +43,7 @@ pages = Blueprint("settings", __name__, url_prefix="/console/settings")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One setting as the page tells it."""
+    """One setting as the page shows it."""
 
     name: str
     value: str
@@ -56,7 +56,7 @@ class Shown:
 @pages.get("/")
 @login_required
 def show() -> str:
-    """Every setting by group."""
+    """All settings by group."""
     settings = get_settings()
     return render_template(
         "settings/page.html",
@@ -68,12 +68,12 @@ def show() -> str:
 
 
 def groups(settings: Settings) -> dict[str, list[Shown]]:
-    """All settings, as they are shown, by group in their order."""
-    made: dict[str, list[Shown]] = {}
+    """All settings by group, in the order of the table."""
+    grouped: dict[str, list[Shown]] = {}
     rows: list[Shown] = []
     for field in fields(settings):
         if field.name in GROUPS:
-            rows = made.setdefault(GROUPS[field.name], [])
+            rows = grouped.setdefault(GROUPS[field.name], [])
         value = getattr(settings, field.name)
         choices = field.metadata["choices"]
         about = field.metadata["help"] + (f" ({', '.join(choices)})" if choices else "")
@@ -87,11 +87,11 @@ def groups(settings: Settings) -> dict[str, list[Shown]]:
                 value != field.default,
             )
         )
-    return made
+    return grouped
 
 
 def shown(name: str, value: Any) -> str:
-    """A value without what is secret in it."""
+    """A value as text, with secrets masked."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float):
@@ -104,14 +104,14 @@ def shown(name: str, value: Any) -> str:
     return QUERY_SECRET.sub(rf"\g<1>{MASK}", PASSWORD.sub(_masked, text))
 
 
-def _masked(found: re.Match[str]) -> str:
-    """The user of an address; a password is masked, and a lone name, which may be a token."""
-    name, sign, _ = found[0][:-1].partition(":")
-    return f"{name}:{MASK}@" if sign else (f"{MASK}@" if len(name) > 20 else found[0])
+def _masked(match: re.Match[str]) -> str:
+    """The user part of a URL with its password masked; a long name alone may be a token."""
+    name, sign, _ = match[0][:-1].partition(":")
+    return f"{name}:{MASK}@" if sign else (f"{MASK}@" if len(name) > 20 else match[0])
 
 
 def versions() -> list[tuple[str, str]]:
-    """What runs here, by name; an answer that cannot be had is told as such."""
+    """The versions of the running parts, by name; or why a version is unknown."""
     return [
         ("Python", platform.python_version()),
         ("PostgreSQL", _postgresql()),
@@ -125,22 +125,22 @@ def _postgresql() -> str:
     try:
         row = one("SHOW server_version")
     except peewee.PeeweeException:
-        return "does not answer"
-    return str(row[0]) if row else "does not tell"
+        return "does not respond"
+    return str(row[0]) if row else "unknown"
 
 
 def _redis() -> tuple[str, str]:
     try:
-        told: Any = get_redis().info("server")
+        info: Any = get_redis().info("server")
     except redis.RedisError:
-        return "Redis", "does not answer"
-    if "valkey_version" in told:
-        return "Valkey", str(told["valkey_version"])
-    return "Redis", str(told.get("redis_version", "does not tell"))
+        return "Redis", "does not respond"
+    if "valkey_version" in info:
+        return "Valkey", str(info["valkey_version"])
+    return "Redis", str(info.get("redis_version", "unknown"))
 
 
 def release() -> str:
-    """This version of Sluice, from the one place that states it."""
+    """The version of Sluice, read from setup.cfg."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     return config.get("metadata", "version")

@@ -1,4 +1,4 @@
-"""Statistics: what happened over the last hour, day, week, month or year, of all or of a client."""
+"""Statistics of the last hour, day, week, month or year, for all clients or one."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from webapp.console.shared import formatting
 from webapp.http.offload import offload
 from webapp.http.replica_reads import from_replica
 
-HEIGHT = 100.0  # of a chart's box; its width is 100 too
-GAP = 0.22  # of a step between two bars
+HEIGHT = 100.0  # of the chart's view box; its width is 100 too
+GAP = 0.22  # share of a step between two bars
 ORDER = (APPROVED, REVIEW, REJECTED)
 MODE_WORDS = {"sync": "sync", "async": "async", "fast_track": "fast-track", "direct": "direct"}
 COLUMNS = (
@@ -44,7 +44,7 @@ pages = Blueprint("statistics", __name__, url_prefix="/console/statistics")
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step of a chart: where it stands, what it says, and its parts (class, y, height)."""
+    """One bar of a chart: position, tooltip, and parts (class, y, height)."""
 
     x: float
     width: float
@@ -54,7 +54,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Stacked bars; ``key`` has the parts' classes and words, ``most`` is the top of the box."""
+    """Stacked bars; ``key`` maps each part's class to its name, ``most`` labels the top."""
 
     title: str
     key: dict[str, str]
@@ -67,21 +67,21 @@ class Chart:
 @login_required
 @from_replica
 def show() -> str:
-    """The figures and charts of the span and client in the URL."""
+    """The figures and charts for the range and client in the URL."""
     span, client = _span(), _client()
-    known = history.read(span, client)
+    series = history.read(span, client)
     return render_template(
         "statistics/page.html",
         span=span,
         spans=list(history.SPANS),
         client=client,
         clients=list(Client.select(Client.id, Client.name).order_by(Client.name).tuples()),
-        figures=_figures(known.total),
-        charts=_charts(known),
-        labels=known.total.labels(),
+        figures=_figures(series.total),
+        charts=_charts(series),
+        labels=series.total.labels(),
         caches=_caches(),
-        rows=[(_when(span, at), counts) for at, counts in reversed(known.points.items())],
-        begins=_when(span, next(iter(known.points))),
+        rows=[(_when(span, at), counts) for at, counts in reversed(series.points.items())],
+        begins=_when(span, next(iter(series.points))),
     )
 
 
@@ -89,7 +89,7 @@ def show() -> str:
 @login_required
 @from_replica
 def export() -> Response:
-    """The same steps as CSV."""
+    """The same figures as CSV."""
     span, client = _span(), _client()
     body = lines(COLUMNS, (_cells(*point) for point in history.read(span, client).points.items()))
     headers = {"Content-Disposition": f'attachment; filename="sluice-{span.name}.csv"'}
@@ -102,19 +102,23 @@ def _span() -> Span:
 
 def _client() -> int:
     text = request.args.get("client", "")
-    known = text.isascii() and text.isdigit() and len(text) < 19
-    return int(text) if known else history.EVERYBODY
+    is_number = text.isascii() and text.isdigit() and len(text) < 19
+    return int(text) if is_number else history.EVERYBODY
 
 
 def _figures(total: Counts) -> list[tuple[str, str, str]]:
-    """(label, value, note) of the numbers on top."""
+    """(label, value, note) of the figures at the top."""
     verdicts = total.by("verdict", VERDICTS)
     decided = sum(verdicts.values())
     mean, p95, false = total.wait_mean, total.wait_percentile(95), total.false_positive_share
     return [
         ("Uploads", f"{total.of('received'):,}", f"{decided:,} decided"),
         *(
-            (word, _share(verdicts[name], decided), f"{verdicts[name]:,} at first")
+            (
+                word,
+                _share(verdicts[name], decided),
+                formatting.many(verdicts[name], "first verdict"),
+            )
             for name, word in (
                 (APPROVED, "Approved"),
                 (REVIEW, "To review"),
@@ -130,17 +134,17 @@ def _figures(total: Counts) -> list[tuple[str, str, str]]:
     ]
 
 
-def _charts(known: History) -> list[Chart]:
+def _charts(series: History) -> list[Chart]:
     return [
-        _chart(known, "Uploads by mode", MODE_WORDS, [(n, "received", n, "") for n in MODES]),
+        _chart(series, "Uploads by mode", MODE_WORDS, [(n, "received", n, "") for n in MODES]),
         _chart(
-            known,
+            series,
             "First verdicts",
             {name: name for name in ORDER},
             [(name, "verdict", name, "") for name in ORDER],
         ),
         _chart(
-            known,
+            series,
             "Decisions of moderators",
             {
                 "agreed": "other",
@@ -157,20 +161,20 @@ def _charts(known: History) -> list[Chart]:
 
 
 def _chart(
-    known: History, title: str, key: dict[str, str], parts: Sequence[tuple[str, str, str, str]]
+    series: History, title: str, key: dict[str, str], parts: Sequence[tuple[str, str, str, str]]
 ) -> Chart:
     """Bars of the counts; ``parts`` are (class, kind, name, detail)."""
     names = [part[0] for part in parts]
     steps = [
         [max(0, counts.of(kind, name, detail)) for _, kind, name, detail in parts]
-        for counts in known.points.values()
+        for counts in series.points.values()
     ]
     most = max(1, *(sum(step) for step in steps))
     width = 100 / len(steps)
     bars = []
-    for number, (at, step) in enumerate(zip(known.points, steps, strict=True)):
-        told = ", ".join(f"{n:,} {key[name]}" for name, n in zip(names, step, strict=True) if n)
-        title_ = f"{_when(known.span, at)}: {told or 'nothing'}"
+    for number, (at, step) in enumerate(zip(series.points, steps, strict=True)):
+        text = ", ".join(f"{n:,} {key[name]}" for name, n in zip(names, step, strict=True) if n)
+        title_ = f"{_when(series.span, at)}: {text or 'no data'}"
         stacked = _stacked(names, step, most)
         bars.append(Bar(round(number * width, 3), round(width * (1 - GAP), 3), title_, stacked))
     return Chart(title, key, bars, f"{most:,}", not any(map(sum, steps)))
@@ -189,28 +193,29 @@ def _stacked(
 
 
 def _caches() -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """(cache, share of hits, share by layer) on this host since its counters began."""
+    """(cache, hit rate, hit rate by layer) on this host since its counters started."""
     hits: dict[tuple[str, str], float] = {}
-    asked: dict[str, float] = {}
+    lookups: dict[str, float] = {}
     for name, labels, value in offload(_cache_samples):
         where = labels["cache"], labels["layer"]
         if name == "sluice_cache_hits_total":
             hits[where] = hits.get(where, 0) + value
         if name == "sluice_cache_hits_total" or where[1] == "postgres":
-            asked[where[0]] = asked.get(where[0], 0) + value  # a hit, or a miss of the last layer
+            # a lookup ends as a hit of one layer or as a miss of the last one
+            lookups[where[0]] = lookups.get(where[0], 0) + value
     names = {"same_bytes": "Same bytes", "look_alikes": "Look-alikes of flags"}
     layers = {"process": "process", "redis": "Redis", "postgres": "PostgreSQL"}
     return [
         (
             word,
-            _share(sum(hits.get((cache, layer), 0) for layer in layers), asked.get(cache, 0)),
+            _share(sum(hits.get((cache, layer), 0) for layer in layers), lookups.get(cache, 0)),
             [
-                (shown, _share(hits.get((cache, at), 0), asked[cache]))
+                (shown, _share(hits.get((cache, at), 0), lookups[cache]))
                 for at, shown in layers.items()
             ],
         )
         for cache, word in names.items()
-        if asked.get(cache)
+        if lookups.get(cache)
     ]
 
 
@@ -225,15 +230,15 @@ def _cache_samples() -> list[tuple[str, dict[str, str], float]]:
 
 
 def _cells(at: int, counts: Counts) -> list[Any]:
-    told = counts.told()
+    values = counts.told()
     return [
         datetime.fromtimestamp(at, UTC).isoformat(),
-        told["received"],
-        *told["modes"].values(),
-        *told["verdicts"].values(),
-        told["wait_mean"] if told["wait_mean"] is not None else "",
-        told["wait_p95"] if told["wait_p95"] is not None else "",
-        *(told[name] for name in ("reviewed", "overturned", "missed", "appeals")),
+        values["received"],
+        *values["modes"].values(),
+        *values["verdicts"].values(),
+        values["wait_mean"] if values["wait_mean"] is not None else "",
+        values["wait_p95"] if values["wait_p95"] is not None else "",
+        *(values[name] for name in ("reviewed", "overturned", "missed", "appeals")),
     ]
 
 
@@ -246,6 +251,6 @@ def _seconds(value: float | None) -> str:
 
 
 def _when(span: Span, at: int) -> str:
-    """The begin of a step in words, UTC."""
+    """The start of a step as text, UTC."""
     shape = {"hour": "%H:%M", "day": "%H:%M", "week": "%a %H:%M", "month": "%-d %b %H:%M"}
     return datetime.fromtimestamp(at, UTC).strftime(shape.get(span.name, "%-d %b %Y"))

@@ -1,4 +1,4 @@
-"""Review pages: one flag after the other, the list, and groups.
+"""Review pages: single flags, the list, and groups.
 
 Open ``pages.py`` first. ``claimed.py`` holds the flags that a moderator has claimed.
 """

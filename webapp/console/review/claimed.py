@@ -1,4 +1,4 @@
-"""The deck: what a moderator has before them in review, and what stands around it."""
+"""The deck: the flags that a moderator has claimed, and the frame of the review page."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ from webapp.console.dashboard import live_fragments
 from webapp.console.shared.cards import Card, cards
 from webapp.signin import auth
 
-SIZE = 6  # flags that are claimed at once: one to look at, the others ready behind it
-SEGMENTS = ("all", "priority", "escalated", "debt")  # always shown; the rest only if it has any
+SIZE = 6  # flags claimed at once: one is shown, the others are preloaded
+SEGMENTS = ("all", "priority", "escalated", "debt")  # always shown; others only if not empty
 
 
 def claim(*, but: Sequence[UUID] = (), count: int = SIZE) -> list[Card]:
-    """Claim flags and have their heatmaps drawn ahead."""
+    """Claim flags and request their heatmaps in advance."""
     if count <= 0:
         return []
     moderator = auth.moderator()
     rows = claims.claim_next(
         moderator, count, lease(), chosen(), but=but, rested=_needs_rest(len(but))
     )
-    made = of(rows)
-    _draw_ahead(made)
-    return made
+    claimed = of(rows)
+    _request_heatmaps(claimed)
+    return claimed
 
 
 def more(*but: UUID) -> list[Card]:
-    """Flags that top the browser's deck up, without those that it has."""
+    """Flags that refill the browser's deck, without those that it already has."""
     if view() == "list":
         return []
-    known = tuple(open_ids())
-    return claim(but=(*known, *but), count=SIZE - len(known))
+    present = tuple(open_ids())
+    return claim(but=(*present, *but), count=SIZE - len(present))
 
 
 def of(rows: Sequence[Submission]) -> list[Card]:
-    """The cards of these flags, with how many others belong to each."""
-    found = groups.counts([row.id for row in rows], settings().pdq_max_distance)
+    """The cards of these flags, with the number of related flags of each."""
+    related = groups.counts([row.id for row in rows], settings().pdq_max_distance)
     made = cards(rows, settings())
     for card in made:
-        card.related.update(found.get(card.submission.id, {}))
+        card.related.update(related.get(card.submission.id, {}))
     return made
 
 
 def frame() -> dict[str, Any]:
-    """What stands around the flags: counts by filter, and the moderator's own."""
+    """The values around the flags: counts per filter, and the moderator's own workload."""
     moderator, counts = auth.moderator(), claims.counts()
     preferences = Preferences.of(moderator)
     hard, run = workload.graphic(moderator.id, settings().review_at)
@@ -86,7 +86,7 @@ def frame() -> dict[str, Any]:
 
 
 def chosen() -> Filter:
-    """The filter of this request's address or form."""
+    """The filter in the URL or form of this request."""
     kind = request.values.get("filter", "all")
     client, label = request.values.get("client", ""), request.values.get("label", "")
     return Filter(
@@ -97,7 +97,7 @@ def chosen() -> Filter:
 
 
 def address(**changed: Any) -> str:
-    """The review page's address with this filter and view, but for what is ``changed``."""
+    """The URL of the review page with this filter and view, except for ``changed``."""
     wanted = chosen()
     values: dict[str, Any] = {
         "view": "list" if view() == "list" and auth.moderator().can_decide else None,
@@ -111,19 +111,19 @@ def address(**changed: Any) -> str:
 
 
 def view() -> str:
-    """``one`` flag after the other, or the ``list``, which is all that a viewer sees."""
+    """``one`` (single flags) or ``list``; viewers always get the list."""
     wanted = request.values.get("view", "one")
     return "list" if wanted == "list" or not auth.moderator().can_decide else "one"
 
 
 def open_ids() -> list[UUID]:
-    """The flags that the browser says it has."""
-    known = (uuid(text) for text in request.form.get("open", "").split(",")[: 4 * SIZE])
-    return [found for found in known if found]
+    """The flags that the browser reports as open."""
+    ids = (uuid(text) for text in request.form.get("open", "").split(",")[: 4 * SIZE])
+    return [number for number in ids if number]
 
 
 def uuid(text: str | None) -> UUID | None:
-    """The number that a text is, or None."""
+    """The UUID in the text, or None."""
     try:
         return UUID(text) if text else None
     except ValueError:
@@ -131,10 +131,10 @@ def uuid(text: str | None) -> UUID | None:
 
 
 def number(field: str) -> int:
-    """A whole number of the form; raises Invalid."""
+    """A whole number from the form; raises Invalid."""
     text = request.form.get(field, "")
     if not text.isdecimal() or len(text) > 9:
-        raise Invalid(f"{field} is a whole number.", field=field)
+        raise Invalid(f"{field} must be a whole number.", field=field)
     return int(text)
 
 
@@ -145,12 +145,12 @@ def settings() -> Settings:
 
 
 def lease() -> int:
-    """Seconds that a claim lasts."""
+    """The duration of a claim in seconds."""
     return settings().review_lease_seconds
 
 
 def _needs_rest(open_now: int) -> bool:
-    """Whether text is due: after so many hard pictures in a row, those in the deck counted."""
+    """Whether a text flag is due after a run of hard pictures, including those in the deck."""
     moderator = auth.moderator()
     limit = Preferences.of(moderator).rotate_after
     if not limit:
@@ -159,8 +159,8 @@ def _needs_rest(open_now: int) -> bool:
     return run + open_now >= limit
 
 
-def _draw_ahead(made: Sequence[Card]) -> None:
-    missing = [card.submission.id for card in made if card.lacks_heat]
+def _request_heatmaps(claimed: Sequence[Card]) -> None:
+    missing = [card.submission.id for card in claimed if card.lacks_heat]
     if missing:
         with contextlib.suppress(redis.RedisError):
             lanes.enqueue_heat(missing, awaited=False)

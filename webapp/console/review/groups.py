@@ -1,4 +1,4 @@
-"""Groups: what belongs to a flag, decided in one go."""
+"""Groups: related flags, decided together."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ pages = Blueprint("groups", __name__, url_prefix="/console/reviews")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
 @pages.get("/<uuid:submission_id>/group")
 @login_required
 def show(submission_id: UUID) -> str:
-    """All that look alike, are by one author, or were found by one rule; all are selected."""
+    """The flags that look alike, or share an author or a rule; all are selected."""
     by = request.args.get("by", groups.KINDS[0])
     distance = claimed.settings().pdq_max_distance
     of = find(submission_id)
@@ -50,7 +50,7 @@ def show(submission_id: UUID) -> str:
 @login_required
 @auth.decides
 def decide() -> Any:
-    """One verdict on all that are selected."""
+    """Decide all selected flags with one verdict."""
     verdict, _, label = request.form.get("outcome", "").partition(":")
     outcome = groups.decide(
         [_chosen(text) for text in request.form.getlist("item")],
@@ -66,9 +66,9 @@ def decide() -> Any:
 
 
 def _chosen(text: str) -> tuple[UUID, int]:
-    """``id:version`` of a box that was ticked."""
-    known, _, version = text.partition(":")
-    submission_id = claimed.uuid(known)
+    """The id and version of a selected checkbox, sent as ``id:version``."""
+    number, _, version = text.partition(":")
+    submission_id = claimed.uuid(number)
     if submission_id is None or not version.isdecimal() or len(version) > 9:
-        raise Invalid("An item is a submission's number and version.", field="item")
+        raise Invalid("An item must be a submission id and a version.", field="item")
     return submission_id, int(version)

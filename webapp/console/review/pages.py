@@ -1,4 +1,4 @@
-"""Review: one flag after the other, or all of them in a list."""
+"""Review: single flags, or all flags in a list."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from webapp.console.shared.cards import cards, icon
 from webapp.http import fragments
 from webapp.signin import auth
 
-TRIES = 30  # of the part of the page that waits for a heatmap, 0.7 s apart
-ROWS = 40  # of the list
-LEAVING = 5  # seconds that claims last after the page is left; it may only have been reloaded
+TRIES = 30  # polls for a heatmap, 0.7 s apart
+ROWS = 40  # per page of the list
+LEAVING = 5  # seconds that claims last after the page is left: it may be a reload
 
 pages = Blueprint("review", __name__, url_prefix="/console")
 pages.add_app_template_filter(icon, "icon_of")
@@ -34,20 +34,20 @@ pages.add_app_template_filter(icon, "icon_of")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
 @pages.get("/review")
 @login_required
 def show() -> str:
-    """The flags that wait; whoever may not decide sees them in the list."""
+    """The flags to review; viewers get the list."""
     if deck.view() == "list":
         return _list()
     claimed = deck.claim()
     if fragments.wanted():
         return render_template("review/_decided.html", done=None, deck=claimed, **deck.frame())
-    return render_template("review/page.html", deck=claimed, **_told(), **deck.frame())
+    return render_template("review/page.html", deck=claimed, **_notice(), **deck.frame())
 
 
 def _list() -> str:
@@ -57,14 +57,14 @@ def _list() -> str:
     values = {"rows": listed, "more": len(rows) > ROWS, "after": after, **deck.frame()}
     if fragments.wanted():
         return render_template("review/_rows.html", **values)
-    return render_template("review/list.html", **_told(), **values)
+    return render_template("review/list.html", **_notice(), **values)
 
 
 @pages.get("/review/pause")
 @login_required
 @auth.decides
 def pause() -> str:
-    """Nothing to look at: a moderator rests, and what they held goes to others."""
+    """A page without pictures for a pause; releases the moderator's claims."""
     claims.let_go(auth.moderator().id)
     return render_template("review/pause.html", **deck.frame())
 
@@ -73,7 +73,7 @@ def pause() -> str:
 @login_required
 @auth.decides
 def decide(submission_id: UUID) -> Any:
-    """A person's verdict; a fragment tells what was done and brings the next flags."""
+    """Store a person's verdict; a fragment returns a notice and the next flags."""
     verdict, label, blocks = (*request.form.get("outcome", "").split(":"), "", "")[:3]
     version = deck.number("version")
     if blocks == "block" and verdict == "rejected":
@@ -94,11 +94,11 @@ def decide(submission_id: UUID) -> Any:
 
 
 def _block(submission_id: UUID, version: int, label: str) -> int:
-    decision, made = review.block(
+    decision, hashes = review.block(
         submission_id, auth.moderator(), version=version, label=label, settings=deck.settings()
     )
-    with contextlib.suppress(redis.RedisError):  # the standby process asks again later
-        request_hash.ask(row.id for row in made if row.look_owed)
+    with contextlib.suppress(redis.RedisError):  # the standby process requests it again later
+        request_hash.ask(row.id for row in hashes if row.look_owed)
     return decision
 
 
@@ -106,7 +106,7 @@ def _block(submission_id: UUID, version: int, label: str) -> int:
 @login_required
 @auth.decides
 def undo() -> Any:
-    """Take a decision back, or a group of them, and open what it was about again."""
+    """Undo a decision, or a group of them, and reopen the flags."""
     chosen = request.form.get("decision", "")
     number = int(chosen) if chosen.isdecimal() and len(chosen) < 18 else None
     rows = review.undo(auth.moderator(), deck.settings(), number)
@@ -119,7 +119,7 @@ def undo() -> Any:
 @login_required
 @auth.decides
 def escalate(submission_id: UUID) -> Any:
-    """Ask for a second opinion, or take that back."""
+    """Ask for a second opinion, or recall the request."""
     if request.form.get("recall") == "1":
         return _reopened([review.recall(submission_id, auth.moderator())])
     review.escalate(submission_id, auth.moderator(), version=deck.number("version"))
@@ -132,7 +132,7 @@ def escalate(submission_id: UUID) -> Any:
 @login_required
 @auth.decides
 def skip(submission_id: UUID) -> Any:
-    """Leave it to others; it comes back when nothing else is left."""
+    """Skip the flag: it returns to this moderator only when no other flag is left."""
     claims.skip(auth.moderator().id, submission_id)
     if not fragments.wanted():
         return redirect(_back(submission_id), 303)
@@ -143,7 +143,7 @@ def skip(submission_id: UUID) -> Any:
 @login_required
 @auth.decides
 def hold() -> Any:
-    """Hold the claims of what is open in the browser a while longer, or let go of them soon."""
+    """Renew the claims of the open flags, or let them expire soon if the page is left."""
     leaves = request.form.get("leaving") == "1"
     claims.hold(auth.moderator().id, deck.open_ids(), LEAVING if leaves else deck.lease())
     return "", 204
@@ -152,10 +152,10 @@ def hold() -> Any:
 @pages.get("/reviews/heat/<uuid:image_id>")
 @login_required
 def heat(image_id: UUID) -> Any:
-    """The heatmap of a picture, or a part of the page that asks again until it is drawn."""
+    """The heatmap of a picture, or a fragment that polls until it exists."""
     image: Image | None = Image.get_or_none(Image.id == image_id)
     if image is None:
-        raise NotFound("There is no such picture.")
+        raise NotFound("This picture does not exist.")
     reachable, tries = True, request.args.get("tries", "")
     if not image.heat and image.thumbnail and not tries:
         try:
@@ -163,8 +163,8 @@ def heat(image_id: UUID) -> Any:
         except redis.RedisError:
             reachable = False
     if fragments.wanted():
-        asked = int(tries) if tries.isdecimal() and len(tries) < 4 else 0
-        values = {"image": image, "reachable": reachable, "tries": asked + 1, "most": TRIES}
+        polls = int(tries) if tries.isdecimal() and len(tries) < 4 else 0
+        values = {"image": image, "reachable": reachable, "tries": polls + 1, "most": TRIES}
         return render_template("review/_heat.html", **values)
     if image.heat:
         return redirect(url_for("media.heat", image_id=image.id))
@@ -184,7 +184,7 @@ def _reopened(rows: list[Submission]) -> Any:
     return render_template("review/_undone.html", deck=deck.of(rows), **deck.frame())
 
 
-def _told() -> dict[str, Any]:
+def _notice() -> dict[str, Any]:
     """What this page follows, for the notice with its undo."""
     done, left = _done(), request.args.get("left", "")
     return {
@@ -199,10 +199,10 @@ def _done() -> Decision | None:
     chosen = request.args.get("done", "")
     if not chosen.isdecimal() or len(chosen) > 18:
         return None
-    found: Decision | None = Decision.get_or_none(
+    decision: Decision | None = Decision.get_or_none(
         Decision.id == int(chosen), Decision.moderator == auth.moderator().id
     )
-    return found
+    return decision
 
 
 def _back(submission_id: UUID, **more: Any) -> str:
@@ -215,5 +215,5 @@ def find(submission_id: UUID) -> Submission:
     """The submission of that id; raises NotFound."""
     row: Submission | None = Submission.get_or_none(Submission.id == submission_id)
     if row is None:
-        raise NotFound("There is no submission with this number.")
+        raise NotFound("There is no submission with this id.")
     return row

@@ -1,5 +1,5 @@
-"""What the console's pages share: cards, formatting, list filters, media, live events.
+"""Shared by the console's pages: cards, formatting, list filters, media, live events.
 
-Open ``cards.py`` first: one submission as a page shows it. ``formatting.py`` has the template
+Open ``cards.py`` first: the view of one submission. ``formatting.py`` has the template
 filters, ``live.py`` the server-sent events.
 """

@@ -1,4 +1,4 @@
-"""A dossier as a page shows it: pictures, marked texts, why it is here, what has happened."""
+"""The view of a submission: pictures, marked texts, findings and timeline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from models.submissions.submission import Submission
 from models.verdict import LABELS, Finding, Policy
 from webapp.console.shared import formatting
 
-MOST_SHOTS = 12  # that the film of one flag has
+MOST_SHOTS = 12  # in the film strip of one flag
 ICONS = {
     "rules": "filter",
     "known_hashes": "fingerprint",
@@ -44,17 +44,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One thing to look at: a picture, or a frame of an animated one."""
+    """One entry of the film strip: a picture, or a frame of an animated one."""
 
     image: Image
     number: int  # of the picture, from 1
     frame: int | None = None
     score: float | None = None
-    drawn: bool = False  # the frame itself was drawn, not only the first one
+    drawn: bool = False  # this frame has a preview of its own
 
     @property
     def source(self) -> str:
-        """The address of what is shown, if there is anything to show."""
+        """The URL of the preview; empty if there is none."""
         if not self.image.thumbnail:
             return ""
         if self.drawn:
@@ -63,13 +63,13 @@ class Shot:
 
     @property
     def is_worst(self) -> bool:
-        """Whether it is what the picture's score and heatmap are of."""
+        """Whether the picture's score and heatmap belong to this frame."""
         return self.frame is None or self.frame == (self.image.worst_frame or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is shown of one submission."""
+    """The values that a page shows of one submission."""
 
     submission: Submission
     images: list[Image]
@@ -88,27 +88,27 @@ class Card:
 
     @property
     def name(self) -> str:
-        """What it is called where one line must do."""
+        """A one-line name, at most 60 characters."""
         row = self.submission
         text = " ".join((row.title or row.description).split())
         if text:
             return text if len(text) <= 60 else text[:59] + "…"
-        return "Content no longer kept" if row.purged_at else "An upload without text"
+        return "Content deleted" if row.purged_at else "Upload without text"
 
     @property
     def excerpt(self) -> str:
-        """The beginning of the description."""
+        """The beginning of the description, at most 160 characters."""
         text = " ".join(self.submission.description.split()) if self.submission.title else ""
         return text if len(text) <= 160 else text[:159] + "…"
 
     @property
     def lacks_heat(self) -> bool:
-        """Whether a picture's heatmap can be drawn and is not."""
+        """Whether a picture can have a heatmap and does not have one yet."""
         return any(image.thumbnail and not image.heat for image in self.images)
 
     @property
     def worst_shot(self) -> Shot | None:
-        """What is shown first."""
+        """The shot with the highest score, which is shown first."""
         return max(self.shots, key=lambda shot: shot.score or 0.0) if self.shots else None
 
     @property
@@ -123,17 +123,17 @@ class Card:
 
     @property
     def is_open(self) -> bool:
-        """Whether it waits for a person."""
+        """Whether it waits for a decision of a person."""
         return self.submission.verdict == "review" and not self.submission.review_owed
 
     @property
     def thumbnail(self) -> Image | None:
-        """The picture that stands for it in a list."""
+        """The picture shown in lists: the one with the highest score."""
         return self.images[self.worst] if self.images else None
 
 
 def cards(rows: Sequence[Submission], settings: Settings, *, authors: bool = True) -> list[Card]:
-    """The cards of these submissions, in their order."""
+    """The cards of these submissions, in the same order."""
     return [card(found, settings) for found in case_file.read(rows, authors=authors)]
 
 
@@ -158,7 +158,7 @@ def card(found: Dossier, settings: Settings) -> Card:
 
 
 def _shots(images: list[Image]) -> list[Shot]:
-    """The pictures, and the worst frames of those that are animated; no more than fit the film."""
+    """The pictures, plus the worst frames of animated ones, as far as the film strip has room."""
     room = MOST_SHOTS - len(images)
     shots: list[Shot] = []
     for number, image in enumerate(images, 1):
@@ -172,7 +172,7 @@ def _shots(images: list[Image]) -> list[Shot]:
 
 
 def icon(finding: Finding) -> str:
-    """The picture of a check."""
+    """The icon of the check that made a finding."""
     return ICONS.get(finding.check, "info")
 
 
@@ -182,7 +182,7 @@ def _worst(images: list[Image]) -> int:
 
 
 def _merged(findings: list[Finding]) -> list[Finding]:
-    """The findings without those that say the same of the same words."""
+    """The findings without duplicates: same check, label and words."""
     seen: dict[Any, Finding] = {}
     for found in findings:
         text = str(found.evidence.get("text", "")).casefold()
@@ -225,7 +225,7 @@ def _timeline(found: Dossier) -> list[Event]:
         tone = "undone" if decision.id in undone else decision.to_verdict
         events.append(Event(decision.created_at, text, tone))
     if row.escalated_at:
-        who = row.escalated_by.name if row.escalated_by_id else "somebody"
+        who = row.escalated_by.name if row.escalated_by_id else "a deleted account"
         asked = Markup("{}: asked for a second opinion").format(who)
         events.append(Event(row.escalated_at, asked))
     return sorted(events, key=lambda event: event.at)

@@ -1,4 +1,4 @@
-"""Errors as the console shows them: a page, or a fragment for a part of one."""
+"""Errors in the console: rendered as a page or a fragment."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 TITLES = {
     400: "The form has expired",
     403: "Not allowed",
-    404: "Nothing is here",
-    409: "Somebody was faster",
-    422: "That does not work",
+    404: "Not found",
+    409: "Changed by somebody else",
+    422: "Not valid",
     429: "Too many attempts",
     500: "Something went wrong",
 }
 HELP = {
-    400: "Go back, load the page anew and try again.",
+    400: "Go back, reload the page and try again.",
     401: "Sign in and try again.",
-    429: "This keeps passwords from being guessed.",
-    503: "Nothing is lost. The page can be tried again in a moment.",
+    429: "This limit prevents password guessing.",
+    503: "No data is lost. Try again in a moment.",
 }
 
 
 def render(problem: Problem) -> Any:
-    """The reply for a problem; who must sign in first is led there."""
+    """The response for a problem; a page that needs a session redirects to sign-in."""
     fragment = fragments.wanted()
     if problem.status == 401 and not fragment and request.method == "GET":
         return redirect(url_for("signing.sign_in", next=request.full_path.rstrip("?")))
@@ -39,8 +39,9 @@ def render(problem: Problem) -> Any:
         "title": TITLES.get(problem.status, problem.title),
         "help": HELP.get(problem.status, ""),
     }
-    text = current_app.jinja_env.get_template(template).render(values)  # asks for no account
-    reply = make_response(text, problem.status)
+    # Not render_template: its context processors need the database, which may be down.
+    text = current_app.jinja_env.get_template(template).render(values)
+    response = make_response(text, problem.status)
     if problem.retry_after is not None:
-        reply.headers["Retry-After"] = str(problem.retry_after)
-    return reply
+        response.headers["Retry-After"] = str(problem.retry_after)
+    return response

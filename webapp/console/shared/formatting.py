@@ -1,4 +1,4 @@
-"""How the console words times, numbers and labels: template filters."""
+"""Template filters for times, numbers and labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h
 
 
 def init_app(app: Flask) -> None:
-    """Offer these to the templates."""
+    """Register the filters and globals."""
     app.add_template_filter(age)
     app.add_template_filter(moment)
     app.add_template_filter(label)
@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 
 def span(seconds: float) -> tuple[str, str]:
-    """A duration as a short number and its unit."""
+    """A duration in seconds as a short number and its unit."""
     if seconds < 10:
         return f"{seconds:.1f}".removesuffix(".0"), "s"
     if seconds < 90:
@@ -51,7 +51,7 @@ def span(seconds: float) -> tuple[str, str]:
 
 
 def age(at: datetime | None) -> str:
-    """How long ago, in one unit: ``4 min``, ``8 months``."""
+    """The time since ``at`` in one unit: ``4 min``, ``8 months``."""
     if at is None:
         return ""
     seconds = max(0.0, (datetime.now(UTC) - _aware(at)).total_seconds())
@@ -64,7 +64,7 @@ def age(at: datetime | None) -> str:
 
 
 def moment(at: datetime | None, kind: str = "clock") -> Markup:
-    """A ``<time>`` in UTC that our script turns into the reader's own time zone."""
+    """A ``<time>`` in UTC; our script converts it to the reader's time zone."""
     if at is None:
         return Markup("")
     at = _aware(at)
@@ -80,7 +80,7 @@ def _aware(at: datetime) -> datetime:
 
 
 def label(name: str) -> str:
-    """A label's words: ``Off-site contact``."""
+    """The display name of a label: ``Off-site contact``."""
     return LONG.get(name) or name.replace("_", " ").capitalize()
 
 
@@ -95,14 +95,14 @@ def thousands(number: int) -> str:
 
 
 def initials(name: str) -> str:
-    """Two letters for a round badge."""
+    """Two letters for the round badge of an account."""
     parts = [part for part in name.replace("-", " ").replace("_", " ").split() if part]
     letters = parts[0][0] + parts[-1][0] if len(parts) > 1 else name.strip()[:2]
     return letters.upper()
 
 
 def size(number: float) -> str:
-    """Bytes in words: ``112 MB``."""
+    """A number of bytes with its unit: ``112 MB``."""
     for unit in ("B", "kB", "MB"):
         if number < 1024:
             return f"{number:.0f} {unit}"
@@ -111,7 +111,7 @@ def size(number: float) -> str:
 
 
 def marked(text: str, field: str, findings: Iterable[Finding]) -> Markup:
-    """The text, escaped, with what the rules matched in it between ``<mark>``."""
+    """The text, escaped, with ``<mark>`` around the matches of rules."""
     matches = [found for found in findings if _is_match(found, field, len(text))]
     matches.sort(key=lambda found: (found.evidence["start"], -found.evidence["end"]))
     done = 0
@@ -142,5 +142,5 @@ def _is_match(found: Finding, field: str, length: int) -> bool:
 
 
 def is_past(at: datetime) -> bool:
-    """Whether a moment is over."""
+    """Whether ``at`` is in the past."""
     return _aware(at) < datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What a list of the console is asked for: its filter, as an address or a form has it."""
+"""The filter of a list page, read from the URL or a form, and written back to a URL."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 
 from flask import request
 
-LONGEST = 200  # characters of the words that are looked for
+LONGEST = 200  # characters of the search text
 
 
 def asked(choices: Mapping[str, Collection[str]]) -> dict[str, str]:
-    """``text`` and the chosen ones of ``choices``; what is not known counts as not said."""
-    told = {name: value for name, known in choices.items() if (value := _sent(name)) in known}
-    return {"text": _sent("q").replace("\0", "").strip()[:LONGEST], **told}
+    """``text`` and the selected value of each choice; unknown values are ignored."""
+    valid = {name: value for name, values in choices.items() if (value := _sent(name)) in values}
+    return {"text": _sent("q").replace("\0", "").strip()[:LONGEST], **valid}
 
 
-def kept(wanted: Any, choices: Collection[str]) -> dict[str, Any]:
-    """The filter as an address has it."""
-    said = {"q": wanted.text} | {name: getattr(wanted, name) for name in choices}
-    return {name: value for name, value in said.items() if value}
+def kept(chosen: Any, choices: Collection[str]) -> dict[str, Any]:
+    """The query parameters of a filter; empty values are left out."""
+    values = {"q": chosen.text} | {name: getattr(chosen, name) for name in choices}
+    return {name: value for name, value in values.items() if value}
 
 
 def numbers(text: str, most: int = 500) -> list[int]:
-    """The numbers of a list by comma, as an address carries what was done."""
+    """The integers of a comma-separated list in a URL, at most ``most``."""
     return [int(part) for part in text.split(",")[:most] if part.isdigit()]
 
 
 def _sent(name: str) -> str:
-    """A field of the filter: a form that keeps it calls it ``filter-NAME``."""
+    """A field of the filter; a form that preserves the filter names it ``filter-NAME``."""
     value: str = request.values.get(f"filter-{name}", request.args.get(name, ""))
     return value

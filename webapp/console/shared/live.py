@@ -1,9 +1,8 @@
-"""Live pages by server-sent events: one producer a process, however many browsers listen.
+"""Live pages by server-sent events: one producer per process for any number of browsers.
 
-The producer renders once a second and only while somebody listens, and between two ticks as soon as
-something was decided, if the last time is long enough ago. A listener keeps the
-latest text of each fragment that it has not sent yet, so that a slow browser costs a bounded
-amount of memory and still ends up with the newest state.
+The producer runs only while a browser listens. It renders once a second, and after a decision
+sooner, but at most every PUSH_EVERY seconds. A listener stores the latest unsent text of each
+fragment, so a slow browser costs bounded memory and still gets the newest state.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from models.people.moderator import ModeratorSession
 from tasks.load import snapshot
 from webapp.uploads.decision_waiter import announcements
 
-EVERY = 1.0  # seconds between two ticks
-PUSH_EVERY = 0.5  # seconds between two ticks that a decision has asked for
+EVERY = 1.0  # seconds between two renderings
+PUSH_EVERY = 0.5  # minimum seconds between two renderings that a decision triggers
 PING = 15.0  # seconds of silence after which a comment keeps the connection open
-ASK_SESSION = 60.0  # seconds between two looks at whether the listener is still signed in
+SESSION_CHECK = 60.0  # seconds between two checks that the session is still valid
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 live = Blueprint("live", __name__, url_prefix="/console")
@@ -35,20 +34,20 @@ Fragments = dict[str, str]
 
 
 class Listener:
-    """The fragments that one browser has not got yet."""
+    """The fragments that were not sent to one browser yet."""
 
     def __init__(self) -> None:
         self._waiting: Fragments = {}
         self._changed = threading.Condition()
 
     def put(self, fragments: Fragments) -> None:
-        """Take newer texts; they replace older ones of the same name."""
+        """Add new texts; they replace older ones of the same name."""
         with self._changed:
             self._waiting.update(fragments)
             self._changed.notify()
 
     def take(self, seconds: float) -> Fragments:
-        """What has changed, waiting at most so long for it; may be empty."""
+        """The changed fragments; waits at most ``seconds`` for one; may be empty."""
         with self._changed:
             if not self._waiting:
                 self._changed.wait(seconds)  # also ended by an empty put, which closes the stream
@@ -57,7 +56,7 @@ class Listener:
 
 
 class Broadcast:
-    """Renders fragments while somebody listens and hands on what changed."""
+    """Renders fragments while there are listeners, and sends them the changed ones."""
 
     def __init__(self, render: Callable[[], Fragments]) -> None:
         self._render = render
@@ -69,7 +68,7 @@ class Broadcast:
         self.closed = False
 
     def close(self) -> None:
-        """End every stream, so that an open page does not hold up a stop."""
+        """End every stream, so that an open page does not delay a stop."""
         self.closed = True
         with self._lock:
             listeners = list(self._listeners)
@@ -77,7 +76,7 @@ class Broadcast:
             listener.put({})
 
     def wake(self) -> None:
-        """Something has changed: do not wait for the next tick."""
+        """Render now instead of at the next tick."""
         self._woken.set()
 
     def listen(self) -> Listener:
@@ -93,7 +92,7 @@ class Broadcast:
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Forget a listener; after the last one the producer ends."""
+        """Remove a listener; the producer ends after the last one."""
         with self._lock:
             self._listeners.discard(listener)
 
@@ -121,24 +120,24 @@ class Broadcast:
     def _try_to_render(self) -> Fragments:
         try:
             return self._render()
-        except Exception:  # whatever fails, the stream goes on and the log tells why
-            log.exception("The live fragments could not be rendered")
+        except Exception:  # the stream must continue; the log has the cause
+            log.exception("cannot render the live fragments")
             return {}
         finally:
             release()
 
 
 def init_app(app: Flask, render: Callable[[], Fragments]) -> None:
-    """Register the stream; ``render`` makes every fragment by its event's name."""
+    """Register the stream; ``render`` returns every fragment by the name of its event."""
     broadcast = app.extensions["live"] = Broadcast(render)
-    announcements.tell(broadcast.wake)
+    announcements.on_announcement(broadcast.wake)
     app.register_blueprint(live)
 
 
 @live.get("/events")
 @login_required
 def events() -> Response:
-    """The stream of changed fragments, all of them first."""
+    """The event stream: all fragments first, then the changed ones."""
     broadcast: Broadcast = current_app.extensions["live"]
     announcements.start()
     token = current_user.token
@@ -147,9 +146,9 @@ def events() -> Response:
 
 
 def stream(broadcast: Broadcast, token: str) -> Iterator[str]:
-    """What a browser reads until it leaves or its session ends."""
+    """The events of one browser until it disconnects or its session ends."""
     listener = broadcast.listen()
-    asked = time.monotonic()
+    checked = time.monotonic()
     try:
         yield "retry: 2000\n\n"
         while not broadcast.closed:
@@ -159,8 +158,8 @@ def stream(broadcast: Broadcast, token: str) -> Iterator[str]:
                 if fragments
                 else ": \n\n"
             )
-            if time.monotonic() - asked >= ASK_SESSION:
-                asked = time.monotonic()
+            if time.monotonic() - checked >= SESSION_CHECK:
+                checked = time.monotonic()
                 if _has_ended(token):
                     yield event("signed-out", "")
                     return
@@ -175,7 +174,7 @@ def event(name: str, text: str) -> str:
 
 
 def _has_ended(token: str) -> bool:
-    """Whether the session is over; while the database is away it is not."""
+    """Whether the session has ended; False while the database is down."""
     try:
         with connection():
             return ModeratorSession.moderator_of(token) is None

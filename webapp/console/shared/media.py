@@ -1,7 +1,7 @@
-"""Pictures for those who are signed in: thumbnails to look at, originals to download.
+"""Pictures for signed-in moderators: thumbnails to view, originals to download.
 
-nginx sends the bytes of a folder (``X-Accel-Redirect``); Flask only says which. Those of a bucket,
-for which nginx has no key, go through Flask.
+If storage is a folder, nginx sends the bytes (``X-Accel-Redirect``) and Flask only names the file.
+If it is a bucket, for which nginx has no key, Flask sends them.
 """
 
 from __future__ import annotations
@@ -43,44 +43,44 @@ def thumbnail(image_id: UUID) -> Response:
     image = _image(image_id)
     if not image.thumbnail:
         raise NotFound("This picture has no thumbnail.")
-    return _kept(f"{image.storage_key}.webp")
+    return _preview(f"{image.storage_key}.webp")
 
 
 @media.get("/<uuid:image_id>/heat")
 @login_required
 def heat(image_id: UUID) -> Response:
-    """The thumbnail under what the network looked at."""
+    """The thumbnail with the heatmap of the classifier on top."""
     image = _image(image_id)
     if not image.heat:
         raise NotFound("This picture has no heatmap yet.")
-    return _kept(f"{image.storage_key}.heat.webp")
+    return _preview(f"{image.storage_key}.heat.webp")
 
 
 @media.get("/<uuid:image_id>/frame/<int:frame>")
 @login_required
 def still(image_id: UUID, frame: int) -> Response:
-    """One frame of an animation, if it is among those that were drawn."""
+    """One frame of an animation, if it has a preview."""
     image = _image(image_id)
     if frame not in [index for index, _ in image.stills]:
-        raise NotFound("This frame was not drawn.")
-    return _kept(f"{image.storage_key}.frame{frame}.webp")
+        raise NotFound("This frame has no preview.")
+    return _preview(f"{image.storage_key}.frame{frame}.webp")
 
 
 @media.get("/<uuid:image_id>/original")
 @login_required
 @auth.decides
 def original(image_id: UUID) -> Response:
-    """The bytes that were uploaded, as a download that no browser will run or show."""
+    """The uploaded bytes as a download that no browser executes or displays."""
     image = _image(image_id)
-    reply = _send(ORIGINALS, image.storage_key, "application/octet-stream")
-    reply.headers["Cache-Control"] = "no-store"
-    reply.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    reply.headers["Content-Disposition"] = f'attachment; filename="{download_name(image)}"'
-    return reply
+    response = _send(ORIGINALS, image.storage_key, "application/octet-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["Content-Disposition"] = f'attachment; filename="{download_name(image)}"'
+    return response
 
 
 def download_name(image: Image) -> str:
-    """A harmless name for a download: the given one's letters, the ending of the real type."""
+    """A safe file name for a download: plain letters of the given name, suffix of the real type."""
     plain = unicodedata.normalize("NFKD", image.given_name)
     stem = re.sub(r"\.\w{1,5}$", "", secure_filename(plain))[:80]
     return f"{stem or 'picture'}.{ENDINGS.get(image.media_type, 'bin')}"
@@ -89,38 +89,38 @@ def download_name(image: Image) -> str:
 def _image(image_id: UUID) -> Image:
     image: Image | None = Image.get_or_none(Image.id == image_id)
     if image is None:
-        raise NotFound("There is no such picture.")
+        raise NotFound("This picture does not exist.")
     return image
 
 
-def _kept(key: str) -> Response:
-    """What was drawn from a picture; the browser may keep it for an hour."""
-    reply = _send(THUMBNAILS, key, "image/webp")
-    reply.headers["Cache-Control"] = "private, max-age=3600"
-    return reply
+def _preview(key: str) -> Response:
+    """A preview of a picture, which the browser may cache for an hour."""
+    response = _send(THUMBNAILS, key, "image/webp")
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
 
 
 def _send(folder: str, key: str, media_type: str) -> Response:
     settings = get_settings()
     if is_bucket(settings.storage_url):
-        return _through(storage.of(settings), f"{folder}/{key}", media_type)
+        return _from_bucket(storage.of(settings), f"{folder}/{key}", media_type)
     if current_app.config.get("WITHOUT_NGINX"):
         return send_file(storage.of(settings).root / folder / key, mimetype=media_type)
-    reply = Response(mimetype=media_type)
-    reply.headers["X-Accel-Redirect"] = f"/_media/{folder}/{key}"
-    del reply.headers["Content-Length"]
-    return reply
+    response = Response(mimetype=media_type)
+    response.headers["X-Accel-Redirect"] = f"/_media/{folder}/{key}"
+    del response.headers["Content-Length"]
+    return response
 
 
-def _through(store: Storage, name: str, media_type: str) -> Response:
-    """The file as it comes from the store, or the range of it that the browser asks for."""
+def _from_bucket(store: Storage, name: str, media_type: str) -> Response:
+    """The file as a stream from the bucket, or the range that the browser requests."""
     try:
         stored = store.open(name)
     except FileNotFoundError:
-        raise NotFound("This picture is gone.") from None
-    reply = Response(stored.chunks, mimetype=media_type)
-    reply.headers["X-Accel-Buffering"] = "no"
-    reply.content_length = stored.size
+        raise NotFound("This picture was deleted.") from None
+    response = Response(stored.chunks, mimetype=media_type)
+    response.headers["X-Accel-Buffering"] = "no"
+    response.content_length = stored.size
     return cast(
-        "Response", reply.make_conditional(request.environ, True, complete_length=stored.size)
+        "Response", response.make_conditional(request.environ, True, complete_length=stored.size)
     )

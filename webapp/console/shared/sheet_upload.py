@@ -1,4 +1,4 @@
-"""Files that the console takes and gives: sheets to import, sheets to keep."""
+"""Import and export of sheets (CSV, JSON) in the console."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from models.sheets import csv_json
 from models.sheets.import_plan import Plan
 from webapp.signin import auth
 
-LARGEST_FORM = 16 * 1024 * 1024  # bytes of a sheet on its way from the preview to the import
+LARGEST_FORM = 16 * 1024 * 1024  # bytes of a sheet as JSON between the preview and the import
 LARGEST_SHEET = 8 * 1024 * 1024
 
 
-class Sheets(Protocol):
-    """A module of ``models`` that plans and loads the sheets of something."""
+class SheetImporter(Protocol):
+    """A module of ``models`` that plans and loads imports."""
 
     COLUMNS: tuple[str, ...]
 
@@ -29,50 +29,50 @@ class Sheets(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A sheet that was sent, and the file's name."""
+class UploadedSheet:
+    """The rows of an uploaded sheet, and the file name."""
 
     rows: list[csv_json.Row]
     name: str
 
     @property
     def again(self) -> str:
-        """The rows as a hidden field carries them to the next step."""
+        """The rows as JSON, for the hidden field of the next step."""
         return json.dumps(self.rows)
 
 
 def allow_more() -> None:
-    """Let the form of this request be large, where it imports; call it before it is read."""
+    """Raise the form limit of an import; call it before the form is read."""
     if request.path.endswith("/import"):
         request.max_form_memory_size = LARGEST_FORM
 
 
-def sent_sheet(columns: Sequence[str]) -> Sent:
-    """The rows of the file, of the pasted text, or of the step before; raises Invalid."""
+def sent_sheet(columns: Sequence[str]) -> UploadedSheet:
+    """The rows of the file, the pasted text or the previous step; raises Invalid."""
     name = request.form.get("name", "").replace("\0", "")[:200] or "pasted text"
     if rows := request.form.get("rows"):
-        return Sent(csv_json.read(rows, columns), name)
+        return UploadedSheet(csv_json.read(rows, columns), name)
     text = request.form.get("pasted", "")
     file = request.files.get("file")
     if file is not None and file.filename:
         name, text = file.filename.replace("\0", "")[:200], _text_of_upload()
     if not text.strip():
         raise Invalid("Choose a file or paste some rows.", field="file")
-    return Sent(csv_json.read(text, columns), name)
+    return UploadedSheet(csv_json.read(text, columns), name)
 
 
-def take_sheet(sheets: Sheets, page: str, **more: Any) -> Any:
-    """Show what a file would change; then, in a second step, do it, all or nothing.
+def take_sheet(sheets: SheetImporter, page: str, **more: Any) -> Any:
+    """Show what a file would change; in a second step, apply it, all or nothing.
 
-    ``page`` is the blueprint whose list the sheet is of, and its templates' folder.
+    ``page`` is the blueprint of the list and the folder of its templates.
     """
     template = f"{page}/import.html"
     try:
         sent = sent_sheet(sheets.COLUMNS)
         if request.form.get("step") == "apply":
-            made = sheets.load(sent.rows, sent.name, auth.moderator().id)
-            counted = f"{len(made.added)},{len(made.changed)}"
-            return redirect(url_for(f"{page}.show", imported=counted), 303)
+            plan = sheets.load(sent.rows, sent.name, auth.moderator().id)
+            counts = f"{len(plan.added)},{len(plan.changed)}"
+            return redirect(url_for(f"{page}.show", imported=counts), 303)
         planned = sheets.plan(sent.rows)
     except Invalid as error:
         return render_template(template, error=error), 422
@@ -92,13 +92,13 @@ def _text_of_upload() -> str:
     (upload,) = request.__dict__["uploads"][:1]
     upload.flush()
     if upload.size > LARGEST_SHEET:
-        raise Invalid("The file is larger than 8 MB. Use scripts/ for it.", field="file")
+        raise Invalid("The file exceeds 8 MB. Use scripts/rules or scripts/hashes.", field="file")
     try:
         text: str = upload.path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Invalid("The file is not text in UTF-8.", field="file") from error
+        raise Invalid("The file is not UTF-8 text.", field="file") from error
     if "\0" in text:
-        raise Invalid("The file is not a text.", field="file")
+        raise Invalid("The file is not a text file.", field="file")
     return text
 
 
@@ -108,6 +108,6 @@ def sheet_reply(
     """A sheet as a download."""
     write = csv_json.as_csv if shape == "csv" else csv_json.as_json
     kind = "text/csv" if shape == "csv" else "application/json"
-    reply = Response(write(columns, rows), content_type=f"{kind}; charset=utf-8")
-    reply.headers["Content-Disposition"] = f'attachment; filename="sluice-{name}.{shape}"'
-    return reply
+    response = Response(write(columns, rows), content_type=f"{kind}; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="sluice-{name}.{shape}"'
+    return response

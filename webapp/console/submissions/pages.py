@@ -1,4 +1,4 @@
-"""Submissions: search among all of them, and one of them, whole."""
+"""Submissions: the search, and the page of a single one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from webapp.http import fragments
 from webapp.http.replica_reads import from_replica
 from webapp.signin import auth
 
-TRIES = 20  # seconds that a page waits for its pictures to be drawn
+TRIES = 20  # polls for thumbnails, one per second
 COLUMNS = (
     "id",
     "created_at",
@@ -56,7 +56,7 @@ pages = Blueprint("submissions", __name__, url_prefix="/console/submissions")
 
 @pages.before_request
 def protect() -> None:
-    """No form without its token."""
+    """Require a CSRF token in every form."""
     auth.csrf.protect()
 
 
@@ -64,11 +64,11 @@ def protect() -> None:
 @login_required
 @from_replica
 def index() -> Any:
-    """Submissions, newest first, filtered by what the URL says."""
+    """Submissions, newest first, filtered by the URL."""
     form = search_form.read(request.args)
-    known = _by_number(form)
-    if known is not None:
-        return redirect(url_for("submissions.show", submission_id=known))
+    submission_id = _by_id(form)
+    if submission_id is not None:
+        return redirect(url_for("submissions.show", submission_id=submission_id))
     after = _uuid(request.args.get("after"))
     page = search.Page([], None, full=False) if form.faults else search.page(form.search, after)
     values = {
@@ -85,16 +85,16 @@ def index() -> Any:
         return render_template("submissions/list.html", **values), 422 if form.faults else 200
     if after is not None:
         return render_template("submissions/_rows.html", **values)
-    reply = Response(render_template("submissions/_results.html", **values))
-    reply.headers["HX-Push-Url"] = form.address()
-    return reply
+    response = Response(render_template("submissions/_results.html", **values))
+    response.headers["HX-Push-Url"] = form.address()
+    return response
 
 
 @pages.get("/count")
 @login_required
 @from_replica
 def count() -> str:
-    """How many there are, as far as that is cheap to know."""
+    """The number of matches; beyond 1000 it is an estimate, which is cheap."""
     form = search_form.read(request.args)
     number, exact = (0, True) if form.faults else search.count(form.search)
     return render_template("submissions/_count.html", number=number, exact=exact, most=1000)
@@ -104,23 +104,23 @@ def count() -> str:
 @login_required
 @auth.decides
 def export() -> Any:
-    """All that is filtered, as CSV, while it is read."""
+    """All matches as a CSV stream."""
     form = search_form.read(request.args)
     if form.faults:
         return redirect(form.address())
     Audit.append(
         "submissions.export", "submissions", moderator_id=auth.moderator().id, **form.values
     )
-    reply = Response(_csv(form.search), mimetype="text/csv")
-    reply.headers["Content-Disposition"] = 'attachment; filename="submissions.csv"'
-    reply.headers["X-Accel-Buffering"] = "no"
-    return reply
+    response = Response(_csv(form.search), mimetype="text/csv")
+    response.headers["Content-Disposition"] = 'attachment; filename="submissions.csv"'
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
 
 
 @pages.get("/<uuid:submission_id>")
 @login_required
 def show(submission_id: UUID) -> str:
-    """Pictures, texts, findings, decisions, deliveries and the author."""
+    """One submission: pictures, texts, findings, decisions, deliveries and the author."""
     (card,) = cards([find(submission_id)], get_settings())
     query = Delivery.select().where(Delivery.submission == submission_id)
     return render_template(
@@ -138,7 +138,7 @@ def show(submission_id: UUID) -> str:
 @pages.get("/<uuid:submission_id>/pictures")
 @login_required
 def pictures(submission_id: UUID) -> str:
-    """The pictures alone, for a page that waits until they are drawn."""
+    """The pictures only, for a page that polls for their thumbnails."""
     (card,) = cards([find(submission_id)], get_settings(), authors=False)
     attempt = request.args.get("try", "")
     drawing = _draw(card, int(attempt) if attempt.isdigit() else TRIES)
@@ -146,7 +146,7 @@ def pictures(submission_id: UUID) -> str:
 
 
 def _draw(card: Card, attempt: int) -> int | None:
-    """Have pictures drawn that nobody had to look at; the number of the next look, or None."""
+    """Request missing thumbnails; returns the number of the next poll, or None to stop."""
     missing = [image for image in card.images if _is_drawable(image, card)]
     if not missing or attempt >= TRIES:
         return None
@@ -159,13 +159,13 @@ def _draw(card: Card, attempt: int) -> int | None:
 
 
 def _is_drawable(image: Image, card: Card) -> bool:
-    """Whether a worker could draw the picture, which none has done yet."""
+    """Whether the picture has no thumbnail yet and a worker can make one."""
     unreadable = any(f.check == "pictures" and f.image == image.position for f in card.findings)
     return not image.thumbnail and not unreadable and card.submission.is_decided
 
 
 def _decisions(submission_id: UUID) -> dict[str, Any]:
-    """The last decision, where it is the reader's own and can be taken back."""
+    """The last decision, if it is this moderator's own and can be undone."""
     last = (
         Decision.select()
         .where(Decision.submission == submission_id)
@@ -178,20 +178,20 @@ def _decisions(submission_id: UUID) -> dict[str, Any]:
 
 
 def _done(submission_id: UUID) -> Decision | None:
-    """The decision that this page follows, for the notice with its undo."""
+    """The decision that redirected to this page, for the notice with its undo button."""
     chosen = request.args.get("done", "")
     if not chosen.isdigit() or len(chosen) > 18:
         return None
-    found: Decision | None = Decision.get_or_none(
+    decision: Decision | None = Decision.get_or_none(
         Decision.id == int(chosen),
         Decision.submission == submission_id,
         Decision.moderator == auth.moderator().id,
     )
-    return found
+    return decision
 
 
-def _by_number(form: Form) -> UUID | None:
-    """The submission whose number was typed where words are looked for."""
+def _by_id(form: Form) -> UUID | None:
+    """The submission whose id was typed into the search field."""
     number = _uuid(form.values.get("text"))
     if number is None or not Submission.select().where(Submission.id == number).exists():
         return None
@@ -208,7 +208,7 @@ def _choices() -> dict[str, Any]:
 
 
 def _shown(name: str, value: str) -> str:
-    """A filter's value as its chip words it."""
+    """The display text of a filter value."""
     if name == "client":
         return dict(search_form.clients()).get(int(value), value)
     named = {"mode": search_form.MODES, "check": search_form.CHECKS}.get(name)
@@ -217,9 +217,9 @@ def _shown(name: str, value: str) -> str:
     return formatting.label(value) if name == "label" else value
 
 
-def _csv(wanted: Search) -> Iterator[str]:
+def _csv(criteria: Search) -> Iterator[str]:
     yield _lines([COLUMNS])
-    for rows in search.everything(wanted):
+    for rows in search.everything(criteria):
         yield _lines([_cells(row) for row in rows])
 
 
@@ -230,7 +230,7 @@ def _lines(rows: list[Any]) -> str:
 
 
 def _cells(row: Submission) -> list[str]:
-    told = (
+    values = (
         row.id,
         _time(row.created_at),
         row.client.name,
@@ -247,7 +247,7 @@ def _cells(row: Submission) -> list[str]:
         " ".join(dict.fromkeys(reason["label"] for reason in row.reasons)),
         _time(row.decided_at),
     )
-    return [_safe("" if value is None else str(value)) for value in told]
+    return [_safe("" if value is None else str(value)) for value in values]
 
 
 def _safe(cell: str) -> str:

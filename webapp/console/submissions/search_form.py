@@ -1,4 +1,4 @@
-"""From the fields of a form, which are the URL's, to a search and back."""
+"""Converts the fields of the search form (the query of the URL) to a search and back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LONGEST_TEXT = 200
 
 @dataclass
 class Form:
-    """What was asked for: the fields that are not empty, the search, and what is wrong by field."""
+    """The form: non-empty fields, the resulting search, and the error of each invalid field."""
 
     values: dict[str, str]
     search: Search = field(default_factory=Search)
@@ -53,27 +53,27 @@ class Form:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is filtered."""
+        """Whether no filter is set."""
         return not self.values
 
     def address(self) -> str:
-        """The page of this search, without the fields that are empty."""
+        """The URL of this search, without empty fields."""
         fields: dict[str, Any] = dict(self.values)
         return url_for("submissions.index", **fields)
 
     def without(self, *names: str) -> dict[str, str]:
-        """The fields without these, for a link."""
+        """The fields except ``names``, for a link that removes a filter."""
         return {name: value for name, value in self.values.items() if name not in names}
 
     @property
     def has_more(self) -> bool:
-        """Whether a filter is set that stands behind the fold."""
+        """Whether a filter under "More filters" is set."""
         shown = {"text", "verdict", "client", "label"}
         return bool((set(self.values) | set(self.faults)) - shown)
 
 
 def read(arguments: Mapping[str, str]) -> Form:
-    """The form of a request's arguments; what makes no sense is told beside its field."""
+    """The form from the arguments of a request; errors are stored per field."""
     form = Form({n: arguments[n].strip() for n in WORDS if arguments.get(n, "").strip()})
     values: dict[str, Any] = {
         "client_id": _among(form, "client", None, int),
@@ -91,26 +91,26 @@ def read(arguments: Mapping[str, str]) -> Form:
         "images": _yes_or_no(form, "images"),
         "owed": _yes_or_no(form, "owed"),
     }
-    _in_order(form, values, "score_from", "score_to", "The lower score comes first.")
-    _in_order(form, values, "since", "until", "The earlier day comes first.")
+    _in_order(form, values, "score_from", "score_to", "Enter the lower score first.")
+    _in_order(form, values, "since", "until", "Enter the earlier day first.")
     if "\0" in "".join(form.values.values()):
-        form.faults["text"] = "There is a character that no text holds."
+        form.faults["text"] = "The text contains a NUL character."
     form.search = Search(**values)
     return form
 
 
 def clients() -> list[tuple[int, str]]:
-    """(id, name) of every client, by name."""
+    """(id, name) of every client, sorted by name."""
     return list(Client.select(Client.id, Client.name).order_by(Client.name).tuples())
 
 
-def _among(form: Form, name: str, known: tuple[str, ...] | None, kind: type = str) -> Any:
+def _among(form: Form, name: str, choices: tuple[str, ...] | None, kind: type = str) -> Any:
     value = form.values.get(name)
-    if value is None or (known is not None and value in known):
+    if value is None or (choices is not None and value in choices):
         return value
     if kind is int and value.isdigit() and len(value) < 18:
         return int(value)
-    form.faults[name] = "There is no such choice."
+    form.faults[name] = "Choose one of the options."
     return None
 
 
@@ -123,7 +123,7 @@ def _score(form: Form, name: str) -> float | None:
         number = -1.0
     if 0.0 <= number <= 1.0:
         return number
-    form.faults[name] = "A score lies between 0 and 1."
+    form.faults[name] = "Enter a score between 0 and 1."
     return None
 
 
@@ -136,7 +136,7 @@ def _day(form: Form, name: str) -> date | None:
         return None
     except ValueError:
         pass
-    form.faults[name] = "A day is written 2026-01-31."
+    form.faults[name] = "Enter a day like 2026-01-31."
     return None
 
 

@@ -1,4 +1,4 @@
-"""The line of uploads: so many at once, the others in the order in which they came; pure."""
+"""The limit of concurrent uploads: the others wait in order of arrival; pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from models.errors import Unavailable
-from webapp.uploads.concurrency_limit import Line
+from webapp.uploads.concurrency_limit import ConcurrencyLimit
 
 
 def until(true) -> None:
-    """Wait for something; a line that is broken fails the test instead of holding it for ever."""
+    """Wait for something; a limit that is broken fails the test instead of holding it for ever."""
     for _ in range(30_000):
         if true():
             return
@@ -22,16 +22,16 @@ def until(true) -> None:
 
 
 class Visitor(threading.Thread):
-    """Somebody who takes a place, notes the name, and stays until told to go."""
+    """A thread that acquires a slot, records its name, and holds the slot until ``go`` is set."""
 
-    def __init__(self, line: Line, name: str, came: list[str]) -> None:
+    def __init__(self, limit: ConcurrencyLimit, name: str, came: list[str]) -> None:
         super().__init__(name=name, daemon=True)
-        self.line, self.came, self.go = line, came, threading.Event()
+        self.limit, self.came, self.go = limit, came, threading.Event()
         self.refused: Unavailable | None = None
 
     def run(self) -> None:
         try:
-            with self.line.place():
+            with self.limit.slot():
                 self.came.append(self.name)
                 self.go.wait()
         except Unavailable as error:
@@ -43,32 +43,32 @@ class Visitor(threading.Thread):
         assert not self.is_alive()
 
 
-def visitors(line: Line, count: int, came: list[str]) -> list[Visitor]:
-    """So many in the order of their numbers; each stands in the line before the next comes."""
-    made = [Visitor(line, str(number), came) for number in range(count)]
+def visitors(limit: ConcurrencyLimit, count: int, came: list[str]) -> list[Visitor]:
+    """Start ``count`` visitors; each acquires or waits before the next starts."""
+    made = [Visitor(limit, str(number), came) for number in range(count)]
     for number, one in enumerate(made):
         one.start()
-        until(lambda number=number: len(came) + line.waiting > number)
+        until(lambda number=number: len(came) + limit.waiting > number)
     return made
 
 
-def test_they_come_in_turn_and_no_more_at_once_than_there_are_places():
-    line, came = Line(places=2), []
-    made = visitors(line, 6, came)
+def test_slots_are_given_in_order_of_arrival_and_never_exceeded():
+    limit, came = ConcurrencyLimit(slots=2), []
+    made = visitors(limit, 6, came)
     assert sorted(came) == ["0", "1"]
-    assert line.waiting == 4
+    assert limit.waiting == 4
     for number, one in enumerate(made):
         one.go.set()
         one.leave()
         until(lambda number=number: len(came) == min(6, number + 3))
     assert came[2:] == ["2", "3", "4", "5"]
-    assert line.waiting == 0
+    assert limit.waiting == 0
 
 
-def test_a_place_is_handed_over_and_whoever_comes_just_then_stands_behind():
-    line, came = Line(places=1), []
-    first, second = visitors(line, 2, came)
-    third = Visitor(line, "third", came)
+def test_a_released_slot_goes_to_the_longest_waiter_not_to_a_new_arrival():
+    limit, came = ConcurrencyLimit(slots=1), []
+    first, second = visitors(limit, 2, came)
+    third = Visitor(limit, "third", came)
     first.go.set()
     third.start()
     until(lambda: "1" in came)
@@ -78,37 +78,37 @@ def test_a_place_is_handed_over_and_whoever_comes_just_then_stands_behind():
     assert came == ["0", "1", "third"]
 
 
-def test_an_error_leaves_no_place_behind():
-    line = Line(places=1)
+def test_an_error_releases_the_slot():
+    limit = ConcurrencyLimit(slots=1)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), line.place():
+        with pytest.raises(ZeroDivisionError), limit.slot():
             raise ZeroDivisionError
-    with line.place():
+    with limit.slot():
         pass
 
 
-def test_who_waits_too_long_is_asked_to_come_again_and_stands_in_nobodys_way():
-    line, came = Line(places=1, patience=0.05), []
-    made = visitors(line, 3, came)
+def test_a_waiter_that_times_out_gets_retry_after_and_leaves_the_queue():
+    limit, came = ConcurrencyLimit(slots=1, timeout=0.05), []
+    made = visitors(limit, 3, came)
     for one in made[1:]:
         one.leave()
         assert one.refused is not None
         assert one.refused.retry_after > 0
-    assert line.waiting == 0
+    assert limit.waiting == 0
     made[0].go.set()
     made[0].leave()
-    with line.place():
+    with limit.slot():
         pass
 
 
-def test_many_come_and_go_and_every_place_is_there_afterwards():
-    line, inside, most = Line(places=3, patience=0.002), [0], [0]
+def test_no_slot_is_lost_when_many_acquire_and_time_out():
+    limit, inside, most = ConcurrencyLimit(slots=3, timeout=0.002), [0], [0]
     guard = threading.Lock()
 
     def visit() -> None:
         for _ in range(50):
             try:
-                with line.place():
+                with limit.slot():
                     with guard:
                         inside[0] += 1
                         most[0] = max(most[0], inside[0])
@@ -122,4 +122,4 @@ def test_many_come_and_go_and_every_place_is_there_afterwards():
         for visitor in [pool.submit(visit) for _ in range(12)]:
             visitor.result(30)
     assert most[0] <= 3
-    assert (line.free, line.waiting) == (3, 0)
+    assert (limit.free, limit.waiting) == (3, 0)
