@@ -25,8 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
 LONG = tuple(
     f"test_{name}.py"
     for name in (
-        "faults containment admin_pages pages truth up submissions_page bench rules_page alerts"
-        " review review_more sessions webhooks fuzz_api health audit_chain classifier s3"
+        "faults containment admin_pages up webhooks pages modes submissions_page sessions"
+        " retention truth review_more rules_page alerts scale autoscale review fuzz_api health"
+        " audit_chain console_live classifier s3 deploy_hosts"
     ).split()
 )
 
@@ -54,7 +55,7 @@ def stack() -> Iterator[Stack]:
 def open_stack() -> Iterator[Stack]:
     """A Sluice without limits for what sends a lot; tests leave it as it is."""
     limits = ("MINUTE", "HOUR", "MINUTE_PER_IP")
-    with running(**WHOLE, **{f"MAX_UPLOADS_PER_{name}": "0" for name in limits}) as it:
+    with running(**{f"MAX_UPLOADS_PER_{name}": "0" for name in limits}) as it:
         yield it
 
 

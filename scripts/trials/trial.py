@@ -19,6 +19,7 @@ from scripts.trials.client import Sender
 from scripts.trials.compare import compare, owed, undecided
 from scripts.trials.receiver import Receiver
 from tasks.stack.console import Step
+from tests.support import database_template
 
 WIDTH = 20  # characters of the bar
 FIRST_SHARE = 3  # the fault strikes when a third was acknowledged
@@ -149,6 +150,7 @@ def run(fault: Fault, plan: Plan) -> Result:
 @contextlib.contextmanager
 def _stack(home: Path, receiver: Receiver, stated: Mapping[str, object]) -> Iterator[Stack]:
     stack = make(home, **stated)
+    database_template.copy_into(home)  # where the tests run it
     try:
         stack.script("up", "--detach")
         made = stack.script("client", "create", "Faults", "--webhook", receiver.url, "--json")

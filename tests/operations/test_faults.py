@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -26,9 +28,15 @@ SHORT = (
 
 
 def faults(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [SCRIPTS / "faults", *arguments], cwd=folder, capture_output=True, text=True, timeout=580
-    )
+    command = [str(SCRIPTS / "faults"), *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes) as process:
+        try:
+            output, error = process.communicate(timeout=900)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)  # the trials stop their stacks
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, error)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +51,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str,
     return lambda name: found[name]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(960)  # all trials run for the first of them
 @pytest.mark.parametrize("name", SHORT)
 def test_nothing_is_lost_and_nothing_decided_twice(
     tried: Callable[[str], dict[str, Any]], name: str

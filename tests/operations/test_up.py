@@ -50,15 +50,19 @@ def test_the_folder_is_for_one_user(up):
     assert stat.S_IMODE(up.home.resolve().stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("name", ["session", "redis", "hash", "seal"])
-def test_a_secret_is_made_once_for_one_user(up, name):
-    path = up.home / "secrets" / name
-    first = path.read_text()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert len(bytes.fromhex(first)) == 32
+def test_each_secret_is_made_once_for_one_user(up):
+    def secrets():
+        return {path.name: path.read_text() for path in (up.home / "secrets").iterdir()}
+
+    first = secrets()
+    assert first.keys() == {"session", "redis", "hash", "seal"}
+    assert len(set(first.values())) == 4
+    assert all(len(bytes.fromhex(secret)) == 32 for secret in first.values())
+    modes = {path.stat().st_mode for path in (up.home / "secrets").iterdir()}
+    assert {stat.S_IMODE(mode) for mode in modes} == {0o600}
     up.down()
     up.up()
-    assert path.read_text() == first
+    assert secrets() == first
 
 
 def test_the_embedded_servers_listen_on_sockets_alone(up):

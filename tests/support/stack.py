@@ -168,7 +168,7 @@ def running(**settings: str) -> Iterator[Stack]:
         stack.remove()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for something that happens soon; fails when it does not."""
     end = time.monotonic() + seconds
     while not condition():
