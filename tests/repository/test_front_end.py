@@ -70,6 +70,21 @@ def test_fields_are_styled_in_one_file():
         assert (name == "inputs.css") == bool(found), f"{name}: {found}"
 
 
+def test_every_class_that_is_styled_is_used():
+    """By a template, a view or a script, vendored ones too; ``stat-NAME`` has its name from Python."""
+    scripts = "\n".join(path.read_text("utf-8") for path in STATIC.rglob("*.js"))
+    words = set(re.findall(r"[A-Za-z][\w-]*", MARKUP + scripts + VIEWS))
+    for name, path in SHEETS.items():
+        rules = " ".join(RULE.findall(COMMENT.sub("", path.read_text("utf-8"))))
+        classes = set(re.findall(r"\.([a-z][\w-]*)", rules))
+        assert {each.removeprefix("stat-") for each in classes} <= words, name
+
+
+def test_htmx_is_told_an_address():
+    """An empty one is that of the page, whose first rows would come again."""
+    assert not re.search(r'hx-(get|post)(?!=")', MARKUP)
+
+
 FIELD = r"(?<![\w.#\[-])(input|select|textarea)(?![\w-])"
 
 
