@@ -71,7 +71,7 @@ def test_fields_are_styled_in_one_file():
 
 
 def test_every_class_that_is_styled_is_used():
-    """By a template, a view or a script, vendored ones too; ``stat-NAME`` has its name from Python."""
+    """By a template, a view or a script, vendored ones too; ``stat-NAME`` is named in Python."""
     scripts = "\n".join(path.read_text("utf-8") for path in STATIC.rglob("*.js"))
     words = set(re.findall(r"[A-Za-z][\w-]*", MARKUP + scripts + VIEWS))
     for name, path in SHEETS.items():
