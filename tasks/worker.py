@@ -11,8 +11,10 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import redis
 import setproctitle
@@ -26,9 +28,9 @@ from tasks.heatmaps import draw as heatmaps
 from tasks.images.decoder import DecoderDown
 from tasks.load import prometheus
 from tasks.load.heartbeat import Heart
-from tasks.moderation import batches, checks, direct_mode, hash_known_image, pipeline
+from tasks.moderation import checks, direct_mode, hash_known_image, pipeline
 from tasks.moderation import detect as detection
-from tasks.moderation.job import Job, decoder
+from tasks.moderation.job import decoder, items_of
 from tasks.observability import logs, metrics, tracing
 from tasks.queue.lanes import DETECT, MODERATE, get_huey
 
@@ -67,33 +69,33 @@ class Worker:
         self.heart.start()
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
         threading.Thread(
-            target=direct_mode.run, args=(self.address, self._counted), name="direct", daemon=True
+            target=direct_mode.run, args=(self.address, self._counting), name="direct", daemon=True
         ).start()
 
-    def moderate(self, job_id: str) -> None:
+    def moderate(self, submission_id: str) -> None:
         """Moderate a submission by its id, and those that come next if many wait."""
-        most = get_settings().worker_batch - 1
-        ids = [job_id, *(arguments[0] for arguments in _more(MODERATE, most))]
-        self._counted(batches.work, ids, self.address, _take_next, self.heart.did, jobs=0)
+        submission_ids = [UUID(submission_id), *_take_more()]
+        with self._counting(jobs=0):
+            pipeline.moderate_submissions(submission_ids, self.address, _take_next, self.heart.did)
 
     def detect(self, ticket: str, keys: list[str]) -> None:
         """Score pictures that belong to no submission, with those of other current requests."""
         requested = [(ticket, keys), *_more(DETECT, get_settings().detect_batch - 1)]
-        self._counted(detection.answer, requested, jobs=len(requested))
+        with self._counting(jobs=len(requested)):
+            detection.answer(requested)
 
     def draw(self, submission_id: str) -> None:
         """Make the thumbnails of a submission that nobody had to look at before."""
         with connection.connection():
-            job = Job.of(Submission.get_by_id(submission_id), get_settings())
-            for item in job.items:
-                pipeline.draw(item)
-                if item.seen.pop("thumbnail", False):
-                    Image.update(thumbnail=True).where(Image.id == item.row.id).execute()
+            for item in items_of(UUID(submission_id), get_settings()):
+                pipeline.draw_thumbnail(item)
+                if item.seen.get("thumbnail"):
+                    Image.update(thumbnail=True).where(Image.id == item.image.id).execute()
 
     def learn(self, number: int) -> None:
         """Hash a known image that was given as a picture."""
-        with connection.connection():
-            self._counted(hash_known_image.learn, number)
+        with connection.connection(), self._counting():
+            hash_known_image.learn(number)
 
     def heat(self, submission_id: str) -> None:
         """Draw heatmaps of a submission's pictures."""
@@ -117,17 +119,17 @@ class Worker:
                     self.heart.state = "idle"
             time.sleep(ASK_AGAIN)
 
-    def _counted(self, job: Callable[..., Any], *args: Any, jobs: int = 1) -> Any:
-        """Run a job, or several together, and count them; ``jobs`` is 0 if it counts itself."""
+    @contextmanager
+    def _counting(self, jobs: int = 1) -> Iterator[None]:
+        """Hold the lock and count jobs that are done together; 0 if the block counts them."""
         with self.lock:
             self.heart.begin()
             failed = True
             try:
-                result = job(*args)
+                yield
                 failed = False
-                return result
             finally:
-                self.heart.classifier_down = checks.down
+                self.heart.classifier_down = checks.classifier_down
                 self.heart.end(failed=failed, jobs=jobs)
 
 
@@ -136,11 +138,16 @@ def make() -> Worker:
     return Worker(os.environ.get("PROCESS_NAME", f"worker_{os.getpid()}"))
 
 
-def _take_next() -> list[str]:
-    """The submissions that come next, if so many wait that a worker takes several."""
+def _take_more() -> Sequence[UUID]:
+    """Take further submissions off the lane that the current job came from, if many wait."""
+    return [UUID(arguments[0]) for arguments in _more(MODERATE, get_settings().worker_batch - 1)]
+
+
+def _take_next() -> Sequence[UUID]:
+    """Take the next submissions off the lanes, if so many wait that a worker takes several."""
     batch = get_settings().worker_batch
     most = batch if batch > 1 else 0
-    return [arguments[0] for arguments in _more(MODERATE, most, get_huey().storage.take_next)]
+    return [UUID(arguments[0]) for arguments in _more(MODERATE, most, get_huey().storage.take_next)]
 
 
 def _more(task: str, most: int, take: Callable[..., list[bytes]] | None = None) -> list[Any]:

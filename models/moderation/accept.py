@@ -1,4 +1,4 @@
-"""Taking submissions in: committed before their clients hear that they were accepted."""
+"""Commit new submissions, before their clients get the response that they were accepted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.submissions import finding
 from models.submissions.submission import Submission
 from models.verdict import REJECTED, Judgement
 
-# What intake knows of each row; the other columns have defaults.
+# The columns that an upload sets; the other columns have defaults.
 SUBMISSION = {
     "id": "uuid",
     "client_id": "bigint",
@@ -52,7 +52,7 @@ DECISION = {"submission_id": "uuid", "to_verdict": "text", "reason": "text"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An upload that is to be committed: its row, its images, and a fast judgement of it."""
+    """An upload that is to be committed: its row, its images, and the fast rules' judgement."""
 
     client: Client
     values: Mapping[str, Any]
@@ -62,12 +62,12 @@ class Entry:
     @property
     def id(self) -> UUID:
         """The submission's id."""
-        found: UUID = self.values["id"]
-        return found
+        submission_id: UUID = self.values["id"]
+        return submission_id
 
     @property
     def has_consequences(self) -> bool:
-        """Whether its judgement is a strike or is owed to the client."""
+        """Whether its judgement is a strike, or an event that is owed to the client."""
         return self.judgement is not None and (
             self.judgement.verdict == REJECTED or bool(self.client.webhook_url)
         )
@@ -76,8 +76,8 @@ class Entry:
 def accept(entries: Sequence[Entry]) -> set[UUID]:
     """Commit new submissions, all or none; returns the ids of those that were accepted.
 
-    One whose idempotency key is taken is not accepted, and nothing of it is written: requests
-    with one key may run at once, and the unique index lets one of them in.
+    A submission whose idempotency key is taken is not accepted, and nothing is written for it.
+    Requests with the same key may run at once: the unique index accepts one of them.
     """
     consequences = [entry for entry in entries if entry.has_consequences]
     if not consequences:

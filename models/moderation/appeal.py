@@ -1,9 +1,8 @@
-"""Appeals: an author asks, through the client, that a person looks at a rejection again."""
+"""Appeals: an author asks, through the client, that a person reviews a rejection."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
 import peewee
@@ -20,7 +19,7 @@ LONGEST = 2000  # characters of a message
 
 
 class Appeal(Model):
-    """One appeal; a submission has at most one. Open until a person's decision answers it."""
+    """One appeal; a submission has at most one. It is open until a person decides it."""
 
     id = peewee.BigAutoField()
     submission = peewee.ForeignKeyField(Submission, backref="appeals")
@@ -37,46 +36,52 @@ class Appeal(Model):
 
 
 def ask(submission_id: UUID, client_id: int, message: str) -> Appeal:
-    """Send a rejected submission to a person, with what the author says; it stays hidden.
+    """Put a rejected submission into the review queue, with the author's message.
 
-    Raises NotFound, and Conflict where it is not rejected, was appealed before, or its content is
-    gone. The row's lock lets one of two appeals through. The strike stands until it is answered.
+    It stays hidden, and its strike stands until a person decides. Raises NotFound; raises Conflict
+    if it is not rejected, was appealed before, or its content is purged. Of two appeals at once
+    the row's lock accepts one.
     """
     with db.atomic():
-        row = Submission.select().where(Submission.id == submission_id).for_update().first()
-        if row is None or row.client_id != client_id or row.erased_at is not None:
+        submission = Submission.select().where(Submission.id == submission_id).for_update().first()
+        if (
+            submission is None
+            or submission.client_id != client_id
+            or submission.erased_at is not None
+        ):
             raise NotFound(f"There is no submission {submission_id}.")
-        _check(row)
-        row.verdict, row.visible, row.appealed_at = REVIEW, False, peewee.fn.now()
-        write(row, ("appealed_at",), REJECTED)
-        Decision.append(row, REJECTED, reason="appeal")
-        Audit.append("appeal.ask", str(row.id), client=row.client.name)
+        _check(submission)
+        submission.verdict, submission.visible = REVIEW, False
+        submission.appealed_at = peewee.fn.now()
+        write(submission, ("appealed_at",), REJECTED)
+        Decision.append(submission, REJECTED, reason="appeal")
+        Audit.append("appeal.ask", str(submission.id), client=submission.client.name)
         number: int = Appeal.insert(
-            submission=row.id, message=message, created_at=peewee.fn.now()
+            submission=submission.id, message=message, created_at=peewee.fn.now()
         ).execute()
         return Appeal.get_by_id(number)
 
 
-def _check(row: Submission) -> None:
-    if Appeal.select().where(Appeal.submission == row.id).exists():
-        raise Conflict("This was appealed before; one appeal is looked at.", field="job_id")
-    if row.verdict != REJECTED or row.review_owed:
-        raise Conflict("Only what was rejected can be appealed.", field="job_id")
-    if row.purged_at is not None:
-        raise Conflict("Its content is no longer kept, so nobody can look again.", field="job_id")
+def _check(submission: Submission) -> None:
+    if Appeal.select().where(Appeal.submission == submission.id).exists():
+        raise Conflict("This submission was appealed before.", field="job_id")
+    if submission.verdict != REJECTED or submission.review_owed:
+        raise Conflict("Only a rejected submission can be appealed.", field="job_id")
+    if submission.purged_at is not None:
+        raise Conflict("The content is purged, so nobody can review it.", field="job_id")
 
 
-def answer(row: Submission, decision_id: int, wait: float) -> None:
-    """A person's decision answers the appeal; its event waits for the undo window."""
+def answer(submission: Submission, decision_id: int, wait: float) -> None:
+    """Close the appeal by a person's decision; the event waits ``wait`` seconds for an undo."""
     Appeal.update(decision=decision_id, decided_at=peewee.fn.now()).where(
-        Appeal.submission == row.id, Appeal.decision.is_null()
+        Appeal.submission == submission.id, Appeal.decision.is_null()
     ).execute()
-    Submission.update(appealed_at=None).where(Submission.id == row.id).execute()
-    delivery.owe(row, "appeal.decided", wait=wait)
+    Submission.update(appealed_at=None).where(Submission.id == submission.id).execute()
+    delivery.owe(submission, "appeal.decided", wait=wait)
 
 
-def reopen(decision: Any) -> bool:
-    """Open the appeal again that this decision answered; whether there was one."""
+def reopen(decision: Decision) -> bool:
+    """Open the appeal again that this decision closed; whether there was one."""
     rows = (
         Appeal.update(decision=None, decided_at=None)
         .where(Appeal.decision == decision.id)

@@ -1,4 +1,4 @@
-"""Dossiers: all that a moderator is shown of submissions, read in a handful of queries."""
+"""Case files: all that a moderator sees of submissions, read in a few queries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ORDER = {"reject": 0, "review": 1, "allow": 2, "note": 3}
 
 
 @dataclass(slots=True)
-class Dossier:
+class CaseFile:
     """A submission with its pictures, findings (worst first), decisions and author's record."""
 
     submission: Submission
@@ -33,53 +33,53 @@ class Dossier:
     appeal: Appeal | None = None
 
 
-def read(submissions: Sequence[Submission], *, authors: bool = True) -> list[Dossier]:
-    """The dossiers of these submissions, in their order."""
-    dossiers = {row.id: Dossier(row) for row in submissions}
-    if dossiers:
-        positions = _add_images(dossiers)
-        _add_findings(dossiers, positions)
-        _add_decisions(dossiers)
-        for submission_id, found in Appeal.of(dossiers).items():
-            dossiers[submission_id].appeal = found
+def read(submissions: Sequence[Submission], *, authors: bool = True) -> list[CaseFile]:
+    """The case files of these submissions, in their order."""
+    case_files = {row.id: CaseFile(row) for row in submissions}
+    if case_files:
+        positions = _add_images(case_files)
+        _add_findings(case_files, positions)
+        _add_decisions(case_files)
+        for submission_id, found in Appeal.of(case_files).items():
+            case_files[submission_id].appeal = found
     if authors:
-        _add_authors(dossiers)
-    return list(dossiers.values())
+        _add_authors(case_files)
+    return list(case_files.values())
 
 
-def _add_images(dossiers: dict[UUID, Dossier]) -> dict[UUID, int]:
-    query = Image.select().where(Image.submission.in_(list(dossiers))).order_by(Image.position)
+def _add_images(case_files: dict[UUID, CaseFile]) -> dict[UUID, int]:
+    query = Image.select().where(Image.submission.in_(list(case_files))).order_by(Image.position)
     positions = {}
     for image in query:
-        dossiers[image.submission_id].images.append(image)
+        case_files[image.submission_id].images.append(image)
         positions[image.id] = image.position
     return positions
 
 
-def _add_findings(dossiers: dict[UUID, Dossier], positions: dict[UUID, int]) -> None:
-    query = FindingRow.select().where(FindingRow.submission.in_(list(dossiers)))
+def _add_findings(case_files: dict[UUID, CaseFile], positions: dict[UUID, int]) -> None:
+    query = FindingRow.select().where(FindingRow.submission.in_(list(case_files)))
     for row in query.order_by(FindingRow.id):
         finding = row.as_finding(positions.get(row.image_id))
-        dossiers[row.submission_id].findings.append(finding)
-    for dossier in dossiers.values():
-        dossier.findings.sort(key=lambda found: (ORDER[found.action], -(found.score or 0.0)))
+        case_files[row.submission_id].findings.append(finding)
+    for case_file in case_files.values():
+        case_file.findings.sort(key=lambda found: (ORDER[found.action], -(found.score or 0.0)))
 
 
-def _add_decisions(dossiers: dict[UUID, Dossier]) -> None:
+def _add_decisions(case_files: dict[UUID, CaseFile]) -> None:
     query = (
         Decision.select(Decision, Moderator)
         .join(Moderator, peewee.JOIN.LEFT_OUTER)
-        .where(Decision.submission.in_(list(dossiers)))
+        .where(Decision.submission.in_(list(case_files)))
         .order_by(Decision.id)
     )
     for decision in query:
-        dossiers[decision.submission_id].decisions.append(decision)
+        case_files[decision.submission_id].decisions.append(decision)
 
 
-def _add_authors(dossiers: dict[UUID, Dossier]) -> None:
+def _add_authors(case_files: dict[UUID, CaseFile]) -> None:
     records: dict[tuple[int, str], dict[str, Any]] = {}
-    for dossier in dossiers.values():
-        key = (dossier.submission.client_id, dossier.submission.user_id)
+    for case_file in case_files.values():
+        key = (case_file.submission.client_id, case_file.submission.user_id)
         if key not in records:
             records[key] = author.record(*key)
-        dossier.author = records[key]
+        case_file.author = records[key]

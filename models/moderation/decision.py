@@ -19,7 +19,7 @@ from models.webhooks import delivery
 
 
 class Decision(Model):
-    """Who gave a submission another verdict, why and when; no moderator: the machine."""
+    """Who changed a submission's verdict, why and when. Without a moderator it was the machine."""
 
     id = peewee.BigAutoField()
     submission = peewee.ForeignKeyField(Submission, backref="decisions")
@@ -44,8 +44,8 @@ class Decision(Model):
         group_id: UUID | None = None,
         blocked: Sequence[int] = (),
     ) -> int:
-        """Write down that the submission now has its verdict; returns the row's id."""
-        row: int = cls.insert(
+        """Record the verdict that the submission now has; returns the row's id."""
+        number: int = cls.insert(
             submission=submission.id,
             moderator=moderator_id,
             from_verdict=before,
@@ -56,16 +56,16 @@ class Decision(Model):
             blocked=list(blocked),
             created_at=peewee.fn.now(),
         ).execute()
-        return row
+        return number
 
     @classmethod
     def of_group(cls, group_id: UUID) -> list[Decision]:
-        """The decisions that one act made together."""
+        """The decisions that were made together, by one action."""
         return list(cls.select().where(cls.group_id == group_id).order_by(cls.id))
 
     @classmethod
     def stands_after(cls, decision: Decision) -> bool:
-        """Whether a later decision on the same submission holds, one that was not undone."""
+        """Whether the submission has a later decision that was not undone."""
         undo = cls.alias()
         return (
             cls.select()
@@ -88,41 +88,48 @@ class Decision(Model):
         )
 
 
-def change(row: Submission, verdict: str, policy: Policy) -> str | None:
-    """Give a locked row a person's verdict; returns the one before."""
-    before: str | None = row.verdict
-    row.status, row.verdict, row.visible = DECIDED, verdict, policy.shows(verdict)
-    row.review_by, row.review_until = None, None
-    write(row, ("status", "review_by", "review_until"), before)
+def change(submission: Submission, verdict: str, policy: Policy) -> str | None:
+    """Give a locked row a person's verdict; returns the previous verdict."""
+    before: str | None = submission.verdict
+    submission.status, submission.verdict, submission.visible = (
+        DECIDED,
+        verdict,
+        policy.shows(verdict),
+    )
+    submission.review_by, submission.review_until = None, None
+    write(submission, ("status", "review_by", "review_until"), before)
     return before
 
 
-def write(row: Submission, names: tuple[str, ...], before: str | None) -> None:
-    """Write these columns and the verdict's; its time is when it last changed."""
-    values: dict[str, Any] = {name: getattr(row, name) for name in (*names, "verdict", "visible")}
+def write(submission: Submission, names: tuple[str, ...], before: str | None) -> None:
+    """Write these columns and the verdict. ``decided_at`` is when the verdict last changed."""
+    values: dict[str, Any] = {
+        name: getattr(submission, name) for name in (*names, "verdict", "visible")
+    }
     values["lease_until"] = None
-    if before != row.verdict:
+    if before != submission.verdict:
         values |= {"decided_at": peewee.fn.now(), "version": Submission.version + 1}
-    Submission.update(**values).where(Submission.id == row.id).execute()
+    Submission.update(**values).where(Submission.id == submission.id).execute()
 
 
 def follow(
-    row: Submission,
+    submission: Submission,
     before: str | None,
     *,
     after: str | None = None,
     wait: float = 0.0,
     tell: bool = True,
 ) -> None:
-    """What follows a changed verdict: strikes, and the event that the client is owed.
+    """Record the consequences of a changed verdict: a strike, and the event owed to the client.
 
-    ``after``: what stands meanwhile, where that is not the row's verdict: an appealed rejection.
+    ``after`` is the verdict for the strike if it is not the row's: an appealed rejection still
+    counts. ``wait`` delays the event by seconds; with ``tell=False`` there is none.
     """
-    after = after or row.verdict
+    after = after or submission.verdict
     if REJECTED in (before, after) and before != after:
-        author.strike(row.client_id, row.user_id, 1 if after == REJECTED else -1)
+        author.strike(submission.client_id, submission.user_id, 1 if after == REJECTED else -1)
     if tell:
-        delivery.owe(row, _event(before, row.verdict), wait=wait)
+        delivery.owe(submission, _event(before, submission.verdict), wait=wait)
 
 
 def _event(before: str | None, after: str) -> str:
@@ -134,9 +141,9 @@ def _event(before: str | None, after: str) -> str:
 
 
 def quarantine(submission_id: UUID, attempts: int, policy: Policy) -> bool:
-    """Hand a submission that failed ``attempts`` times to a person, with its error."""
+    """Put a submission that failed ``attempts`` times into review; whether it was one."""
     with db.atomic():
-        row = (
+        submission = (
             Submission.select()
             .where(
                 Submission.id == submission_id,
@@ -147,20 +154,26 @@ def quarantine(submission_id: UUID, attempts: int, policy: Policy) -> bool:
             .for_update()
             .first()
         )
-        if row is None:
+        if submission is None:
             return False
-        before = row.verdict
-        finding = Finding("failure", "error", "review", evidence={"error": row.error or "died"})
-        FindingRow.replace_of(row.id, [finding], {})
-        if Decision.by_a_person(row.id):
-            Submission.update(review_owed=False).where(Submission.id == row.id).execute()
+        before = submission.verdict
+        finding = Finding(
+            "failure", "error", "review", evidence={"error": submission.error or "died"}
+        )
+        FindingRow.replace_of(submission.id, [finding], {})
+        if Decision.by_a_person(submission.id):
+            Submission.update(review_owed=False).where(Submission.id == submission.id).execute()
             return True
-        row.status, row.verdict, row.visible = QUARANTINED, REVIEW, policy.shows(REVIEW)
-        row.review_owed, row.lease_by = False, None
-        row.reasons = Judgement(REVIEW, (finding,), None).reasons
-        write(row, ("status", "review_owed", "lease_by", "reasons"), before)
-        Decision.append(row, before, reason="error")
-        follow(row, before)
+        submission.status, submission.verdict, submission.visible = (
+            QUARANTINED,
+            REVIEW,
+            policy.shows(REVIEW),
+        )
+        submission.review_owed, submission.lease_by = False, None
+        submission.reasons = Judgement(REVIEW, (finding,), None).reasons
+        write(submission, ("status", "review_owed", "lease_by", "reasons"), before)
+        Decision.append(submission, before, reason="error")
+        follow(submission, before)
         return True
 
 

@@ -1,4 +1,4 @@
-"""The machine's judgements of claimed submissions become their verdicts."""
+"""Commit what workers decided about claimed submissions, if their leases still hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.submissions.finding import FindingRow
 from models.submissions.submission import DECIDED, Submission
 from models.verdict import APPROVED, REJECTED, Judgement, Policy
 
-FIRST = {
+VERDICT_COLUMNS = {
     "id": "uuid",
     "lease": "text",
     "verdict": "text",
@@ -26,7 +26,7 @@ FIRST = {
     "reasons": "jsonb",
     "label": "text",
 }
-LOOKED = {"submission_id": "uuid", "id": "uuid", **image.SEEN}
+SEEN_COLUMNS = {"submission_id": "uuid", "id": "uuid", **image.SEEN}
 _NEW = (
     "WITH new ({new_names}) AS ({new}), mine AS (UPDATE submission SET status = 'decided',"
     " verdict = new.verdict, score = new.score, visible = new.visible,"
@@ -54,129 +54,139 @@ _DECIDED = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of the work on a claimed submission; ``images`` are its ids by position.
+    """What a worker decided about a submission that it claimed with ``lease``.
 
-    ``seen`` are columns of its images, by id; ``owed``: a check could not be made.
+    ``images`` are the ids of its images by position, ``seen`` their new column values by id.
+    ``review_owed``: a check could not be made. ``begun_at`` is a time of ``time.perf_counter``.
     """
 
-    claimed: Submission
+    submission: Submission
+    lease: str
     judgement: Judgement
     policy: Policy
     images: Mapping[int, UUID] = field(default_factory=dict)
     seen: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
-    owed: bool = False
-    again: bool = False  # it had a verdict before: of the fast rules, or of a person
-    begun: float = 0.0  # when the work on it began, in seconds of ``time.perf_counter``
+    review_owed: bool = False
+    has_verdict: bool = False  # it was claimed with one: of the fast rules, or of a person
+    begun_at: float = 0.0
 
 
-def finish(outcomes: Sequence[Outcome], lease: str) -> list[Submission]:
-    """Store the judgements; returns the submissions whose claim had held.
+def record_verdicts(outcomes: Sequence[Outcome]) -> list[Submission]:
+    """Commit outcomes; returns the submissions whose lease still held.
 
-    Everything is one transaction, and safe against a second worker:
-    1. a row must still carry this claim's lease, else nothing is written of it;
+    Everything is one transaction, and safe beside another worker:
+    1. a row must still have the outcome's lease, else nothing is written for it;
     2. findings, verdict, decision, strike and delivery are committed together or not at all;
-    3. a person's verdict is never overwritten: then only the findings are added.
+    3. a person's verdict is never overwritten: then only the findings are stored.
     """
-    first = [outcome for outcome in outcomes if not outcome.again]
-    if len(first) == len(outcomes) and not any(map(_has_sequel, first)):
-        return _first(first, lease)  # one statement commits by itself
+    first = [outcome for outcome in outcomes if not outcome.has_verdict]
+    later = [outcome for outcome in outcomes if outcome.has_verdict]
+    if not later and not any(
+        _has_consequences(each.submission, each.judgement.verdict) for each in first
+    ):
+        return _record_first(first)  # one statement commits by itself
     with db.atomic():
-        finished = _first(first, lease)
-        # In the order of the authors, so that two workers' strikes never wait in a circle.
-        for row in sorted(finished, key=lambda row: (row.client_id, row.user_id)):
-            if _followed(row):
-                follow(row, None)
-        again = (_again(outcome, lease) for outcome in outcomes if outcome.again)
-        return [*finished, *(row for row in again if row is not None)]
+        decided = _record_first(first)
+        # In the order of the authors, so that two workers that write strikes cannot deadlock.
+        for submission in sorted(decided, key=lambda each: (each.client_id, each.user_id)):
+            if _has_consequences(submission, submission.verdict):
+                follow(submission, None)
+        checked = (_record_later(outcome) for outcome in later)
+        return [*decided, *(submission for submission in checked if submission is not None)]
 
 
-def _has_sequel(outcome: Outcome) -> bool:
-    client: Client = outcome.claimed.client
-    return outcome.judgement.verdict == REJECTED or bool(client.webhook_url)
+def _has_consequences(submission: Submission, verdict: str) -> bool:
+    """Whether the verdict is a strike or is owed to the client."""
+    client: Client = submission.client
+    return verdict == REJECTED or bool(client.webhook_url)
 
 
-def _followed(row: Submission) -> bool:
-    client: Client = row.client
-    return row.verdict == REJECTED or bool(client.webhook_url)
-
-
-def _first(outcomes: Sequence[Outcome], lease: str) -> list[Submission]:
-    """First verdicts, by far the most frequent: one statement, however many."""
+def _record_first(outcomes: Sequence[Outcome]) -> list[Submission]:
+    """First verdicts, by far the most frequent: one statement for any number."""
     if not outcomes:
         return []
     parameters: list[Any] = []
-    new = rows_sql(FIRST, (_row(outcome, lease) for outcome in outcomes), parameters)
-    found = rows_sql(finding.COLUMNS, _findings(outcomes), parameters)
-    seen = rows_sql(LOOKED, _looks(outcomes), parameters)
+    new = rows_sql(VERDICT_COLUMNS, map(_verdict_row, outcomes), parameters)
+    found = rows_sql(finding.COLUMNS, _finding_rows(outcomes), parameters)
+    seen = rows_sql(SEEN_COLUMNS, _seen_rows(outcomes), parameters)
     sql = _NEW + (_FOUND if found else "") + (_SEEN if seen else "") + _DECIDED
     statement = sql.format(
         new=new,
         found=found,
         seen=seen,
-        new_names=", ".join(FIRST),
+        new_names=", ".join(VERDICT_COLUMNS),
         found_names=", ".join(finding.COLUMNS),
-        seen_names=", ".join(LOOKED),
+        seen_names=", ".join(SEEN_COLUMNS),
         seen_values=", ".join(f"{name} = coalesce(s.{name}, image.{name})" for name in image.SEEN),
     )
     held = {row[0] for row in db.execute_sql(statement, parameters).fetchall()}
-    mine = [outcome for outcome in outcomes if outcome.claimed.id in held]
-    for outcome in mine:
-        _give(outcome.claimed, outcome.judgement.verdict, outcome)
-    return [outcome.claimed for outcome in mine]
+    committed = [outcome for outcome in outcomes if outcome.submission.id in held]
+    for outcome in committed:
+        _set_verdict(outcome.submission, outcome.judgement.verdict, outcome)
+    return [outcome.submission for outcome in committed]
 
 
-def _row(outcome: Outcome, lease: str) -> list[Any]:
+def _verdict_row(outcome: Outcome) -> list[Any]:
     judgement = outcome.judgement
-    shown = _shown(judgement.verdict, outcome)
-    values = [outcome.claimed.id, lease, judgement.verdict, judgement.score, shown, outcome.owed]
-    return [*values, json.dumps(judgement.reasons), main_label(judgement)]
+    return [
+        outcome.submission.id,
+        outcome.lease,
+        judgement.verdict,
+        judgement.score,
+        _is_visible(judgement.verdict, outcome),
+        outcome.review_owed,
+        json.dumps(judgement.reasons),
+        main_label(judgement),
+    ]
 
 
-def _findings(outcomes: Iterable[Outcome]) -> Iterator[list[Any]]:
+def _finding_rows(outcomes: Iterable[Outcome]) -> Iterator[list[Any]]:
     for outcome in outcomes:
-        yield from finding.rows(outcome.claimed.id, outcome.judgement.findings, outcome.images)
+        yield from finding.rows(outcome.submission.id, outcome.judgement.findings, outcome.images)
 
 
-def _looks(outcomes: Iterable[Outcome]) -> Iterator[list[Any]]:
+def _seen_rows(outcomes: Iterable[Outcome]) -> Iterator[list[Any]]:
     for outcome in outcomes:
         for image_id, seen in outcome.seen.items():
             values = dict(seen)
             if "stills" in values:
                 values["stills"] = json.dumps(values["stills"])
-            yield [outcome.claimed.id, image_id, *(values.get(name) for name in image.SEEN)]
+            yield [outcome.submission.id, image_id, *(values.get(name) for name in image.SEEN)]
 
 
-def _again(outcome: Outcome, lease: str) -> Submission | None:
-    """The full checks of what fast rules let through, and of what a person may have decided."""
-    row = (
+def _record_later(outcome: Outcome) -> Submission | None:
+    """The full checks of a submission that fast rules, and perhaps a person, have decided."""
+    submission = (
         Submission.select()
-        .where(Submission.id == outcome.claimed.id, Submission.lease_by == lease)
+        .where(Submission.id == outcome.submission.id, Submission.lease_by == outcome.lease)
         .for_update()
         .first()
     )
-    if row is None:
+    if submission is None:
         return None
-    before = row.verdict
+    before = submission.verdict
     judgement = outcome.judgement
-    verdict = before if Decision.by_a_person(row.id) else judgement.verdict
-    FindingRow.replace_of(row.id, judgement.findings, outcome.images)
-    _give(row, verdict, outcome)
-    row.lease_by, row.error = None, None
-    write(row, ("status", "score", "review_owed", "reasons", "lease_by", "error"), before)
+    verdict = before if Decision.by_a_person(submission.id) else judgement.verdict
+    FindingRow.replace_of(submission.id, judgement.findings, outcome.images)
+    _set_verdict(submission, verdict, outcome)
+    submission.lease_by, submission.error = None, None
+    write(submission, ("status", "score", "review_owed", "reasons", "lease_by", "error"), before)
     if before != verdict:
-        Decision.append(row, before, reason=main_label(judgement))
-        follow(row, before)
+        Decision.append(submission, before, reason=main_label(judgement))
+        follow(submission, before)
     for image_id, seen in outcome.seen.items():
         image.note(image_id, seen)
-    return row
+    return submission
 
 
-def _give(row: Submission, verdict: str, outcome: Outcome) -> None:
+def _set_verdict(submission: Submission, verdict: str, outcome: Outcome) -> None:
     judgement = outcome.judgement
-    row.status, row.verdict, row.score = DECIDED, verdict, judgement.score
-    row.visible, row.review_owed = _shown(verdict, outcome), outcome.owed
-    row.reasons = judgement.reasons if verdict == judgement.verdict else row.reasons
+    submission.status, submission.verdict, submission.score = DECIDED, verdict, judgement.score
+    submission.visible = _is_visible(verdict, outcome)
+    submission.review_owed = outcome.review_owed
+    if verdict == judgement.verdict:
+        submission.reasons = judgement.reasons
 
 
-def _shown(verdict: str, outcome: Outcome) -> bool:
-    return outcome.policy.shows(verdict) or (outcome.owed and verdict == APPROVED)
+def _is_visible(verdict: str, outcome: Outcome) -> bool:
+    return outcome.policy.shows(verdict) or (outcome.review_owed and verdict == APPROVED)

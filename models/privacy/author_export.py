@@ -13,7 +13,7 @@ from models.database.connection import db
 from models.errors import NotFound
 from models.moderation import case_file
 from models.moderation.appeal import Appeal
-from models.moderation.case_file import Dossier
+from models.moderation.case_file import CaseFile
 from models.moderation.decision import Decision
 from models.submissions.image import Image
 from models.submissions.submission import Submission
@@ -64,7 +64,7 @@ class Person:
         rows = Audit.select().where(Audit.subject == about).order_by(Audit.id)
         return [{"at": row.at, "act": row.action, "details": row.details} for row in rows]
 
-    def uploads(self) -> Iterator[Dossier]:
+    def uploads(self) -> Iterator[CaseFile]:
         """Every submission with all that belongs to it, the oldest first."""
         after = UUID(int=0)
         while rows := self._after(after):
@@ -77,7 +77,7 @@ class Person:
         return list(query.order_by(Submission.id).limit(STEP))
 
 
-def upload(known: Dossier) -> dict[str, Any]:
+def upload(known: CaseFile) -> dict[str, Any]:
     """One submission as the export tells it."""
     row = known.submission
     return {

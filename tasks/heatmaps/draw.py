@@ -18,7 +18,7 @@ from models.submissions.submission import Submission
 from tasks.heatmaps import activation_map
 from tasks.images.decoder import Decoded
 from tasks.images.limits import PictureError
-from tasks.moderation.job import Item, Job
+from tasks.moderation.job import Item, items_of
 from tasks.storage import StorageDown, heat
 
 IDLE = 20.0  # seconds without a heatmap after which the network's memory is given back
@@ -30,14 +30,14 @@ def draw(submission: Submission) -> None:
 
     Safe when it is done twice: the same file is written under the same name.
     """
-    for item in Job.of(submission, get_settings()).items:
-        if item.row.heat or not item.row.thumbnail:
+    for item in items_of(submission.id, get_settings()):
+        if item.image.heat or not item.image.thumbnail:
             continue
         try:
             _draw(item)
         except (PictureError, FileNotFoundError, StorageDown):
             continue
-        Image.update(heat=True).where(Image.id == item.row.id).execute()
+        Image.update(heat=True).where(Image.id == item.image.id).execute()
     rest.later()
 
 
@@ -64,7 +64,7 @@ rest = Rest()
 
 def _draw(item: Item) -> None:
     picture = item.picture
-    views = _views(picture, item.row.worst_frame or 0)
+    views = _views(picture, item.image.worst_frame or 0)
     heats = [activation_map.heatmap(view, model_path=_model()) for view in views]
     hottest = max(heats, key=lambda heat: float(np.mean(heat)))
     scale = LONGEST / max(picture.width, picture.height)
@@ -72,7 +72,7 @@ def _draw(item: Item) -> None:
     layer = activation_map.layer(hottest, size)
     file = io.BytesIO()
     layer.save(file, "WEBP", quality=80, method=2)
-    item.storage.write(heat(item.row.storage_key), file.getvalue())
+    item.storage.write(heat(item.image.storage_key), file.getvalue())
 
 
 def _views(picture: Decoded, frame: int) -> list[PIL.Image.Image]:

@@ -1,5 +1,5 @@
 """The pipeline of one submission in a worker: claim, decode, check, verdict, commit.
 
-Open ``pipeline.py`` first, then ``checks.py``: the checks in their order. Leases, caches, batches
-and group commit have files of their own beside it.
+Open ``pipeline.py`` first and read it from top to bottom; then ``checks.py``. Prefetching, decoding
+ahead, group commit, lease renewal and the caches have files of their own beside it.
 """

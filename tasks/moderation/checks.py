@@ -1,4 +1,7 @@
-"""The checks, in their order: cheapest first, and none after one that has settled the verdict."""
+"""The checks: each is a generator of findings. ``pipeline.moderate`` has their order.
+
+The cheapest is made first, and none after one that rejects.
+"""
 
 from __future__ import annotations
 
@@ -20,110 +23,84 @@ from tasks.hash_bank.hashing import HashBank
 from tasks.images.decoder import GIVEN_UP
 from tasks.images.limits import PictureError
 from tasks.moderation.job import Item, Job
-from tasks.moderation.look_alike_cache import Alikes
-from tasks.moderation.score_cache import Scores
-from tasks.observability import metrics, tracing
+from tasks.moderation.look_alike_cache import LookAlikeCache
+from tasks.moderation.score_cache import ScoreCache
+from tasks.observability import metrics
 
 Check = Callable[[Job], Iterator[Finding]]
 MIN_PDQ_QUALITY = 50  # below it the picture has too little structure to compare (PDQ's authors)
-STILLS = 5  # frames of an animation whose scores are told
-TWIN = ("score", "worst_frame", "frames", "width", "height", "pdq", "pdq_quality")
+STILLS = 5  # frames of an animation whose scores are kept
+SCORE_COLUMNS = ("score", "worst_frame", "frames", "width", "height", "pdq", "pdq_quality")
 log = logging.getLogger("sluice.checks")
-scores_before = per_process(Scores)
-flagged = per_process(lambda settings: Alikes(settings.dedupe_shared_ttl))
-down = ""  # why the network cannot be asked, in words; the heartbeat tells it
+score_cache = per_process(ScoreCache)
+look_alike_cache = per_process(lambda settings: LookAlikeCache(settings.dedupe_shared_ttl))
+classifier_down = ""  # why the classifier cannot be asked, for the heartbeat; empty if it can
 
 
-def look_up(jobs: Sequence[Job]) -> None:
-    """Ask once, for all of the jobs, what is known of their pictures' bytes."""
-    twins = scores_before().get_all({item.digest for job in jobs for item in job.items})
-    coming = set(twins)
+def load_scores(jobs: Sequence[Job]) -> None:
+    """Look up, once for all of the jobs, which of their pictures' bytes have a cached score."""
+    scores = score_cache().get_all({item.digest for job in jobs for item in job.items})
+    expected = set(scores)
     for job in jobs:
-        job.twins, job.coming = twins, coming
+        job.scores, job.expected_scores = scores, expected
 
 
-def begin(job: Job, trace: str | None = None) -> None:
-    """Make the checks that need no picture, and have the pictures that are left decoded ahead.
-
-    Those whose bytes are known, or are at work already, are not: that score will do. The decoding
-    is a part of ``trace``, a traceparent, else of the submission's.
-    """
-    _make(job, WITHOUT_PICTURES)
-    if not job.rejected:
-        for _, item in job.open_items:
-            if item.digest not in job.coming and not scores_before().kept(item.digest):
-                job.coming.add(item.digest)
-                item.prepare(trace or job.submission.traceparent)
+def is_cached(digest: bytes) -> bool:
+    """Whether this process has a cached score for these bytes."""
+    return score_cache().local(digest) is not None
 
 
-def run(job: Job) -> list[Finding]:
-    """Everything that the checks find, up to the first check that rejects."""
-    if job.twins is None:  # nothing else waits, so it is decoded while it is looked up
-        begin(job, tracing.traceparent())
-        look_up([job])
-    _make(job, CHECKS)
-    return job.findings
+def share_scores() -> None:
+    """Give the new scores to the other workers."""
+    score_cache().share()
 
 
-def _make(job: Job, checks: Sequence[Check]) -> None:
-    for check in checks:
-        if check in job.made:
-            continue
-        if job.rejected:
-            return
-        found = list(check(job))
-        job.made.add(check)
-        job.findings += found
-        job.rejected = any(_rejects(finding, job) for finding in found)
-
-
-def _rejects(finding: Finding, job: Job) -> bool:
-    if finding.check == "classifier" and finding.score is not None:
-        return action_of(finding.score, job.policy) == "reject"
-    return finding.action == "reject"
-
-
-def rules(job: Job) -> Iterator[Finding]:
-    """What the texts hold."""
+def text_rules(job: Job) -> Iterator[Finding]:
+    """Matches of the text rules in title and description."""
     yield from check_text(job.submission.title, job.submission.description)
 
 
-def known_exactly(job: Job) -> Iterator[Finding]:
-    """Images whose very bytes are known; an allowed one is not looked at further."""
+def known_bytes(job: Job) -> Iterator[Finding]:
+    """Images whose SHA-256 is in the hash bank; an allowed one needs no further check."""
     for finding in check_exact([item.digest for item in job.items]):
         if finding.action == "allow":
             job.items[finding.image or 0].settled = True
         yield finding
 
 
-def same_bytes(job: Job) -> Iterator[Finding]:
-    """Images whose bytes the network has scored lately: that score holds.
+def scored_bytes(job: Job) -> Iterator[Finding]:
+    """Duplicates: images whose bytes have a cached score, which is used again.
 
-    The hash banks may have changed since, so their look is compared again; nothing is decoded.
+    The hash bank may have changed since, so the cached PDQ hash is compared again. Nothing is
+    decoded.
     """
+    if job.scores is None:  # the job is alone; its pictures are being decoded meanwhile
+        load_scores([job])
     for position, item in job.open_items:
-        twin = (job.twins or {}).get(item.digest) or scores_before().kept(item.digest)
-        if twin is None:
+        cached = (job.scores or {}).get(item.digest) or score_cache().local(item.digest)
+        if cached is None:
             continue
-        score, frame, frames, width, height, twin_pdq, quality, twin_id = twin
-        if twin_pdq and (quality or 0) >= MIN_PDQ_QUALITY:
-            yield from _near(job, position, item, bytes(twin_pdq))
+        *values, scored_image_id = cached
+        columns = dict(zip(SCORE_COLUMNS, values, strict=True))
+        if columns["pdq"] and (columns["pdq_quality"] or 0) >= MIN_PDQ_QUALITY:
+            yield from _near_known(job, position, item, bytes(columns["pdq"]))
             if item.settled:
                 continue
         item.settled = True
-        item.seen |= {"score": score, "worst_frame": frame, "frames": frames}
-        item.seen |= {"width": width, "height": height, "pdq": twin_pdq, "pdq_quality": quality}
+        item.seen |= columns
+        score, frame, frames = columns["score"], columns["worst_frame"], columns["frames"]
         more = {}
         if (frames or 1) > 1:
-            item.worst = stills_of(twin_id)
+            item.worst = stills_of(scored_image_id)
             more["frames_worst"] = item.worst
         yield _scored(position, score, frame or 0, frames or 1, reused="bytes", **more)
 
 
 def readable(job: Job) -> Iterator[Finding]:
-    """Images that cannot be read, or that hold what cannot be looked at.
+    """Images that cannot be decoded, or that have parts which cannot be checked.
 
-    What its decoder refused is rejected; what it gave up may be a picture, so a person looks.
+    An image that the decoder refused is rejected. One that the decoder gave up on may be a picture,
+    so it goes to review.
     """
     for position, item in job.open_items:
         try:
@@ -143,61 +120,67 @@ def readable(job: Job) -> Iterator[Finding]:
             yield Finding("pictures", "other", "review", image=position, evidence=evidence)
 
 
-def known_nearly(job: Job) -> Iterator[Finding]:
-    """Images that look like known ones (PDQ)."""
+def known_look_alikes(job: Job) -> Iterator[Finding]:
+    """Images whose PDQ hash is near one in the hash bank."""
     for position, item in job.open_items:
-        code = _pdq(item)
-        if code:
-            yield from _near(job, position, item, code)
+        pdq = _pdq(item)
+        if pdq:
+            yield from _near_known(job, position, item, pdq)
 
 
-def _near(job: Job, position: int, item: Item, code: bytes) -> Iterator[Finding]:
-    """The known image that this look is near to; an allowed one settles the picture."""
+def _near_known(job: Job, position: int, item: Item, pdq: bytes) -> Iterator[Finding]:
+    """The nearest known image. An allowed one within the limit settles the picture.
+
+    From the limit up to twice the limit the finding is only a note.
+    """
     entries, bank = known_bank.get()
-    near, limit = bank.nearest(code), job.settings.pdq_max_distance
-    if near is None or near[1] > 2 * limit:
+    nearest, limit = bank.nearest(pdq), job.settings.pdq_max_distance
+    if nearest is None or nearest[1] > 2 * limit:
         return
-    action, label = entries[near[0]]
-    close = near[1] <= limit
-    if close and action == "allow":
+    number, distance = nearest
+    action, label = entries[number]
+    within = distance <= limit
+    if within and action == "allow":
         item.settled = True
-    asks = ASKS[action] if close else "note"
-    evidence = {"known": near[0], "kind": "pdq", "distance": near[1], "limit": limit}
+    asks = ASKS[action] if within else "note"
+    evidence = {"known": number, "kind": "pdq", "distance": distance, "limit": limit}
     yield Finding("known_hashes", label, asks, image=position, evidence=evidence)
 
 
-def look_alikes(job: Job) -> Iterator[Finding]:
-    """Images that look like one that was flagged within minutes: its score holds.
+def flagged_look_alikes(job: Job) -> Iterator[Finding]:
+    """Duplicates: images that look like one flagged within minutes, whose score is used again.
 
-    An approval is never reused here: a look-alike of a harmless picture may be made harmful.
+    An approval is never used again here: a harmful picture can be made to look like a harmless one.
     """
     for position, item in job.open_items:
-        code = _pdq(item)
-        near = flagged().nearest(code, job.settings.pdq_max_distance) if code else None
-        if near is None:
+        pdq = _pdq(item)
+        nearest = look_alike_cache().nearest(pdq, job.settings.pdq_max_distance) if pdq else None
+        if nearest is None:
             continue
-        score, distance = near
-        if action_of(score, job.policy) not in ("reject", "review"):
+        score, distance = nearest
+        action = action_of(score, job.policy)
+        if action not in ("reject", "review"):
             continue
         item.settled = True
         yield Finding(
             "duplicates",
             "nudity",
-            action_of(score, job.policy),
+            action,
             score=score,
             image=position,
             evidence={"distance": distance, "limit": job.settings.pdq_max_distance},
         )
 
 
-def network(job: Job) -> Iterator[Finding]:
-    """The network's score of every image that is still open, its worst frame's for animations."""
+def classifier(job: Job) -> Iterator[Finding]:
+    """The network's score of every image that is still open; of an animation, the highest."""
     for position, item in job.open_items:
         views = item.picture.views
         scores = _scores(item.inputs)
         if scores is None:
-            job.owed = True
-            yield Finding("classifier", "error", image=position, evidence={"error": down})
+            job.review_owed = True
+            evidence = {"error": classifier_down}
+            yield Finding("classifier", "error", image=position, evidence=evidence)
             continue
         worst = max(range(len(scores)), key=scores.__getitem__)
         score, frame = float(scores[worst]), views.frames[worst]
@@ -206,57 +189,45 @@ def network(job: Job) -> Iterator[Finding]:
         if item.picture.frames > 1:
             item.worst = _worst_frames(views.frames, scores)
             more["frames_worst"] = item.worst
-        _remember(item)
+        _cache(item)
         yield _scored(position, score, frame, item.picture.frames, **more)
 
 
-def _remember(item: Item) -> None:
-    """Keep what the network said, for the same bytes and for what looks alike.
+def _cache(item: Item) -> None:
+    """Cache a new score, for the same bytes and for look-alikes.
 
-    Not of what is doubted: the next one is to be doubted too. Animations are left to PostgreSQL,
-    which knows their frames.
+    The score of a doubtful picture is not cached, so that the next one is doubted too. Animations
+    are left to PostgreSQL, which has their frames.
     """
-    code = _pdq(item)
-    if code:
-        flagged().add(code, item.seen["score"])
+    pdq = _pdq(item)
+    if pdq:
+        look_alike_cache().add(pdq, item.seen["score"])
     if not item.picture.doubts and item.picture.frames == 1:
-        twin = (*map(item.seen.get, TWIN), item.row.id)
-        scores_before().put(item.digest, twin)
+        score_cache().put(item.digest, (*map(item.seen.get, SCORE_COLUMNS), item.image.id))
 
 
-WITHOUT_PICTURES: tuple[Check, ...] = (rules, known_exactly)
-CHECKS: tuple[Check, ...] = (
-    *WITHOUT_PICTURES,
-    same_bytes,
-    readable,
-    known_nearly,
-    look_alikes,
-    network,
-)
-
-
-def _scores(views: Sequence[Any]) -> list[float] | None:
-    """The network's scores, None where it is down, which is noted and told."""
-    global down
+def _scores(inputs: Sequence[Any]) -> list[float] | None:
+    """The network's scores; None if it is down, which is logged and kept for the heartbeat."""
+    global classifier_down
     try:
-        with metrics.inference(len(views)):
-            scores = engine().score(views)
+        with metrics.inference(len(inputs)):
+            scores = engine().score(inputs)
     except ClassifierDown as error:
         log.error("classifier down: %s", error)
-        down = str(error)
+        classifier_down = str(error)
         return None
-    down = ""
+    classifier_down = ""
     return scores
 
 
 def warm_up() -> str:
-    """Ask the network once; returns why it cannot be asked, or nothing."""
+    """Score one empty picture; returns why the network cannot be asked, or an empty text."""
     _scores([PIL.Image.new("RGB", (256, 256))])
-    return down
+    return classifier_down
 
 
 def _worst_frames(frames: Sequence[int], scores: Sequence[float]) -> list[list[float]]:
-    """[[frame, score], ...] of the frames that score highest, the worst first."""
+    """[[frame, score], ...] of the frames with the highest scores, the highest first."""
     best: dict[int, float] = {}
     for frame, score in zip(frames, scores, strict=True):
         best[frame] = max(best.get(frame, 0.0), float(score))
@@ -270,10 +241,10 @@ def _scored(position: int, score: float, frame: int, frames: int, **more: Any) -
 
 
 def _pdq(item: Item) -> bytes | None:
-    """The picture's PDQ hash, None where it has too little structure to compare."""
+    """The picture's PDQ hash; None if it has too little structure to compare."""
     if item.picture and item.seen["pdq_quality"] >= MIN_PDQ_QUALITY:
-        code: bytes = item.seen["pdq"]
-        return code
+        pdq: bytes = item.seen["pdq"]
+        return pdq
     return None
 
 

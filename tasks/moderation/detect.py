@@ -1,4 +1,8 @@
-"""Detection without a submission: pictures are scored, and go with the request that asked."""
+"""Detection: pictures that belong to no submission are scored, and nothing is stored.
+
+A web process sends a request (``ask``), a worker answers it (``answer``), the web process waits
+(``wait``).
+"""
 
 from __future__ import annotations
 
@@ -17,118 +21,120 @@ from tasks.classifier.configured import engine
 from tasks.hash_bank.hashing import pdq, sha256_file
 from tasks.images.decoder import Budget
 from tasks.images.limits import Limits, PictureError
-from tasks.moderation.job import ahead, decoder, inputs_of
+from tasks.moderation.job import decoder, decoding_thread, inputs_of
 from tasks.observability import metrics
 from tasks.queue.lanes import DETECT, get_huey, get_redis
 from tasks.storage import StorageDown, original
 
 ANSWER = "sluice:detect:"
-KEPT = 60  # seconds that an answer waits for its asker
-RANK = 3  # before any submission of the normal lane: somebody is waiting
+KEPT = 60  # seconds that a result is kept for the web process that waits for it
+RANK = 3  # before any submission of the normal lane: a caller is waiting
 
 
 def ask(ticket: str, keys: list[str]) -> None:
-    """Enqueue the question; raises redis.RedisError."""
+    """Enqueue a request for these storage keys; raises redis.RedisError."""
     message = Message(ticket, DETECT, priority=RANK, args=(ticket, keys), kwargs={})
     get_huey().storage.enqueue(get_huey().serializer.serialize(message), RANK)
 
 
 def wait(ticket: str, seconds: float) -> list[dict[str, Any]] | None:
-    """The answer, or None where none came in time; raises redis.RedisError."""
-    found: Any = get_redis().blpop([ANSWER + ticket], timeout=seconds)
-    if found is None:
+    """A result for each picture; None if none came in time. Raises redis.RedisError."""
+    reply: Any = get_redis().blpop([ANSWER + ticket], timeout=seconds)
+    if reply is None:
         return None
-    answer: list[dict[str, Any]] = json.loads(found[1])
-    return answer
+    results: list[dict[str, Any]] = json.loads(reply[1])
+    return results
 
 
 @dataclass
-class Question:
-    """An asker's pictures, decoded or on the way, and what is known of them."""
+class DetectRequest:
+    """The pictures of one request, decoded or being decoded, and their results so far."""
 
     ticket: str
-    coming: list[Future[Seen]]
-    told: list[dict[str, Any]] = field(default_factory=list)
+    coming: list[Future[DetectPicture]]
+    results: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
-class Seen:
-    """A picture as it was decoded, or its ``error``."""
+class DetectPicture:
+    """A decoded picture; ``result`` is what the caller gets, an ``error`` if it has no inputs."""
 
-    told: dict[str, Any]
-    inputs: list[Any] = field(default_factory=list)  # what the network takes
+    result: dict[str, Any]
+    inputs: list[Any] = field(default_factory=list)  # what the network scores
     scores: list[float] = field(default_factory=list)
 
 
-def answer(asked: Sequence[tuple[str, list[str]]]) -> None:
-    """Score the pictures of several askers, (ticket, keys) each, and leave each an answer.
+def answer(requested: Sequence[tuple[str, list[str]]]) -> None:
+    """Score the pictures of several requests, (ticket, storage keys) each, and answer each.
 
-    All go through the network together, ``NSFW_BATCH`` at a time, while the next are decoded; who
-    asked is answered as soon as the last of their pictures is scored.
+    ``NSFW_BATCH`` pictures at a time go through the network together, while the next are decoded. A
+    request is answered as soon as the last of its pictures is scored.
     """
-    questions = [_begun(ticket, keys) for ticket, keys in asked]
-    pictures = [(question, coming) for question in questions for coming in question.coming]
+    requests = [_begin(ticket, keys) for ticket, keys in requested]
+    pictures = [(request, coming) for request in requests for coming in request.coming]
     for start in range(0, len(pictures), get_settings().nsfw_batch):
         group = pictures[start : start + get_settings().nsfw_batch]
-        seen = [coming.result() for _, coming in group]
-        _score(seen)
-        for (question, _), one in zip(group, seen, strict=True):
-            question.told.append(_told(one))
-            if len(question.told) == len(question.coming):
-                _reply(question)
+        decoded = [coming.result() for _, coming in group]
+        _score(decoded)
+        for (request, _), picture in zip(group, decoded, strict=True):
+            request.results.append(_result(picture))
+            if len(request.results) == len(request.coming):
+                _reply(request)
 
 
-def _begun(ticket: str, keys: list[str]) -> Question:
+def _begin(ticket: str, keys: list[str]) -> DetectRequest:
     budget = decoder().budget()
-    return Question(ticket, [ahead().submit(look, key, budget) for key in keys])
+    return DetectRequest(ticket, [decoding_thread().submit(look, key, budget) for key in keys])
 
 
-def _reply(question: Question) -> None:
+def _reply(request: DetectRequest) -> None:
     pipe = get_redis().pipeline()
-    pipe.rpush(ANSWER + question.ticket, json.dumps(question.told))
-    pipe.expire(ANSWER + question.ticket, KEPT)
+    pipe.rpush(ANSWER + request.ticket, json.dumps(request.results))
+    pipe.expire(ANSWER + request.ticket, KEPT)
     pipe.execute()
 
 
-def _score(seen: Sequence[Seen]) -> None:
-    """Ask the network once for all of these pictures."""
-    views = [view for one in seen for view in one.inputs]
-    if not views:
+def _score(pictures: Sequence[DetectPicture]) -> None:
+    """Score all of these pictures in one call of the network."""
+    inputs = [each for picture in pictures for each in picture.inputs]
+    if not inputs:
         return
     try:
-        with metrics.inference(len(views)):
-            scores = iter(engine().score(views))
+        with metrics.inference(len(inputs)):
+            scores = iter(engine().score(inputs))
     except ClassifierDown as error:
-        for one in seen:
-            if one.inputs:
-                one.told = {"error": str(error), "code": "classifier_down"}
+        for picture in pictures:
+            if picture.inputs:
+                picture.result = {"error": str(error), "code": "classifier_down"}
         return
-    for one in seen:
-        one.scores = [next(scores) for _ in one.inputs]
+    for picture in pictures:
+        picture.scores = [next(scores) for _ in picture.inputs]
 
 
-def _told(one: Seen) -> dict[str, Any]:
-    return {"score": round(max(one.scores), 6), **one.told} if one.scores else one.told
+def _result(picture: DetectPicture) -> dict[str, Any]:
+    if not picture.scores:
+        return picture.result
+    return {"score": round(max(picture.scores), 6), **picture.result}
 
 
-def look(key: str, budget: Budget) -> Seen:
-    """One picture: ``{width, height, frames, sha256, pdq}`` and its views, or its ``error``."""
+def look(key: str, budget: Budget) -> DetectPicture:
+    """Decode one picture: ``{width, height, frames, sha256, pdq}`` and its inputs, or an error."""
     limits = Limits(get_settings().max_pixels, max_frames=get_settings().max_frames)
     try:
         with stores.of(get_settings()).file(original(key)) as path:
             picture = decoder().look(path, limits, budget)
             digest = sha256_file(path)
     except PictureError as error:
-        return Seen({"error": str(error), "code": error.code})
+        return DetectPicture({"error": str(error), "code": error.code})
     except FileNotFoundError:
-        return Seen({"error": "The asker has gone.", "code": "gone"})
+        return DetectPicture({"error": "The asker has gone.", "code": "gone"})
     except StorageDown as error:
-        return Seen({"error": error.detail, "code": "gone"})
-    told = {
+        return DetectPicture({"error": error.detail, "code": "gone"})
+    result = {
         "width": picture.width,
         "height": picture.height,
         "frames": picture.frames,
         "sha256": digest,
         "pdq": pdq(picture.grey)[0].hex(),
     }
-    return Seen(told, list(inputs_of(picture.views)))
+    return DetectPicture(result, list(inputs_of(picture.views)))

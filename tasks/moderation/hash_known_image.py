@@ -1,4 +1,4 @@
-"""The look of known images that were given as pictures: seen by a worker."""
+"""Perceptual hashes of known images that were uploaded as pictures: a worker computes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.storage import original
 
 
 def learn(number: int) -> None:
-    """Look at an entry's picture and make its perceptual entry, or note why there is none."""
+    """Decode an entry's picture and add its PDQ hash to the bank, or note why there is none."""
     row: KnownHash | None = KnownHash.get_or_none(KnownHash.id == number, KnownHash.look_owed)
     if row is None:
         return

@@ -1,4 +1,4 @@
-"""A job: a claimed submission with its pictures, as the checks see it."""
+"""A job: a claimed submission with its pictures, and what its checks have found so far."""
 
 from __future__ import annotations
 
@@ -23,178 +23,184 @@ from tasks.images.limits import Limits, PictureError
 from tasks.observability import tracing
 from tasks.storage import Storage, original
 
-MOST_PREPARED = 6  # views whose input of the network, 600 KB each, is made ahead
+MOST_PREPARED = 6  # views that are prepared for the network early; each takes 600 KB
 
-# Pictures are decoded and hashed here while the network runs on the one before. One thread, as
-# there is one decoder; it holds no database connection.
-ahead = per_process(lambda _: ThreadPoolExecutor(1, thread_name_prefix="ahead"))
+# Decodes and hashes pictures during inference. One thread is enough, as there is one decoder. It
+# holds no database connection.
+decoding_thread = per_process(lambda _: ThreadPoolExecutor(1, thread_name_prefix="decode"))
 decoder = per_process(Decoder)
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """A decoded picture, its PDQ hash and quality, and what the network takes where it is made."""
+class HashedPicture:
+    """A decoded picture, its PDQ hash and quality, and the network's inputs for it."""
 
     picture: Decoded
-    code: bytes
+    pdq: bytes
     quality: int
     inputs: Sequence[Any]
 
 
 @dataclass
 class Item:
-    """One image of a job; its picture is decoded once, ahead or by the first check that asks."""
+    """One image of a job. It is decoded once: ahead, or by the first check that needs it."""
 
-    row: Image
+    image: Image
     storage: Storage
     limits: Limits
     decoder: Decoder
     budget: Budget
-    settled: bool = False  # nothing further is to be asked of this image
-    seen: dict[str, Any] = field(default_factory=dict)  # columns that are to be stored
-    worst: list[list[float]] = field(default_factory=list)  # [frame, score], the worst first
+    settled: bool = False  # needs no further check
+    seen: dict[str, Any] = field(default_factory=dict)  # new values of the image's columns
+    worst: list[list[float]] = field(default_factory=list)  # [frame, score], highest score first
 
-    _looked: Looked | PictureError | None = None
-    _coming: Future[Looked | PictureError] | None = None
+    _hashed: HashedPicture | PictureError | None = None
+    _coming: Future[HashedPicture | PictureError] | None = None
 
     @property
     def digest(self) -> bytes:
         """The SHA-256 of the picture's bytes."""
-        return bytes(self.row.sha256)
+        return bytes(self.image.sha256)
 
     @property
     def picture(self) -> Decoded:
         """The decoded picture; raises PictureError, the same one each time."""
-        return self._look().picture
+        return self._hash().picture
 
     @property
     def inputs(self) -> Sequence[Any]:
-        """What the network scores: the picture's views, or what was made of them ahead."""
-        return self._look().inputs
+        """What the network scores: prepared inputs, or the picture's views."""
+        return self._hash().inputs
 
-    def prepare(self, trace: str | None) -> None:
-        """Have the picture decoded beside other work, as a part of this trace."""
-        if self._looked is None and self._coming is None:
-            self._coming = ahead().submit(self._decode_ahead, trace)
+    def decode_ahead(self, trace: str | None) -> None:
+        """Have the picture decoded on the thread, as part of this trace (a traceparent)."""
+        if self._hashed is None and self._coming is None:
+            self._coming = decoding_thread().submit(self._decode_in_trace, trace)
 
     @property
     def is_ahead(self) -> bool:
-        """Whether its picture was prepared and has not been looked at."""
-        return self._coming is not None and self._looked is None
+        """Whether the picture was decoded ahead and no check has used it yet."""
+        return self._coming is not None and self._hashed is None
 
     def let_go(self) -> None:
-        """Forget the picture, which is some 1 MB."""
-        self._looked = self._coming = None
+        """Release the picture's memory, some 1 MB."""
+        self._hashed = self._coming = None
 
     def draw(self, frames: Collection[int]) -> dict[int, bytes]:
-        """Thumbnails (WebP) of those of the frames that can be read; raises PictureError."""
-        with self.storage.file(self._name) as path:
+        """Thumbnails (WebP) of those frames that can be read; raises PictureError."""
+        with self.storage.file(original(self.image.storage_key)) as path:
             return self.decoder.draw(path, frames, self.limits)
 
-    @property
-    def _name(self) -> str:
-        return original(self.row.storage_key)
+    def _hash(self) -> HashedPicture:
+        if self._hashed is None:
+            self._hashed = self._coming.result() if self._coming else self._decode()
+            if isinstance(self._hashed, HashedPicture):
+                self._note(self._hashed)
+        if isinstance(self._hashed, PictureError):
+            raise self._hashed
+        return self._hashed
 
-    def _look(self) -> Looked:
-        if self._looked is None:
-            self._looked = self._coming.result() if self._coming else self._decode()
-            if isinstance(self._looked, Looked):
-                self._note(self._looked)
-        if isinstance(self._looked, PictureError):
-            raise self._looked
-        return self._looked
-
-    def _note(self, looked: Looked) -> None:
-        its = looked.picture
+    def _note(self, hashed: HashedPicture) -> None:
+        its = hashed.picture
         self.seen |= {"width": its.width, "height": its.height, "frames": its.frames}
-        self.seen |= {"pdq": looked.code, "pdq_quality": looked.quality}
+        self.seen |= {"pdq": hashed.pdq, "pdq_quality": hashed.quality}
 
-    def _decode_ahead(self, trace: str | None) -> Looked | PictureError:
+    def _decode_in_trace(self, trace: str | None) -> HashedPicture | PictureError:
         with tracing.span("ahead", trace):
             return self._decode()
 
-    def _decode(self) -> Looked | PictureError:
+    def _decode(self) -> HashedPicture | PictureError:
         try:
-            with self.storage.file(self._name) as path:
+            with self.storage.file(original(self.image.storage_key)) as path:
                 picture = self.decoder.look(path, self.limits, self.budget, digest=self.digest)
         except PictureError as error:
             return error
-        return Looked(picture, *pdq(picture.grey), inputs_of(picture.views))
+        return HashedPicture(picture, *pdq(picture.grey), inputs_of(picture.views))
 
 
 def inputs_of(views: Sequence[Any]) -> Sequence[Any]:
-    """What the network takes of these views; the views themselves where they are many."""
+    """The network's inputs for these views; the views themselves if they are many."""
     if len(views) > MOST_PREPARED:
         return views
     try:
         return [engine().prepare(view) for view in views]
-    except ClassifierDown:  # it is asked again, and told, by the check
+    except ClassifierDown:  # the classifier's check asks again, and reports it
         return views
 
 
 @dataclass
 class Job:
-    """What the checks work on."""
+    """What the checks work on, and what they have found.
+
+    ``scores`` are cached scores by SHA-256, as ``models.submissions.image.scored_twins`` has them;
+    None until they are looked up. ``expected_scores`` are their digests and those of pictures that
+    are being scored; jobs that were claimed together share both.
+    """
 
     submission: Submission
+    lease: str
     policy: Policy
     settings: Settings
     items: list[Item]
-    owed: bool = False  # a check could not be made; it is owed
+    review_owed: bool = False  # a check could not be made now
     findings: list[Finding] = field(default_factory=list)
-    made: set[Callable[..., Any]] = field(default_factory=set)  # checks
-    twins: Mapping[bytes, tuple[Any, ...]] | None = None  # known by their SHA-256; not looked up
-    coming: set[bytes] = field(default_factory=set)  # those, and what is at work with it
+    made: set[Callable[..., Any]] = field(default_factory=set)  # checks that were made
+    scores: Mapping[bytes, tuple[Any, ...]] | None = None
+    expected_scores: set[bytes] = field(default_factory=set)
     rejected: bool = False  # no further check is needed
+    is_last: bool = False  # no other job follows at once, so its verdict is committed at once
+    begun_at: float = 0.0  # when the work on it began, in seconds of ``time.perf_counter``
+
+    @property
+    def open_items(self) -> list[tuple[int, Item]]:
+        """(position, item) of those that are not settled."""
+        return [(item.image.position, item) for item in self.items if not item.settled]
 
     @property
     def pictures_ahead(self) -> int:
-        """How many of its pictures were prepared and have not been looked at."""
+        """How many of its pictures were decoded ahead and not used yet."""
         return sum(item.is_ahead for item in self.items)
 
     def let_go(self) -> None:
-        """Forget its pictures."""
+        """Release the memory of its pictures."""
         for item in self.items:
             item.let_go()
 
     @classmethod
-    def of(cls, submission: Submission, settings: Settings) -> Job:
-        """The job of a submission."""
-        return cls.of_all([submission], settings)[0]
-
-    @classmethod
-    def of_all(cls, submissions: Sequence[Submission], settings: Settings) -> list[Job]:
-        """The jobs of submissions, with all that they need of the database in two queries."""
-        rows = Image.of_all(row.id for row in submissions)
-        mine: dict[UUID, list[Image]] = defaultdict(list)
-        for row in rows:
-            mine[row.submission_id].append(row)
-        _give_clients(submissions)
+    def load(cls, submissions: Sequence[Submission], lease: str, settings: Settings) -> list[Job]:
+        """The jobs of claimed submissions, with their images and clients, in two queries."""
+        if not submissions:
+            return []
+        images: dict[UUID, list[Image]] = defaultdict(list)
+        for image in Image.of_all(submission.id for submission in submissions):
+            images[image.submission_id].append(image)
+        _load_clients(submissions)
         return [
             cls(
-                row,
-                row.client.policy(settings),
+                submission,
+                lease,
+                submission.client.policy(settings),
                 settings,
-                _items(mine[row.id], settings),
+                _items(images[submission.id], settings),
             )
-            for row in submissions
+            for submission in submissions
         ]
 
-    @property
-    def open_items(self) -> list[tuple[int, Item]]:
-        """(position, image) of those that are not settled."""
-        return [(item.row.position, item) for item in self.items if not item.settled]
+
+def items_of(submission_id: UUID, settings: Settings) -> list[Item]:
+    """The images of a submission whose verdict is not asked for: to draw from them."""
+    return _items(Image.of(submission_id), settings)
 
 
-def _items(rows: Iterable[Image], settings: Settings) -> list[Item]:
+def _items(images: Iterable[Image], settings: Settings) -> list[Item]:
     storage, its = stores.of(settings), decoder()
     limits = Limits(settings.max_pixels, max_frames=settings.max_frames)
     budget = its.budget()
-    return [Item(row, storage, limits, its, budget) for row in rows]
+    return [Item(image, storage, limits, its, budget) for image in images]
 
 
-def _give_clients(submissions: Sequence[Submission]) -> None:
-    wanted = {row.client_id for row in submissions}
-    clients = {client.id: client for client in Client.select().where(Client.id.in_(wanted))}
-    for row in submissions:
-        row.client = clients[row.client_id]
+def _load_clients(submissions: Sequence[Submission]) -> None:
+    client_ids = {submission.client_id for submission in submissions}
+    clients = {client.id: client for client in Client.select().where(Client.id.in_(client_ids))}
+    for submission in submissions:
+        submission.client = clients[submission.client_id]

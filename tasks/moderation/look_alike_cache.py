@@ -1,7 +1,8 @@
-"""Flagged pictures of the last minutes, found again by their look: process, Redis, PostgreSQL.
+"""The cache of flagged pictures of the last minutes, by PDQ hash: process, Redis, PostgreSQL.
 
-What this process flags it knows at once; what others flag it reads from Redis, only what is new;
-at the start, and while Redis is away, it reads all from PostgreSQL. Nothing approved is in here.
+A picture that this process flags is in its cache at once. New entries of other processes are read
+from Redis. At the start, and while Redis is down, all entries are read from PostgreSQL. Approved
+pictures are never cached here.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ KEY = "sluice:flagged"
 NAME = "look_alikes"
 LAYERS = ("process", "redis", "postgres")
 MOST = 10_000
-REFRESH = 0.5  # seconds; two look-alikes within it are both looked at, which is harmless
-REREAD = 2.0  # the same while Redis is away
+REFRESH = 0.5  # seconds; two look-alikes within it are both scored, which is harmless
+REREAD = 2.0  # the same while Redis is down
 OVERLAP = 5.0  # seconds by which the hosts' clocks may differ
 ENTRY = struct.Struct("<32sf")  # PDQ hash, score
 
 
-class Alikes:
-    """The flagged pictures of the last ``seconds``, in one matrix: 10,000 take some 0.2 ms."""
+class LookAlikeCache:
+    """The flagged pictures of the last ``seconds``, in one matrix: a search of 10,000 takes 0.2 ms.
+
+    ``least`` is the score from which a picture is cached.
+    """
 
     def __init__(self, seconds: float, least: float = 0.2) -> None:
         self._seconds, self._least = seconds, least
@@ -44,7 +48,7 @@ class Alikes:
         return len(self._entries)
 
     def nearest(self, code: bytes, limit: int) -> tuple[float, int] | None:
-        """(score, distance) of the nearest flagged look-alike within ``limit`` bits."""
+        """(score, distance) of the nearest flagged picture within ``limit`` bits; or None."""
         self._refresh()
         near = self._search(code, limit)
         layer = self._entries[near[0]][2] if near else None
@@ -55,7 +59,7 @@ class Alikes:
         return (self._entries[near[0]][0], near[1]) if near else None
 
     def add(self, code: bytes, score: float) -> None:
-        """Know a picture that the network flagged just now, and let the others know."""
+        """Cache a picture that the network has just flagged, here and for the other workers."""
         if score < self._least or not self._seconds:
             return
         now = time.time()
@@ -71,7 +75,7 @@ class Alikes:
             self._whole = False
 
     def _search(self, code: bytes, limit: int) -> tuple[bytes, int] | None:
-        self._let_go()
+        self._drop_old()
         if self._changed:
             self._codes = list(self._entries)
             self._words = np.frombuffer(b"".join(self._codes), np.uint64).reshape(-1, 4)
@@ -106,13 +110,15 @@ class Alikes:
         return True
 
     def _note(self, code: bytes, score: float, at: float, layer: str) -> None:
-        known = self._entries.get(code)
-        if known is None or known[1] < at:
-            self._entries.pop(code, None)  # the dict stays in the order of arrival
-            self._entries[code] = (score, at, known[2] if known else layer)
+        existing = self._entries.get(code)
+        if existing is None or existing[1] < at:
+            self._entries.pop(
+                code, None
+            )  # added again at the end, so that the dict stays ordered by time
+            self._entries[code] = (score, at, existing[2] if existing else layer)
             self._changed = True
 
-    def _let_go(self) -> None:
+    def _drop_old(self) -> None:
         late = time.time() - self._seconds
         while self._entries:
             first = next(iter(self._entries))

@@ -1,8 +1,14 @@
-"""The story of submissions: claim them, check them, judge them, decide them.
+"""One upload in a worker, from its claim to its committed verdict. Read it from top to bottom.
 
-While many wait, a worker takes several at once (see `rounds`): the pictures of the next are decoded
-beside the network's work on the one before, and what is judged is committed together, beside it as
-well.
+``moderate`` is the whole way: claim, load, text rules, known hashes, duplicates, classifier, judge,
+thumbnails, commit, announce. The functions below it follow in that order. Every upload takes this
+way: one that a job names, several at once while many wait (both ``moderate_submissions``), one that
+a worker takes from PostgreSQL while Redis is away (``direct_mode.py``), and one that only fast
+rules have decided, whose full checks are owed.
+
+What makes it fast has files of its own: ``prefetch.py`` claims the next batch early,
+``look_ahead.py`` decodes the next pictures early, ``group_commit.py`` commits verdicts together.
+``lease_renewal.py`` keeps the claims.
 """
 
 from __future__ import annotations
@@ -10,219 +16,395 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from models.database.connection import connection
-from models.moderation.record_verdicts import Outcome
+from models.moderation.record_verdicts import Outcome, record_verdicts
 from models.settings import get_settings, per_process
-from models.submissions import submission
-from models.submissions.submission import Submission
-from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, judge
+from models.submissions.submission import (
+    Submission,
+    claim,
+    claim_any,
+    claim_several,
+    give_back,
+    hand_back,
+    pause,
+)
+from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, action_of, judge
 from tasks.images.limits import PictureError
 from tasks.moderation import checks
-from tasks.moderation.group_commit import Commits, hand_back
+from tasks.moderation.checks import Check
+from tasks.moderation.group_commit import GroupCommit
 from tasks.moderation.job import Item, Job
-from tasks.moderation.lease_renewal import Held, Holder
+from tasks.moderation.lease_renewal import LeaseRenewal
+from tasks.moderation.look_ahead import LookAhead
+from tasks.moderation.prefetch import Prefetch
 from tasks.observability import logs, metrics, tracing
+from tasks.queue import decided_events
 from tasks.queue.lanes import enqueue_missing, rank_of
-from tasks.storage import still, thumbnail
+from tasks.storage import StorageDown, still, thumbnail
 
-AHEAD = 2  # pictures that are decoded while one is at the network: some 1 MB each
-LONGEST_WAIT = 2.0  # seconds after which what waits behind others is given back
+BATCHES = 4  # claimed in a row, some 1 s of work; then the consumer can stop if it has to
+LONGEST_WAIT = 2.0  # seconds that a claimed submission waits behind others before it is given back
+PAUSE_AFTER_DOWN = 30.0  # seconds before owed checks are tried again if the classifier was down
 log = logging.getLogger("sluice.moderate")
-holder = per_process(Holder)
+lease_renewal = per_process(LeaseRenewal)
 
 
-@dataclass
-class Claimed:
-    """Submissions that were claimed together, looked up and begun; ``since`` when (monotonic)."""
+class Claimed(NamedTuple):
+    """Submissions that were claimed together, and the lease that the claim gave them."""
 
-    rows: Sequence[Submission]
+    lease: str
+    submissions: Sequence[Submission]
+
+
+class Batch(NamedTuple):
+    """Claimed submissions as loaded jobs; ``claimed_at`` in monotonic seconds."""
+
     lease: str
     jobs: Sequence[Job]
-    ahead: _Ahead
-    since: float
+    look_ahead: LookAhead
+    claimed_at: float
+
+
+TakeNext = Callable[[], Sequence[UUID]]  # takes the ids that come next off the queue, if many wait
+Done = Callable[[int], object]  # is called with the number of submissions that are done
+
+
+def moderate(
+    claimed: Claimed, prefetch: Prefetch[Batch] | None = None, done: Done | None = None
+) -> list[Exception]:
+    """Moderate claimed submissions, and the batches that are prefetched meanwhile.
+
+    Returns the errors, one for each submission that failed; its claim was given back.
+
+    Safe beside any number of workers, and if this worker dies at any point:
+    1. a claim locks its row and gives it a lease that no other claim has;
+    2. the lease is renewed during the work. If the worker dies, the lease expires and the sweep
+       enqueues the submission again;
+    3. before the commit only thumbnails are written. Their names are always the same, so a second
+       attempt replaces them;
+    4. the commit writes nothing for a submission whose lease has changed;
+    5. the announcement is only a wake-up: whoever waits for it reads the row too.
+    """
+    with (
+        GroupCommit(commit_and_announce) as commits,
+        closing(jobs_of(claimed, prefetch, commits, done)) as jobs,
+    ):
+        for job in jobs:  # claimed; loaded; a few of their pictures decoded ahead
+            with attempt(job, commits):
+                check(job, checks.text_rules)
+                check(job, checks.known_bytes)
+                decode_ahead(job)
+                check(job, checks.scored_bytes)  # duplicates by their bytes
+                check(job, checks.readable)
+                check(job, checks.known_look_alikes)
+                check(job, checks.flagged_look_alikes)  # duplicates by their look
+                check(job, checks.classifier)
+                judgement = judge_findings(job)
+                draw_thumbnails(job, judgement)
+                commits.add(outcome_of(job, judgement))  # commit and announce, with others
+    return commits.errors
+
+
+def moderate_submissions(
+    submission_ids: Sequence[UUID], worker: str, take_next: TakeNext, done: Done
+) -> None:
+    """Moderate submissions that jobs name, and those that come next; raises the first error.
+
+    Several are claimed together if nobody has tried them yet. The others are claimed alone, so that
+    one that crashes its worker takes no other with it.
+    """
+    alone, errors = list(submission_ids), list[Exception]()
+    if len(submission_ids) > 1:
+        alone, errors = moderate_together(submission_ids, worker, take_next, done)
+    for submission_id in alone:
+        errors += moderate_alone(submission_id, worker)
+        done(1)
+    if errors:
+        raise errors[0]
+
+
+def moderate_alone(submission_id: UUID, worker: str) -> list[Exception]:
+    """Moderate one submission as far as it still needs it; returns its error."""
+    try:
+        with connection():
+            return moderate(claim_alone(submission_id, worker))
+    except Exception as error:  # the claim failed, or the database is down
+        return [error]
+
+
+def moderate_together(
+    submission_ids: Sequence[UUID], worker: str, take_next: TakeNext, done: Done
+) -> tuple[list[UUID], list[Exception]]:
+    """Moderate those that can be claimed together, and up to 3 batches that come next.
+
+    Returns the ids that could not be claimed together, and the errors.
+    """
+    alone: list[UUID] = []
+
+    def next_batch() -> Batch:
+        next_ids = take_next()
+        with connection():
+            return load(claim_together(next_ids, worker, alone))
+
+    try:
+        with connection():
+            claimed = claim_together(submission_ids, worker, alone)
+        return alone, moderate(claimed, Prefetch(next_batch, times=BATCHES - 1), done)
+    except Exception as error:  # a claim failed; the sweep enqueues its submissions again
+        return alone, [error]
+
+
+def claim_alone(submission_id: UUID, worker: str) -> Claimed:
+    """Claim one submission; nothing if it is done, claimed, or failed ``MAX_ATTEMPTS`` times."""
+    lease, settings = new_lease(worker), get_settings()
+    submission = claim(
+        submission_id, lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
+    )
+    return Claimed(lease, [submission] if submission else [])
+
+
+def claim_together(submission_ids: Sequence[UUID], worker: str, alone: list[UUID]) -> Claimed:
+    """Claim several that nobody has tried yet; the ids of the others are added to ``alone``."""
+    if not submission_ids:
+        return Claimed("", [])
+    lease = new_lease(worker)
+    submissions = claim_several(submission_ids, lease, seconds=get_settings().lease_seconds)
+    claimed = {submission.id for submission in submissions}
+    alone += [each for each in submission_ids if each not in claimed]
+    return Claimed(lease, submissions)
+
+
+def claim_next(worker: str) -> Claimed:
+    """Claim the next submission in PostgreSQL, without the queue; nothing if there is none."""
+    lease, settings = new_lease(worker), get_settings()
+    submission = claim_any(lease, seconds=settings.lease_seconds, attempts=settings.max_attempts)
+    return Claimed(lease, [submission] if submission else [])
 
 
 def new_lease(worker: str) -> str:
-    """A lease that nobody had before."""
+    """A lease that no other claim has."""
     return f"{worker}:{uuid4().hex[:12]}"
 
 
-def alone(submission_id: UUID, worker: str) -> None:
-    """Do the work on one submission, as far as it is still to be done.
+def jobs_of(
+    claimed: Claimed, prefetch: Prefetch[Batch] | None, commits: GroupCommit, done: Done | None
+) -> Generator[Job, None, None]:
+    """Each claimed submission as a job, in its turn; its lease is renewed meanwhile.
 
-    A failure gives the claim back with its error and is raised again; the sweep lets another
-    worker try, up to ``MAX_ATTEMPTS`` times.
+    The next batch is prefetched from when two jobs are left.
     """
-    lease = new_lease(worker)
-    with connection():
-        claimed = submission.claim(
-            submission_id,
-            lease,
-            seconds=get_settings().lease_seconds,
-            attempts=get_settings().max_attempts,
-        )
-        if claimed is not None:
-            work([claimed], lease)
+    batch: Batch | None = load(claimed)
+    while batch is not None:
+        more = False
+        with connection(), lease_renewal().renewing(batch.jobs, batch.lease) as renewed:
+            for at, job in enumerate(batch.jobs):
+                if at and time.monotonic() - batch.claimed_at > LONGEST_WAIT:
+                    give_back_jobs(batch.jobs[at:], batch.lease)
+                    break
+                batch.look_ahead.begin(at)
+                if prefetch and at == max(0, len(batch.jobs) - 2):
+                    more = prefetch.start()
+                job.is_last = not more and at == len(batch.jobs) - 1
+                renewed.work_on(job.submission.id)
+                yield job
+                job.let_go()
+        if more:
+            commits.send()
+        if done:
+            done(len(batch.jobs))
+        batch = prefetch.result() if prefetch and more else None
 
 
-def work(rows: Sequence[Submission], lease: str) -> None:
-    """Check, judge and decide claimed submissions; raises the first error, the others done."""
-    with Commits(lease) as commits:
-        work_off(prepare(rows, lease), commits)
-    if commits.errors:
-        raise commits.errors[0]
-
-
-def prepare(rows: Sequence[Submission], lease: str) -> Claimed:
-    """Look claimed submissions up and begin the first; on an error the claims are given back."""
-    for row in rows:
-        metrics.waited(row)
+def load(claimed: Claimed) -> Batch:
+    """Load what the checks need, and begin with the first; an error gives the claims back."""
+    lease, submissions = claimed
     try:
-        jobs = Job.of_all(rows, get_settings()) if rows else []
-        if len(jobs) > 1:
-            checks.look_up(jobs)
+        with connection():
+            for submission in submissions:
+                metrics.waited(submission)
+            jobs = Job.load(submissions, lease, get_settings())
+            if len(jobs) > 1:  # a job that is alone is decoded while its scores are looked up
+                checks.load_scores(jobs)
+            batch = Batch(lease, jobs, LookAhead(jobs, check_early), time.monotonic())
+            batch.look_ahead.begin(0)
+            return batch
     except Exception as error:
-        for row in rows:
-            hand_back(row.id, lease, error)
+        for submission in submissions:
+            fail(submission.id, lease, error)
         raise
-    ahead = _Ahead(jobs)
-    ahead.go(0)
-    return Claimed(rows, lease, jobs, ahead, time.monotonic())
 
 
-def work_off(
-    claimed: Claimed, commits: Commits, begin_next: Callable[[], object] | None = None
-) -> None:
-    """Check and judge what is prepared; errors are those of ``commits``.
+def check_early(job: Job) -> None:
+    """Before a job's turn: the checks that need no picture, then its pictures are decoded."""
+    check(job, checks.text_rules)
+    check(job, checks.known_bytes)
+    decode_ahead(job)
 
-    ``begin_next`` is called when little is left, and then the last commit is not waited for.
+
+def give_back_jobs(jobs: Sequence[Job], lease: str) -> None:
+    """Let other workers have what would wait too long behind this worker's job."""
+    returned = give_back([job.submission.id for job in jobs], lease)
+    log.info("%d submissions given back: the ones before them take long", len(returned))
+    enqueue_missing(
+        (each.id, rank_of(each.priority, each.mode, owed=each.verdict is not None))
+        for each in returned
+    )
+
+
+@contextmanager
+def attempt(job: Job, commits: GroupCommit) -> Iterator[None]:
+    """Log and trace one job; an error fails this job alone.
+
+    The verdict of the last job is committed at once, inside its trace.
     """
-    jobs = claimed.jobs
-    with holder().holding([row.id for row in claimed.rows], claimed.lease) as held:
-        for at, job in enumerate(jobs):
-            if at and time.monotonic() - claimed.since > LONGEST_WAIT:
-                _give_back(claimed.rows[at:], claimed.lease)
-                break
-            claimed.ahead.go(at)
-            if begin_next and at == max(0, len(jobs) - 2):
-                begin_next()
-            _work_on(job, held, commits, last=not begin_next and at == len(jobs) - 1)
-            job.let_go()
-    if begin_next:
-        commits.send()
-
-
-def _work_on(job: Job, held: Held, commits: Commits, *, last: bool) -> None:
-    row = job.submission
-    held.work_on(row.id)
-    # Until the next job: what huey says of one that failed is about it, too.
-    logs.begin(job_id=str(row.id), request_id=row.request_id, client=row.client_id)
-    with tracing.span("moderate", row.traceparent, kind="CONSUMER", job_id=str(row.id)):
+    submission = job.submission
+    submission_id = str(submission.id)
+    # Until the next job begins, because Huey logs an error after the job has ended.
+    logs.begin(job_id=submission_id, request_id=submission.request_id, client=submission.client_id)
+    with tracing.span("moderate", submission.traceparent, kind="CONSUMER", job_id=submission_id):
         logs.add(trace_id=tracing.trace_id())
-        begun = time.perf_counter()
+        job.begun_at = time.perf_counter()
         try:
             with metrics.processing():
-                outcome = _outcome(job, begun)
+                yield
         except Exception as error:
-            commits.errors += hand_back(row.id, held.lease, error)
-        else:
-            tracing.note(verdict=outcome.judgement.verdict)
-            commits.add(outcome)
-        if last:
+            commits.errors += fail(submission.id, job.lease, error)
+        if job.is_last:
             commits.flush()
 
 
-class _Ahead:
-    """Begins jobs before their turn, as many as it takes to have `AHEAD` pictures on their way.
+def check(job: Job, find: Check) -> None:
+    """Make a check, unless it was made early or an earlier check has rejected."""
+    if job.rejected or find in job.made:
+        return
+    findings = list(find(job))
+    job.made.add(find)
+    job.findings += findings
+    job.rejected = any(
+        finding.action == "reject"
+        if finding.check != "classifier" or finding.score is None
+        else action_of(finding.score, job.policy) == "reject"
+        for finding in findings
+    )
 
-    Repeats have nothing to decode: a new picture behind a number of them is begun all the same.
+
+def decode_ahead(job: Job) -> None:
+    """Have a job's pictures decoded on a thread, beside the next lookups and the network.
+
+    A picture is left out if its score is cached, or if another job has the same bytes: this job
+    then takes that job's score.
     """
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._jobs = jobs
-        self._begun = int(len(jobs) == 1)  # one that is alone is begun in its turn
-
-    def go(self, at: int) -> None:
-        """Begin the job whose turn it is, before those that come after it."""
-        while self._begun < len(self._jobs):
-            coming = sum(job.pictures_ahead for job in self._jobs[at + 1 : self._begun])
-            if self._begun > at and coming >= AHEAD:
-                return
-            _begin(self._jobs[self._begun])
-            self._begun += 1
+    if job.rejected:
+        return
+    for _, item in job.open_items:
+        if item.digest not in job.expected_scores and not checks.is_cached(item.digest):
+            job.expected_scores.add(item.digest)
+            item.decode_ahead(tracing.traceparent() or job.submission.traceparent)
 
 
-def _begin(job: Job) -> None:
-    try:
-        checks.begin(job)
-    except Exception as error:  # its own turn raises it again
-        log.debug("%s: %s", job.submission.id, error)
-
-
-def _give_back(rows: Sequence[Submission], lease: str) -> None:
-    """Let other workers do what would wait too long behind this one's work."""
-    free = submission.give_back([row.id for row in rows], lease)
-    log.info("%d submissions given back: the ones before them take long", len(free))
-    enqueue_missing(
-        (row.id, rank_of(row.priority, row.mode, owed=row.verdict is not None)) for row in free
-    )
-
-
-def _outcome(job: Job, begun: float) -> Outcome:
-    findings = checks.run(job)
-    chance = random.random()  # nosec B311
-    judgement = _with_debt(job, judge(findings, job.policy, sample=chance))
-    _keep_thumbnails(job, judgement.verdict)
-    return Outcome(
-        job.submission,
-        judgement,
-        job.policy,
-        images={item.row.position: item.row.id for item in job.items},
-        seen={item.row.id: item.seen for item in job.items if item.seen},
-        owed=job.owed and judgement.verdict != REJECTED,
-        again=job.submission.verdict is not None,
-        begun=begun,
-    )
-
-
-def _with_debt(job: Job, judgement: Judgement) -> Judgement:
-    """Without its checks nothing is shown by a strict client: a person or the network must look."""
-    if job.owed and judgement.verdict == APPROVED and job.policy.visibility == "hold":
-        return Judgement(REVIEW, judgement.findings, judgement.score)
+def judge_findings(job: Job) -> Judgement:
+    """The verdict by the client's policy. If checks are owed, a strict client shows nothing yet."""
+    judgement = judge(job.findings, job.policy, sample=random.random())  # nosec B311
+    if job.review_owed and judgement.verdict == APPROVED and job.policy.visibility == "hold":
+        judgement = Judgement(REVIEW, judgement.findings, judgement.score)
+    tracing.note(verdict=judgement.verdict)
     return judgement
 
 
-def _keep_thumbnails(job: Job, verdict: str) -> None:
-    """Draw what a person may have to look at; approved pictures are drawn when somebody asks."""
-    if verdict == APPROVED:
-        return
-    for item in job.items:
-        draw(item)
+def draw_thumbnails(job: Job, judgement: Judgement) -> None:
+    """Draw what a person may have to look at; the console has approved pictures drawn on demand."""
+    if judgement.verdict != APPROVED:
+        for item in job.items:
+            draw_thumbnail(item)
 
 
-def draw(item: Item) -> None:
-    """Make an image's thumbnail, unless it stands or the picture cannot be read."""
-    if item.row.thumbnail:
+def draw_thumbnail(item: Item) -> None:
+    """Store a picture's thumbnail, and those of an animation's worst frames that can be read.
+
+    Nothing is stored if there is a thumbnail, or if the picture cannot be read.
+    """
+    if item.image.thumbnail:
         return
     try:
-        picture = item.picture
-    except PictureError:
-        return
-    # The worst frames of an animation are drawn as well, as far as they can be read.
-    worst = [int(index) for index, _ in item.worst] if picture.frames > 1 else []
-    try:
+        worst = [int(frame) for frame, _ in item.worst] if item.picture.frames > 1 else []
         drawn = item.draw({0, *worst})
     except PictureError:
         return
-    key = item.row.storage_key
-    item.storage.write(thumbnail(key), drawn[0])
+    storage_key = item.image.storage_key
+    item.storage.write(thumbnail(storage_key), drawn[0])
     item.seen["thumbnail"] = True
-    for index in worst:
-        if index in drawn:
-            item.storage.write(still(key, index), drawn[index])
+    for frame in worst:
+        if frame in drawn:
+            item.storage.write(still(storage_key, frame), drawn[frame])
     if worst:
         item.seen["stills"] = [pair for pair in item.worst if pair[0] in drawn]
+
+
+def outcome_of(job: Job, judgement: Judgement) -> Outcome:
+    """What is to be committed for a job."""
+    return Outcome(
+        job.submission,
+        job.lease,
+        judgement,
+        job.policy,
+        images={item.image.position: item.image.id for item in job.items},
+        seen={item.image.id: item.seen for item in job.items if item.seen},
+        review_owed=job.review_owed and judgement.verdict != REJECTED,
+        has_verdict=job.submission.verdict is not None,
+        begun_at=job.begun_at,
+    )
+
+
+def commit_and_announce(outcomes: Sequence[Outcome], trace: str | None = None) -> list[Exception]:
+    """Commit outcomes and announce them; returns the errors.
+
+    If they cannot be committed together, each is committed alone, so that one fails alone.
+    """
+    with connection(), tracing.span("commit", trace):
+        try:
+            decided = record_verdicts(outcomes)
+        except Exception as error:
+            if len(outcomes) == 1:
+                return fail(outcomes[0].submission.id, outcomes[0].lease, error)
+            log.warning("not committed together: %s", error)
+            return [wrong for each in outcomes for wrong in commit_and_announce([each])]
+        for outcome in outcomes:
+            if outcome.review_owed:
+                pause(outcome.submission.id, PAUSE_AFTER_DOWN)
+    decided_events.announce([submission.id for submission in decided])
+    checks.share_scores()  # after the announcement: whoever waits for the verdict needs no score
+    count_verdicts(decided, outcomes)
+    return []
+
+
+def count_verdicts(decided: Sequence[Submission], outcomes: Sequence[Outcome]) -> None:
+    """Count and log committed verdicts."""
+    begun_at = {outcome.submission.id: outcome.begun_at for outcome in outcomes}
+    for submission in decided:
+        metrics.verdict(submission.verdict, submission.mode, metrics.MACHINE)
+        logs.add(
+            job_id=str(submission.id),
+            request_id=submission.request_id,
+            client=submission.client_id,
+        )
+        milliseconds = 1000 * (time.perf_counter() - begun_at[submission.id])
+        log.info("%s after %.0f ms of work", submission.verdict, milliseconds)
+
+
+def fail(submission_id: UUID, lease: str, error: Exception) -> list[Exception]:
+    """Give a claim back with its error; returns the error, unless the claim was lost before.
+
+    The sweep enqueues the submission again, until it has failed ``MAX_ATTEMPTS`` times. An attempt
+    that failed because the storage is down is not counted: the submission is not the cause.
+    """
+    counted = not isinstance(error, StorageDown)
+    reason = f"{type(error).__name__}: {error}"
+    if hand_back(submission_id, lease, reason, counted=counted):
+        return [error]
+    log.info("%s was claimed by another worker or erased: %s", submission_id, type(error).__name__)
+    return []

@@ -1,8 +1,8 @@
-"""What is known of bytes that came before, in three layers: process, Redis, PostgreSQL.
+"""The cache of scores by SHA-256, in three layers: process, Redis, PostgreSQL.
 
-Only scores are kept, never verdicts: a score belongs to the bytes and the network, and is judged
-anew by the policy, the rules and the hash banks of the moment. Each layer is bounded, and where one
-is away the others go on.
+Only scores are cached, never verdicts. A score belongs to the bytes and the network; the current
+policy, rules and hash bank judge it again each time. Each layer is bounded, and if one is down the
+others still serve.
 """
 
 from __future__ import annotations
@@ -24,155 +24,157 @@ from tasks.observability import metrics
 from tasks.queue.lanes import get_redis
 
 MOST = 10_000  # entries of a process, and of each of three hashes in Redis: 10 MB in all
-PATIENCE = 5.0  # seconds that Redis is not asked after it failed
+RETRY_AFTER = 5.0  # seconds that Redis is not asked after it failed
 NAME = "same_bytes"
-Twin = tuple[Any, ...]  # as models.submissions.image.scored_twins has it
+CachedScore = tuple[Any, ...]  # as models.submissions.image.scored_twins has it
 
 
-class Recently:
-    """The last entries of this process, the least used of too many let go first."""
+class LocalScores:
+    """The entries of this process. If there are too many, the least recently used are dropped."""
 
     def __init__(self, seconds: float, most: int = MOST) -> None:
         self._seconds, self._most = seconds, most
-        self._entries: OrderedDict[bytes, tuple[float, Twin]] = OrderedDict()
+        self._entries: OrderedDict[bytes, tuple[float, CachedScore]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: bytes) -> Twin | None:
-        """The entry, None where there is none that is young enough."""
+    def get(self, key: bytes) -> CachedScore | None:
+        """The entry; None if there is none, or if it has expired."""
         with self._lock:
-            at, twin = self._entries.get(key, (0.0, None))
-            if twin is None:
+            at, cached = self._entries.get(key, (0.0, None))
+            if cached is None:
                 return None
             if time.monotonic() - at >= self._seconds:
                 del self._entries[key]
                 return None
             self._entries.move_to_end(key)
-            return twin
+            return cached
 
-    def put(self, key: bytes, twin: Twin) -> None:
-        """Keep an entry from now on."""
+    def put(self, key: bytes, cached: CachedScore) -> None:
+        """Add an entry; its time to live begins now."""
         with self._lock:
-            self._entries[key] = (time.monotonic(), twin)
+            self._entries[key] = (time.monotonic(), cached)
             self._entries.move_to_end(key)
             while len(self._entries) > self._most:
                 self._entries.popitem(last=False)
 
 
-class Shared:
-    """Entries that all workers share in Redis for some seconds.
+class SharedScores:
+    """The entries that all workers share in Redis, for ``seconds``.
 
-    They lie in hashes by the half of that time in which they came, three of which are looked at;
-    each goes as a whole, and takes no more when it is full.
+    Each Redis hash holds the entries of half that time. Three hashes are read; each expires as a
+    whole, and accepts no more entries when it is full.
     """
 
     def __init__(self, prefix: str, seconds: float) -> None:
         self._prefix, self._seconds = prefix, seconds
         self._half = max(1.0, seconds / 2)
-        self._full, self._away_until = -1, 0.0
+        self._full, self._paused_until = -1, 0.0
 
-    def get(self, keys: Collection[bytes]) -> dict[bytes, Twin]:
-        """Those that are there; nothing where Redis is away."""
-        wanted, now = list(keys), time.time()
-        if not wanted or not self._seconds or time.monotonic() < self._away_until:
+    def get(self, keys: Collection[bytes]) -> dict[bytes, CachedScore]:
+        """The entries that exist, by key; none if Redis is down."""
+        digests, now = list(keys), time.time()
+        if not digests or not self._seconds or time.monotonic() < self._paused_until:
             return {}
         slot = int(now // self._half)
         pipe = get_redis().pipeline(transaction=False)
         for number in (slot, slot - 1, slot - 2):
-            pipe.hmget(f"{self._prefix}:{number}", wanted)
+            pipe.hmget(f"{self._prefix}:{number}", digests)
         try:
             replies = pipe.execute()
         except redis.RedisError:
-            self._rest()
+            self._pause()
             return {}
-        found: dict[bytes, Twin] = {}
-        for reply in reversed(replies):  # the newest holds
-            for key, text in zip(wanted, reply, strict=True):
-                at, twin = _decoded(text) if text else (0.0, ())
+        found: dict[bytes, CachedScore] = {}
+        for reply in reversed(replies):  # the newest hash last, so that its entry is returned
+            for key, text in zip(digests, reply, strict=True):
+                at, cached = _decoded(text) if text else (0.0, ())
                 if now - at < self._seconds:
-                    found[key] = twin
+                    found[key] = cached
         return found
 
-    def put_all(self, twins: Mapping[bytes, Twin]) -> None:
-        """Keep entries for all, where there is room and Redis answers."""
+    def put_all(self, scores: Mapping[bytes, CachedScore]) -> None:
+        """Add entries, if there is room and Redis answers."""
         slot = int(time.time() // self._half)
-        if not self._seconds or self._full == slot or time.monotonic() < self._away_until:
+        if not self._seconds or self._full == slot or time.monotonic() < self._paused_until:
             return
         name = f"{self._prefix}:{slot}"
         pipe = get_redis().pipeline(transaction=False)
-        pipe.hset(name, mapping={key: _encoded(twin) for key, twin in twins.items()})
+        pipe.hset(name, mapping={key: _encoded(cached) for key, cached in scores.items()})
         pipe.expire(name, int(3 * self._half) + 1)
         pipe.hlen(name)
         try:
             if pipe.execute()[-1] >= MOST:
                 self._full = slot
         except redis.RedisError:
-            self._rest()
+            self._pause()
 
-    def _rest(self) -> None:
-        self._away_until = time.monotonic() + PATIENCE
+    def _pause(self) -> None:
+        self._paused_until = time.monotonic() + RETRY_AFTER
 
 
-class Scores:
-    """The network's scores by SHA-256."""
+class ScoreCache:
+    """The network's scores by SHA-256, in all three layers."""
 
     def __init__(self, settings: Settings) -> None:
         network = f"{settings.nsfw_engine} {settings.nsfw_model}"
-        mark = hashlib.sha256(network.encode()).hexdigest()[:8]  # another network, other scores
+        mark = hashlib.sha256(network.encode()).hexdigest()[:8]  # another network has other scores
         self._seconds = settings.result_ttl
-        self._local = Recently(min(settings.dedupe_local_ttl, settings.result_ttl))
-        self._shared = Shared(f"sluice:scores:{mark}", settings.result_ttl)
-        self._unshared: dict[bytes, Twin] = {}
+        self._local = LocalScores(min(settings.dedupe_local_ttl, settings.result_ttl))
+        self._shared = SharedScores(f"sluice:scores:{mark}", settings.result_ttl)
+        self._unshared: dict[bytes, CachedScore] = {}
         self._lock = threading.Lock()
 
-    def get(self, digest: bytes) -> Twin | None:
-        """What the network said of these bytes within RESULT_TTL, as ``scored_twins``; or None."""
+    def get(self, digest: bytes) -> CachedScore | None:
+        """The score of these bytes within RESULT_TTL, as ``scored_twins`` has it; or None."""
         return self.get_all([digest]).get(digest)
 
-    def kept(self, digest: bytes) -> Twin | None:
-        """The same, of what this process knows itself."""
+    def local(self, digest: bytes) -> CachedScore | None:
+        """The same, from this process's layer alone."""
         return self._local.get(digest)
 
-    def get_all(self, digests: Collection[bytes]) -> dict[bytes, Twin]:
-        """The same of several, with one look into each layer."""
-        found = {d: twin for d in digests if (twin := self._local.get(d)) is not None}
+    def get_all(self, digests: Collection[bytes]) -> dict[bytes, CachedScore]:
+        """The same for several, with one lookup in each layer."""
+        found = {d: cached for d in digests if (cached := self._local.get(d)) is not None}
         left = _count("process", digests, found)
         from_shared = self._shared.get(left)
         left = _count("redis", left, from_shared)
         stored = scored_twins(left, self._seconds)
         _count("postgres", left, stored)
-        for digest, twin in (from_shared | stored).items():
-            self._local.put(digest, twin)
+        for digest, cached in (from_shared | stored).items():
+            self._local.put(digest, cached)
         return found | from_shared | stored
 
-    def put(self, digest: bytes, twin: Twin) -> None:
-        """Keep what the network said just now, of a picture without doubts; ``share`` it soon."""
-        self._local.put(digest, twin)
+    def put(self, digest: bytes, cached: CachedScore) -> None:
+        """Cache a new score in this process, of a picture without doubts; ``share`` sends it on."""
+        self._local.put(digest, cached)
         with self._lock:
-            self._unshared[digest] = twin
+            self._unshared[digest] = cached
 
     def share(self) -> None:
-        """Let the other workers know what was put, in one trip to Redis."""
+        """Give the new scores to the other workers, in one trip to Redis."""
         with self._lock:
-            twins, self._unshared = self._unshared, {}
-        if twins:
-            self._shared.put_all(twins)
+            scores, self._unshared = self._unshared, {}
+        if scores:
+            self._shared.put_all(scores)
 
 
-def _count(layer: str, asked: Collection[bytes], found: Mapping[bytes, Twin]) -> list[bytes]:
-    """Count a layer's hits and misses; returns what it did not have."""
-    for digest in asked:
+def _count(
+    layer: str, digests: Collection[bytes], found: Mapping[bytes, CachedScore]
+) -> list[bytes]:
+    """Count a layer's hits and misses; returns the digests that it did not have."""
+    for digest in digests:
         metrics.cached(NAME, layer, hit=digest in found)
-    return [digest for digest in asked if digest not in found]
+    return [digest for digest in digests if digest not in found]
 
 
-def _encoded(twin: Twin) -> str:
-    *numbers, pdq, quality, image_id = twin
+def _encoded(cached: CachedScore) -> str:
+    *numbers, pdq, quality, image_id = cached
     return json.dumps([time.time(), *numbers, bytes(pdq or b"").hex(), quality, str(image_id)])
 
 
-def _decoded(text: bytes) -> tuple[float, Twin]:
+def _decoded(text: bytes) -> tuple[float, CachedScore]:
     at, *numbers, pdq, quality, image_id = json.loads(text)
     return at, (*numbers, bytes.fromhex(pdq) or None, quality, UUID(image_id))

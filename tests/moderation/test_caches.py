@@ -16,8 +16,8 @@ LAYERS = """
 import hashlib, json, sys, time
 from models.database import connection as db
 from models.settings import Settings, use_settings
-from tasks.moderation.look_alike_cache import Alikes
-from tasks.moderation.score_cache import Recently, Scores
+from tasks.moderation.look_alike_cache import LookAlikeCache
+from tasks.moderation.score_cache import LocalScores, ScoreCache
 from tasks.observability import metrics
 settings = use_settings(Settings.load())
 db.connect(settings, pool=2)
@@ -25,7 +25,7 @@ asked = []
 metrics.cached = lambda cache, layer, hit: asked.append([cache, layer, hit])
 """
 SCORES = """
-scores, digest = Scores(settings), bytes.fromhex(sys.argv[1])
+scores, digest = ScoreCache(settings), bytes.fromhex(sys.argv[1])
 with db.connection():
     first = scores.get(digest)
     layers, asked[:] = list(asked), []
@@ -35,7 +35,7 @@ print(json.dumps([first and first[0], layers, asked]))
 """
 ALIKES = """
 import secrets
-mine, theirs = Alikes(300), Alikes(300)
+mine, theirs = LookAlikeCache(300), LookAlikeCache(300)
 with db.connection():
     theirs.nearest(bytes(32), 31)
     codes = [secrets.token_bytes(32) for _ in range(10_050)]
@@ -49,7 +49,7 @@ with db.connection():
         mine._note(code, 0.5, time.time(), "process")
     far = mine.nearest(secrets.token_bytes(32), 31)
     mine.nearest(secrets.token_bytes(32), 31)
-    late = Alikes(0.05)
+    late = LookAlikeCache(0.05)
     late.add(codes[0], 0.9)
     late.add(codes[1], 0.1)
     kept = len(late)
@@ -162,7 +162,7 @@ def test_look_alikes_are_known_here_at_once_and_elsewhere_by_redis(stack: Stack)
 
 def test_a_process_keeps_no_more_than_it_may(stack: Stack):
     script = """
-kept = Recently(0.2, most=3)
+kept = LocalScores(0.2, most=3)
 for number in range(5):
     kept.put(bytes([number]), (number,))
     kept.get(bytes([2]))

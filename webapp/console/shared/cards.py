@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from models.moderation import case_file
 from models.moderation.appeal import Appeal
-from models.moderation.case_file import Dossier
+from models.moderation.case_file import CaseFile
 from models.people.moderator import Moderator
 from models.review.workload import GRAPHIC_LABELS
 from models.settings import Settings
@@ -137,7 +137,7 @@ def cards(rows: Sequence[Submission], settings: Settings, *, authors: bool = Tru
     return [card(found, settings) for found in case_file.read(rows, authors=authors)]
 
 
-def card(found: Dossier, settings: Settings) -> Card:
+def card(found: CaseFile, settings: Settings) -> Card:
     """The card of one submission."""
     row = found.submission
     return Card(
@@ -207,7 +207,7 @@ def _holder(row: Submission) -> Moderator | None:
     return holder
 
 
-def _timeline(found: Dossier) -> list[Event]:
+def _timeline(found: CaseFile) -> list[Event]:
     row = found.submission
     shown = "publish first" if row.client.visibility == "publish_first" else "hold"
     mode = row.mode.replace("_", "-")
