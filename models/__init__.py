@@ -1,7 +1,7 @@
-"""What the server knows and decides: tables, rules of the domain and pure calculations.
+"""The server's data and decisions: tables, domain rules and pure calculations.
 
 Imports go one way: ``webapp`` imports ``tasks`` and ``models``, ``tasks`` imports ``models``, and
-``models`` imports neither. This package speaks no HTTP, decodes no picture and waits for no
-network but PostgreSQL's. Start with ``submissions/submission.py``, the table of uploads, and
-``verdict.py``, which turns findings into a verdict.
+``models`` imports neither. This package has no HTTP and decodes no pictures. The only
+server it talks to is PostgreSQL. Start with ``submissions/submission.py``, the table of uploads,
+and ``verdict.py``, which turns findings into a verdict.
 """

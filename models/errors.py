@@ -1,4 +1,4 @@
-"""The domain's named errors; one boundary of ``webapp`` gives each its HTTP status and shape."""
+"""The domain's named errors; ``webapp/http/errors.py`` maps each to an HTTP status and body."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ class SluiceError(Exception):
 
 
 class SettingError(SluiceError):
-    """A setting that cannot be used; start-up ends with it."""
+    """An invalid setting; the process does not start."""
 
     code = "internal"
 
 
 class Invalid(SluiceError):
-    """A value that breaks a rule of the contract; ``field`` is to blame."""
+    """A value that the contract does not allow; ``field`` names it."""
 
     code = "invalid"
 
 
 class Malformed(SluiceError):
-    """A body that cannot be read at all."""
+    """A request body that cannot be parsed."""
 
     code = "malformed"
 
 
 class Unauthorised(SluiceError):
-    """No key, or one that is not valid."""
+    """No API key, or an invalid one."""
 
     code = "unauthorised"
 
 
 class Forbidden(SluiceError):
-    """Known, but not allowed to do this."""
+    """Signed in or authenticated, but not allowed to do this."""
 
     code = "forbidden"
 
 
 class NotFound(SluiceError):
-    """No such thing, or not this client's."""
+    """It does not exist, or belongs to another client."""
 
     code = "not_found"
 
 
 class Conflict(SluiceError):
-    """The thing has changed, or the same key came with other content."""
+    """It has changed since, or an idempotency key was reused with different content."""
 
     code = "conflict"
 
@@ -66,15 +66,15 @@ class TooLarge(SluiceError):
 
 
 class Unsupported(SluiceError):
-    """A kind of file that is not accepted."""
+    """An unsupported file type."""
 
     code = "unsupported"
 
 
 class TooMany(SluiceError):
-    """A limit is used up for ``retry_after`` seconds.
+    """A rate limit is exceeded; retry after ``retry_after`` seconds.
 
-    ``headers`` tell of the limit, ``more`` goes into the problem document.
+    ``headers`` describe the limit; ``more`` is added to the problem document.
     """
 
     code = "too_many"
@@ -95,7 +95,7 @@ class TooMany(SluiceError):
 
 
 class Unavailable(SluiceError):
-    """A part that is needed is away, or there is no room; try again in ``retry_after`` seconds."""
+    """A dependency is down or resources are short; retry after ``retry_after`` seconds."""
 
     code = "unavailable"
 

@@ -1,6 +1,7 @@
-"""``python -m models.migrate``: bring the database to the newest schema, once at a time.
+"""``python -m models.migrate``: migrate the database to the newest schema.
 
-It runs as the role that owns the tables, and gives the application's role its rights.
+It runs as the role that owns the tables and grants the application's role its rights. Only one
+migration runs at a time.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from models.rules import seed
 from models.settings import Settings, use_settings
 
 DIRECTORY = Path(__file__).parent / "migrations"
-LOCK = 7_243_001  # any number, the same for every process that migrates
+LOCK = 7_243_001  # advisory lock; the same number for every process that migrates
 
 
 def migrate(application: str = "") -> list[str]:
-    """Apply what is pending, give the application's role its rights, return the names.
+    """Apply pending migrations, grant the application's role its rights, return the names.
 
-    Several hosts may start at once and the runner takes no lock: an advisory lock of PostgreSQL
-    makes the second wait, and it then finds nothing to do.
+    Several hosts may start at once, and the migration runner takes no lock. An advisory lock in
+    PostgreSQL makes the second host wait; it then has nothing to do.
     """
     with connection():
         db.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
@@ -39,13 +40,13 @@ def migrate(application: str = "") -> list[str]:
 
 
 def pending() -> list[str]:
-    """Names of the migrations that this database still lacks."""
+    """Names of the migrations not applied yet."""
     with connection():
         return [row.name for row in Runner(db.obj, str(DIRECTORY)).status() if not row.applied]
 
 
 def main() -> None:
-    """Migrate, and print what was applied; an error is one line."""
+    """Migrate and print the applied names; an error is one line."""
     try:
         settings = use_settings(Settings.load())
         if settings.database_pooled and not settings.database_owner_url:

@@ -1,4 +1,4 @@
-"""From findings to a verdict, by a client's policy. Pure."""
+"""Turns findings into a verdict under a client's policy. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LABELS = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A client's thresholds (scores from 0 to 1) and what is shown before a verdict."""
+    """A client's thresholds (scores from 0 to 1) and what is visible before a verdict."""
 
     reject_at: float = 0.8
     review_at: float = 0.2
@@ -46,8 +46,8 @@ class Policy:
 class Finding:
     """A check's named result.
 
-    ``action`` is what it asks for: reject, review, allow or note; the classifier leaves it to
-    the policy (``judge``). ``image`` is the position of the picture that it is about, from 0.
+    ``action`` is reject, review, allow or note; ``judge`` sets it for the classifier, from the
+    policy. ``image`` is the position of the picture concerned, from 0.
     """
 
     check: str
@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict, the findings that led to it, worst first, and the highest score."""
+    """A verdict, its findings (worst first), and the highest score."""
 
     verdict: str
     findings: tuple[Finding, ...]
@@ -68,22 +68,22 @@ class Judgement:
 
     @property
     def reasons(self) -> list[dict[str, Any]]:
-        """What the client is told: those findings that asked for the verdict."""
-        wanted = {REJECTED: ("reject",), REVIEW: ("review",)}.get(self.verdict, ())
-        return [reason(finding) for finding in self.findings if finding.action in wanted]
+        """The reasons in the API response: the findings that asked for this verdict."""
+        actions = {REJECTED: ("reject",), REVIEW: ("review",)}.get(self.verdict, ())
+        return [reason(finding) for finding in self.findings if finding.action in actions]
 
 
 def judge(findings: Sequence[Finding], policy: Policy, *, sample: float = 1.0) -> Judgement:
-    """Weigh all findings: one that rejects wins, then one that wants a person.
+    """Combine all findings: any reject wins, then any review.
 
-    ``sample`` is a random number from 0 to 1; below the policy's rate an approval goes to review.
-    A classifier's score that is no number is none, and a person looks.
+    ``sample`` is a random number from 0 to 1; below the policy's sample rate an approval goes to
+    review. A classifier score that is not finite is dropped, and the upload goes to review.
     """
     for finding in findings:
         if finding.check == "classifier" and finding.score is not None:
-            known = isfinite(finding.score)
-            finding.action = action_of(finding.score, policy) if known else "review"
-            finding.score = finding.score if known else None
+            valid = isfinite(finding.score)
+            finding.action = action_of(finding.score, policy) if valid else "review"
+            finding.score = finding.score if valid else None
     actions = {finding.action for finding in findings}
     if "reject" in actions:
         verdict = REJECTED
@@ -99,7 +99,7 @@ def judge(findings: Sequence[Finding], policy: Policy, *, sample: float = 1.0) -
 
 
 def action_of(score: float, policy: Policy) -> str:
-    """What a classifier's score asks for."""
+    """The action for a classifier's score."""
     if score >= policy.reject_at:
         return "reject"
     return "review" if score >= policy.review_at else "note"
@@ -111,17 +111,17 @@ def _weight(finding: Finding) -> tuple[int, float]:
 
 
 def reason(finding: Finding) -> dict[str, Any]:
-    """One finding as the API tells it."""
-    told: dict[str, Any] = {
+    """One finding as the API returns it."""
+    body: dict[str, Any] = {
         "check": finding.check,
         "label": finding.label,
         "explanation": explain(finding),
     }
     if finding.score is not None:
-        told["score"] = round(finding.score, 4)
+        body["score"] = round(finding.score, 4)
     if finding.image is not None:
-        told["image"] = finding.image
-    return told
+        body["image"] = finding.image
+    return body
 
 
 def explain(finding: Finding) -> str:
@@ -132,34 +132,36 @@ def explain(finding: Finding) -> str:
         case "rules":
             return f"A rule for {_words(finding.label)} matched “{evidence.get('text', '')}”"
         case "known_hashes" if evidence.get("distance"):
-            return f"{picture.capitalize()} is near a known one, distance {evidence['distance']}"
+            return (
+                f"{picture.capitalize()} resembles a known image, distance {evidence['distance']}"
+            )
         case "known_hashes":
-            return f"{picture.capitalize()} is a known one"
+            return f"{picture.capitalize()} is a known image"
         case "duplicates" if evidence.get("distance"):
             return (
-                f"{picture.capitalize()} looks like one decided shortly before, "
+                f"{picture.capitalize()} resembles one decided recently, "
                 f"distance {evidence['distance']}"
             )
         case "duplicates":
-            return f"{picture.capitalize()} has the same bytes as one decided shortly before"
+            return f"{picture.capitalize()} has the same bytes as one decided recently"
         case "classifier":
             return _explain_score(finding, picture)
         case "pictures":
             return f"{picture.capitalize()}: {evidence.get('problem', 'cannot be read')}"
         case "sample":
-            return "A random sample of what the machine would approve"
+            return "Picked at random from uploads that would be approved"
         case "failure":
-            return f"The machine gave up: {evidence.get('error', 'unknown error')}"
+            return f"Automatic checks failed: {evidence.get('error', 'unknown error')}"
     return _words(finding.label)
 
 
 def _explain_score(finding: Finding, picture: str) -> str:
     if finding.score is None:
-        return f"The network could not look at {picture}"
+        return f"The classifier could not score {picture}"
     place = picture
     if finding.evidence.get("frames", 1) > 1:
         place += f", frame {finding.evidence['frame'] + 1} of {finding.evidence['frames']}"
-    return f"The network scores {place} at {finding.score:.2f}"
+    return f"The classifier scored {place} at {finding.score:.2f}"
 
 
 def _words(label: str) -> str:

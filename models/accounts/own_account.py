@@ -1,4 +1,4 @@
-"""What a person may change of their own account."""
+"""Changes that people make to their own account."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models.people.preferences import Preferences
 
 
 def change_password(moderator: Moderator, password_hash: str, token: str) -> int:
-    """Another password; every browser but the token's signs out. Returns how many."""
+    """Change the password and end all other sessions; returns their number."""
     with db.atomic():
         _set_password(moderator, password_hash)
         ended = ModeratorSession.end_all(moderator.id, but=token)
@@ -21,7 +21,7 @@ def change_password(moderator: Moderator, password_hash: str, token: str) -> int
 
 
 def choose_password(link: PasswordLink, password_hash: str) -> Moderator:
-    """The new password of a reset account; the link is used up and every session ends."""
+    """Set a new password through a reset link; the link is used and every session ends."""
     person: Moderator = link.moderator
     with db.atomic():
         link.use()
@@ -32,18 +32,18 @@ def choose_password(link: PasswordLink, password_hash: str) -> Moderator:
 
 
 def end_session(moderator: Moderator, session_id: int) -> None:
-    """Sign one of the person's own browsers out; raises NotFound for another's."""
+    """End one of the person's own sessions; raises NotFound for others."""
     with db.atomic():
         own = ModeratorSession.delete().where(
             ModeratorSession.id == session_id, ModeratorSession.moderator == moderator.id
         )
         if not own.execute():
-            raise NotFound("This browser is signed out already.")
+            raise NotFound("This browser is already signed out.")
         Audit.append("session.end", moderator.name, moderator_id=moderator.id)
 
 
 def end_other_sessions(moderator: Moderator, token: str) -> int:
-    """Sign all of the person's other browsers out; returns how many."""
+    """End all other sessions of the person; returns their number."""
     with db.atomic():
         ended = ModeratorSession.end_all(moderator.id, but=token)
         if ended:
@@ -53,9 +53,9 @@ def end_other_sessions(moderator: Moderator, token: str) -> int:
     return ended
 
 
-def prefer(moderator: Moderator, wanted: Preferences) -> None:
+def prefer(moderator: Moderator, preferences: Preferences) -> None:
     """Store the person's preferences."""
-    before, after = Preferences.of(moderator).stored, wanted.stored
+    before, after = Preferences.of(moderator).stored, preferences.stored
     changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
     if not changes:
         return

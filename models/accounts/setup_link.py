@@ -1,6 +1,6 @@
-"""``python -m models.accounts.setup_link``: the one-time link that makes the first administrator.
+"""``python -m models.accounts.setup_link``: the one-time link that creates the first administrator.
 
-Prints nothing once there is one.
+Prints nothing if an administrator exists.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ HOURS = 24
 
 
 def make(settings: Settings) -> str | None:
-    """A new setup link, which takes the place of older ones; None where it is not needed."""
+    """A new setup link, which replaces older ones; None if an administrator exists."""
     with connection():
         if has_administrator():
             return None

@@ -1,4 +1,4 @@
-"""The team: who is in it, and what an administrator may change of others."""
+"""The team: its members, and changes that an administrator makes to other accounts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from models.errors import Conflict, Invalid, NotFound
 from models.people.moderator import ROLES, Invite, Moderator, ModeratorSession, PasswordLink
 
 INVITE_HOURS = 48
-LAST = "This is the last administrator. Make somebody else one first."
+LAST_ADMINISTRATOR = "This is the last administrator. Make somebody else an administrator first."
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A person of the team, and when a browser of theirs was last here."""
+class TeamMember:
+    """An account, and when it was last active."""
 
     person: Moderator
     seen_at: datetime | None
 
 
-def members() -> list[Member]:
-    """Everybody, those who are enabled first."""
+def members() -> list[TeamMember]:
+    """All accounts, enabled ones first."""
     seen = peewee.fn.max(ModeratorSession.seen_at).alias("seen_at")
     query = (
         Moderator.select(Moderator, seen)
@@ -34,19 +34,19 @@ def members() -> list[Member]:
         .group_by(Moderator.id)
         .order_by(Moderator.disabled_at.is_null(False), peewee.fn.lower(Moderator.name))
     )
-    return [Member(row, row.seen_at) for row in query.objects()]
+    return [TeamMember(row, row.seen_at) for row in query.objects()]
 
 
 def find(moderator_id: int) -> Moderator:
-    """The account of that number; raises NotFound."""
+    """The account with this id; raises NotFound."""
     row = Moderator.get_or_none(Moderator.id == moderator_id)
     if row is None:
-        raise NotFound("There is no such account.")
+        raise NotFound("This account does not exist.")
     return row
 
 
 def invites() -> list[Invite]:
-    """The links that nobody has used yet and that still hold."""
+    """Invitations that are unused and not expired."""
     return list(
         Invite.select(Invite, Moderator)
         .join(Moderator, peewee.JOIN.LEFT_OUTER)
@@ -56,8 +56,8 @@ def invites() -> list[Invite]:
 
 
 def invite(role: str, by: Moderator) -> str:
-    """A link's token that makes one account of the role; it is seen this once."""
-    _known(role)
+    """Create an invitation for the role; returns its token, which is shown only once."""
+    _check_role(role)
     with db.atomic():
         token = Invite.make(role, INVITE_HOURS, by.id)
         Audit.append("invite.create", role, moderator_id=by.id, hours=INVITE_HOURS)
@@ -65,24 +65,24 @@ def invite(role: str, by: Moderator) -> str:
 
 
 def revoke_invite(invite_id: int, by: Moderator) -> None:
-    """End a link before it is used; raises NotFound where it was used or is over."""
+    """Revoke an unused invitation; raises NotFound if it was used or revoked."""
     with db.atomic():
-        gone = Invite.delete().where(Invite.id == invite_id, Invite.used_at.is_null())
-        for row in gone.returning(Invite.role).execute():
+        deleted = Invite.delete().where(Invite.id == invite_id, Invite.used_at.is_null())
+        for row in deleted.returning(Invite.role).execute():
             Audit.append("invite.revoke", row.role, moderator_id=by.id)
             return
-    raise NotFound("This link was used or revoked before.")
+    raise NotFound("This link has already been used or revoked.")
 
 
 def change_role(moderator_id: int, role: str, by: Moderator) -> Moderator:
-    """Give a person another role; raises Conflict for the last administrator."""
-    _known(role)
+    """Change a person's role; raises Conflict for the last administrator."""
+    _check_role(role)
     with db.atomic():
-        row = _locked(moderator_id)
+        row = _lock(moderator_id)
         if row.role == role:
             return row
         if row.role == "administrator":
-            _not_the_last(row)
+            _check_not_last(row)
         before, row.role = row.role, role
         row.save(only=[Moderator.role])
         Audit.append("moderator.role", row.name, moderator_id=by.id, before=before, after=role)
@@ -90,70 +90,70 @@ def change_role(moderator_id: int, role: str, by: Moderator) -> Moderator:
 
 
 def disable(moderator_id: int, by: Moderator) -> Moderator:
-    """Shut a person out and end their sessions; raises Conflict for the last administrator."""
+    """Disable an account and end its sessions; raises Conflict for the last administrator."""
     with db.atomic():
-        row = _locked(moderator_id)
+        row = _lock(moderator_id)
         if row.disabled_at is not None:
-            raise Conflict(f"{row.name} is disabled already.")
-        _not_the_last(row)
+            raise Conflict(f"{row.name} is already disabled.")
+        _check_not_last(row)
         _set(row, disabled_at=peewee.fn.now())
-        ended = _forget(row)
+        ended = _end_sessions(row)
         Audit.append("moderator.disable", row.name, moderator_id=by.id, sessions_ended=ended)
     return row
 
 
 def enable(moderator_id: int, by: Moderator) -> Moderator:
-    """Let a disabled person sign in again."""
+    """Enable a disabled account."""
     with db.atomic():
-        row = _locked(moderator_id)
+        row = _lock(moderator_id)
         if row.disabled_at is None:
-            raise Conflict(f"{row.name} is enabled already.")
+            raise Conflict(f"{row.name} is already enabled.")
         _set(row, disabled_at=None)
         Audit.append("moderator.enable", row.name, moderator_id=by.id)
     return row
 
 
 def reset(moderator_id: int, by: Moderator) -> tuple[Moderator, str]:
-    """End the password and all sessions of a person; the token of the link for a new one."""
+    """Remove a person's password and sessions; returns the token of a reset link."""
     with db.atomic():
-        row = _locked(moderator_id)
+        row = _lock(moderator_id)
         if row.id == by.id:
             raise Conflict("Change your own password on your account's page.")
         if row.disabled_at is not None:
             raise Conflict(f"{row.name} is disabled. Enable the account first.")
-        # No password is the one of an empty hash.
+        # An empty hash matches no password.
         _set(row, password_hash="")  # nosec B106
-        ended = _forget(row)
+        ended = _end_sessions(row)
         token = PasswordLink.make(row, INVITE_HOURS)
         Audit.append("moderator.reset", row.name, moderator_id=by.id, sessions_ended=ended)
     return row, token
 
 
 def remove_second_step(moderator_id: int, by: Moderator) -> Moderator:
-    """Take a lost second step off an account; its sessions end."""
+    """Turn off two-factor sign-in for a person who lost the phone; their sessions end."""
     with db.atomic():
-        row = _locked(moderator_id)
+        row = _lock(moderator_id)
         if not row.has_second_step:
             raise Conflict(f"{row.name} has no second step.")
         if row.id == by.id:
             raise Conflict("Turn your own second step off on your account's page.")
         _set(row, totp_secret=None, totp_confirmed_at=None)
-        RecoveryCode.forget(row.id)
-        ended = _forget(row)
+        RecoveryCode.delete_all(row.id)
+        ended = _end_sessions(row)
         Audit.append("second_step.remove", row.name, moderator_id=by.id, sessions_ended=ended)
     return row
 
 
-def _known(role: str) -> None:
+def _check_role(role: str) -> None:
     if role not in ROLES:
-        raise Invalid(f"A role is one of {', '.join(ROLES)}.", field="role")
+        raise Invalid(f"role must be one of {', '.join(ROLES)}.", field="role")
 
 
-def _locked(moderator_id: int) -> Moderator:
-    """The account, locked together with every administrator, always in the same order.
+def _lock(moderator_id: int) -> Moderator:
+    """Lock the account together with every administrator, always in the same order.
 
-    Two administrators who shut each other out at once wait for each other here: the second one
-    sees what the first has done, so that one administrator is always left.
+    If two administrators disable each other at once, the second waits here and then sees the
+    first one's change. So one administrator always remains.
     """
     rows = (
         Moderator.select()
@@ -164,26 +164,26 @@ def _locked(moderator_id: int) -> Moderator:
     for row in list(rows):
         if row.id == moderator_id:
             return row
-    raise NotFound("There is no such account.")
+    raise NotFound("This account does not exist.")
 
 
-def _not_the_last(row: Moderator) -> None:
-    """Raises Conflict where no other enabled administrator is; the rows are locked."""
+def _check_not_last(row: Moderator) -> None:
+    """Raises Conflict if there is no other enabled administrator; the rows are locked."""
     others = Moderator.select().where(
         Moderator.role == "administrator",
         Moderator.disabled_at.is_null(),
         Moderator.id != row.id,
     )
     if row.role == "administrator" and not others.exists():
-        raise Conflict(LAST)
+        raise Conflict(LAST_ADMINISTRATOR)
 
 
 def _set(row: Moderator, **values: object) -> None:
     Moderator.update(**values).where(Moderator.id == row.id).execute()
 
 
-def _forget(row: Moderator) -> int:
-    """End all sessions and links of a person; returns how many sessions."""
+def _end_sessions(row: Moderator) -> int:
+    """End all sessions and delete unused reset links; returns the number of sessions."""
     PasswordLink.delete().where(
         PasswordLink.moderator == row.id, PasswordLink.used_at.is_null()
     ).execute()

@@ -1,7 +1,7 @@
-"""The second step of signing in: time-based codes (RFC 6238), and recovery codes for a lost phone.
+"""Two-factor sign-in: time-based codes (TOTP, RFC 6238), and recovery codes for a lost phone.
 
-A code holds for its 30 seconds and those beside them, and once: the account remembers the newest
-step that was used.
+A code is valid in its own 30 seconds and those before and after, and only once: the account
+stores the newest time step used.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from models.people.moderator import Moderator, ModeratorSession, database_now
 
 ISSUER = "Sluice"
 STEP = 30  # seconds
-BESIDE = 1  # steps before and after this one that hold too: clocks differ
+TOLERANCE = 1  # steps before and after the current one that are valid, as clocks differ
 CODES = 10
-LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that look alike
 GROUPS, LETTERS_EACH = 4, 4  # 79 bits
-WRONG = "This code is not right, or was used before. Take the one that is shown now."
-LOST = (
-    "The server cannot read the secret of your second step any more. Take a recovery code, or ask"
-    " an administrator to take the second step off your account."
+WRONG_CODE = "This code is wrong or was used before. Enter the one that is shown now."
+SECRET_UNREADABLE = (
+    "The server can no longer read the secret of your second step. Use a recovery code, or ask"
+    " an administrator to remove the second step from your account."
 )
 
 
 class RecoveryCode(Model):
-    """A code that takes the place of the phone once; only its digest is stored."""
+    """A code that replaces the phone once; only its digest is stored."""
 
     digest = peewee.BlobField(primary_key=True)
     moderator = peewee.ForeignKeyField(Moderator, on_delete="CASCADE")
@@ -39,8 +39,8 @@ class RecoveryCode(Model):
 
     @classmethod
     def renew(cls, moderator: Moderator) -> list[str]:
-        """Ten new codes in place of the old ones; they are seen this once."""
-        cls.forget(moderator.id)
+        """Replace the codes by ten new ones, which are shown only once."""
+        cls.delete_all(moderator.id)
         codes = [_new_code() for _ in range(CODES)]
         rows = [{"digest": _digest(moderator, c), "moderator": moderator.id} for c in codes]
         cls.insert_many(rows).execute()
@@ -48,7 +48,7 @@ class RecoveryCode(Model):
 
     @classmethod
     def use(cls, moderator: Moderator, code: str) -> bool:
-        """Use a code up; False where it is not one of the person's, or was used before."""
+        """Mark a code used; False if it is not this person's or was used before."""
         query = cls.update(used_at=peewee.fn.now()).where(
             cls.digest == _digest(moderator, code),
             cls.moderator == moderator.id,
@@ -57,20 +57,20 @@ class RecoveryCode(Model):
         return bool(query.execute())
 
     @classmethod
-    def left(cls, moderator: Moderator) -> int:
-        """How many codes were not used yet."""
+    def count_unused(cls, moderator: Moderator) -> int:
+        """The number of unused codes."""
         return cls.select().where(cls.moderator == moderator.id, cls.used_at.is_null()).count()
 
     @classmethod
-    def forget(cls, moderator_id: int) -> None:
-        """Forget all codes of a person."""
+    def delete_all(cls, moderator_id: int) -> None:
+        """Delete all codes of a person."""
         cls.delete().where(cls.moderator == moderator_id).execute()
 
 
 def begin(moderator: Moderator) -> str:
-    """A secret for the phone; it counts for nothing until ``confirm``."""
+    """The secret for the phone; it has no effect until ``confirm``."""
     if moderator.has_second_step:
-        raise Conflict("The second step is on already.")
+        raise Conflict("The second step is already on.")
     if not moderator.totp_secret:
         moderator.totp_secret = pyotp.random_base32()
         moderator.save(only=[Moderator.totp_secret])
@@ -78,18 +78,18 @@ def begin(moderator: Moderator) -> str:
 
 
 def address(moderator: Moderator, host: str) -> str:
-    """The ``otpauth:`` address that a phone reads from the QR code."""
+    """The ``otpauth:`` URL for the QR code."""
     name = f"{moderator.name} ({host})"
     return pyotp.TOTP(moderator.totp_secret).provisioning_uri(name=name, issuer_name=ISSUER)
 
 
 def confirm(moderator: Moderator, code: str, token: str) -> list[str]:
-    """Turn the second step on with a first code; the recovery codes. Other browsers sign out."""
+    """Turn two-factor sign-in on, end other sessions; returns the recovery codes."""
     if moderator.has_second_step or not moderator.totp_secret:
-        raise Conflict("There is nothing to confirm.")
+        raise Conflict("There is no second step to confirm. Start again on your account's page.")
     with db.atomic():
         if not _use_step(moderator, code):
-            raise Invalid(WRONG, field="code")
+            raise Invalid(WRONG_CODE, field="code")
         Moderator.update(totp_confirmed_at=peewee.fn.now()).where(
             Moderator.id == moderator.id
         ).execute()
@@ -99,8 +99,8 @@ def confirm(moderator: Moderator, code: str, token: str) -> list[str]:
     return codes
 
 
-def passes(moderator: Moderator, code: str) -> bool:
-    """Whether this code, of the phone or a recovery one, lets the person in; it is used up."""
+def verify(moderator: Moderator, code: str) -> bool:
+    """Whether this phone or recovery code is valid; it cannot be used again."""
     if not moderator.has_second_step:
         return False
     if _use_step(moderator, code):
@@ -108,13 +108,13 @@ def passes(moderator: Moderator, code: str) -> bool:
     with db.atomic():
         used = RecoveryCode.use(moderator, code)
         if used:
-            left = RecoveryCode.left(moderator)
+            left = RecoveryCode.count_unused(moderator)
             Audit.append("recovery_code.use", moderator.name, moderator_id=moderator.id, left=left)
     return used
 
 
 def renew_codes(moderator: Moderator) -> list[str]:
-    """New recovery codes in place of the old ones."""
+    """Replace the recovery codes by new ones."""
     if not moderator.has_second_step:
         raise Conflict("Turn the second step on first.")
     with db.atomic():
@@ -124,29 +124,29 @@ def renew_codes(moderator: Moderator) -> list[str]:
 
 
 def turn_off(moderator: Moderator) -> None:
-    """Ask for no code any more."""
+    """Turn two-factor sign-in off."""
     with db.atomic():
         Moderator.update(totp_secret=None, totp_confirmed_at=None).where(
             Moderator.id == moderator.id
         ).execute()
-        RecoveryCode.forget(moderator.id)
+        RecoveryCode.delete_all(moderator.id)
         if moderator.has_second_step:
             Audit.append("second_step.off", moderator.name, moderator_id=moderator.id)
 
 
 def _use_step(moderator: Moderator, code: str) -> bool:
-    """Whether the code is one of now and newer than any used; a conditional update remembers it.
+    """Whether the code is valid now and newer than any used; a conditional update records it.
 
-    Of two requests that bring the same code at once, only one finds the older step.
+    If two requests send the same code at once, only one of them finds the older step.
     """
     code = "".join(code.split())
     if len(code) != 6 or not code.isascii() or not code.isdigit():
         return False
-    if not moderator.totp_secret:  # no secret, or one whose key is gone, is nobody's
-        raise Unavailable(LOST)
+    if not moderator.totp_secret:  # none, or Undecryptable: an empty secret must not match
+        raise Unavailable(SECRET_UNREADABLE)
     phone = pyotp.TOTP(moderator.totp_secret)
     now = int(database_now().timestamp()) // STEP
-    for step in range(now - BESIDE, now + BESIDE + 1):
+    for step in range(now - TOLERANCE, now + TOLERANCE + 1):
         if secrets.compare_digest(phone.generate_otp(step), code):
             query = Moderator.update(totp_step=step)
             newer = Moderator.totp_step < step

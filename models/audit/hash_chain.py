@@ -1,8 +1,8 @@
-"""The audit's chain: a look whether what was written down is still what was written.
+"""Verifies the audit's hash chain: whether any row was changed, removed or inserted.
 
-Each row's digest is SHA-256 of the digest before it and of the row as text; the head is the last
-one. The digests are made here and not by the database, which whoever changed it may have changed
-whole.
+Each row's digest is SHA-256 of the previous digest and the row as text; the head is the last
+digest. They are recomputed here and not in the database, whose functions an attacker may have
+changed too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from models.database.connection import db, one
 
-STEP = 5000  # rows that are held at once
+STEP = 5000  # rows in memory at once
 START = hashlib.sha256(b"sluice").digest()
 LINE = (
     "jsonb_build_array(a.id, (extract(epoch FROM a.at) * 1000000)::bigint, a.moderator_id,"
@@ -31,29 +31,29 @@ UNLINKED = (
     " WHERE c.audit_id IS NULL"
 )
 
-# What people decided and what the audit says they decided, side by side.
-UNTOLD = """
+# Compares the decisions of people with the audit's records of them.
+UNAUDITED = """
 WITH made AS (
     SELECT submission_id::text AS subject, moderator_id,
         CASE WHEN undoes IS NULL THEN to_verdict ELSE 'undo' END AS act, count(*) AS times
     FROM decision WHERE moderator_id IS NOT NULL GROUP BY 1, 2, 3
-), told AS (
+), audited AS (
     SELECT subject, moderator_id,
         CASE action WHEN 'decide' THEN details->>'after' ELSE 'undo' END AS act, count(*) AS times
     FROM audit WHERE action IN ('decide', 'undo') AND moderator_id IS NOT NULL GROUP BY 1, 2, 3
 )
-SELECT subject FROM made FULL JOIN told USING (subject, moderator_id, act)
-WHERE made.times IS DISTINCT FROM told.times LIMIT 1
+SELECT subject FROM made FULL JOIN audited USING (subject, moderator_id, act)
+WHERE made.times IS DISTINCT FROM audited.times LIMIT 1
 """
-UNDECIDED = """
+WRONG_VERDICT = """
 SELECT s.id::text FROM submission s WHERE s.verdict IS NOT NULL AND s.verdict IS DISTINCT FROM
     (SELECT to_verdict FROM decision d WHERE d.submission_id = s.id ORDER BY d.id DESC LIMIT 1)
 LIMIT 1
 """
 GUARDS = """
-SELECT wanted FROM unnest(%s) wanted WHERE NOT EXISTS (
+SELECT expected FROM unnest(%s) expected WHERE NOT EXISTS (
     SELECT FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    WHERE c.relname || '.' || t.tgname = wanted AND t.tgenabled IN ('O', 'A')
+    WHERE c.relname || '.' || t.tgname = expected AND t.tgenabled IN ('O', 'A')
       AND c.relnamespace = current_schema()::regnamespace)
 """
 TRIGGERS = [
@@ -69,7 +69,7 @@ TRIGGERS = [
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A row of the audit at its place in the chain; ``line`` is None where the row is gone."""
+    """An audit row at its place in the chain; ``line`` is None if the row was deleted."""
 
     place: int
     audit_id: int
@@ -78,14 +78,14 @@ class Link:
     facts: tuple[Any, ...]
 
     def follows(self, before: bytes) -> bool:
-        """Whether its digest is of that row and of the digest before it."""
+        """Whether the digest matches the row and the previous digest."""
         text = self.line
         return text is not None and hashlib.sha256(before + text.encode()).digest() == self.digest
 
 
 @dataclass(slots=True)
 class Check:
-    """What a look found: how many rows, the head, the first broken row, and what else is wrong."""
+    """The result: number of rows, the head, the first broken row, and other faults."""
 
     rows: int = 0
     head: str = START.hex()
@@ -93,13 +93,13 @@ class Check:
     faults: list[str] = field(default_factory=list)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether nothing was found."""
+    def is_intact(self) -> bool:
+        """Whether no fault was result."""
         return self.broken is None and not self.faults
 
 
 def links() -> Iterator[Link]:
-    """The chain from its start, read in steps."""
+    """The chain from its start, read in batches."""
     place = 0
     while rows := db.execute_sql(WALK, (place, STEP)).fetchall():
         for row in rows:
@@ -108,67 +108,69 @@ def links() -> Iterator[Link]:
 
 
 def check(expected: str = "") -> Check:
-    """Follow the chain from its start; ``expected`` is a head that was noted before.
+    """Verify the chain from its start; ``expected`` is a head recorded earlier.
 
-    A row that was changed, taken out, put in or moved breaks it at its number. Whoever may write
-    to every table can make a new chain, or cut its end off: then the noted head is not in it.
+    A changed, removed, inserted or moved row breaks the chain at its number. Somebody with write
+    access to every table can build a new chain or truncate it; then the recorded head is missing.
     """
-    found = Check()
+    result = Check()
     with db.atomic():
         db.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         db.execute_sql("SET LOCAL statement_timeout = 0")
-        seen = _follow(found, expected.lower())
-        _check_ends(found)
+        seen = _walk(result, expected.lower())
+        _check_ends(result)
         if expected and not seen:
-            found.faults.append(
-                f"the noted head {expected} is not in the chain: its end was cut off, or it was"
-                " written anew"
+            result.faults.append(
+                f"the recorded head {expected} is not in the chain: the chain was truncated or"
+                " rewritten"
             )
-    return found
+    return result
 
 
 def check_decisions() -> list[str]:
-    """Where the decisions are not what the audit and the submissions say; nothing where they are.
+    """Faults where decisions disagree with the audit or the submissions; empty if they agree.
 
-    Each list names its first one.
+    Only the first disagreement of each kind is named.
     """
     with db.atomic():
         db.execute_sql("SET LOCAL statement_timeout = 0")
-        untold, undecided = one(UNTOLD), one(UNDECIDED)
+        unaudited, wrong = one(UNAUDITED), one(WRONG_VERDICT)
     faults = []
-    if untold:
-        faults.append(f"the decisions on {untold[0]} are not those that the audit tells")
-    if undecided:
-        faults.append(f"the verdict of {undecided[0]} is not the one that was decided last")
+    if unaudited:
+        faults.append(f"the decisions on {unaudited[0]} differ from those in the audit")
+    if wrong:
+        faults.append(f"the verdict of {wrong[0]} differs from its last decision")
     return faults
 
 
 def check_guards() -> list[str]:
-    """The triggers that keep the audit and are switched off or gone."""
+    """The triggers that protect the audit and are disabled or missing."""
     rows = db.execute_sql(GUARDS, (TRIGGERS,)).fetchall()
-    return [f"the trigger {name} is off or gone" for (name,) in rows]
+    return [f"the trigger {name} is disabled or missing" for (name,) in rows]
 
 
-def _follow(found: Check, expected: str) -> bool:
-    """Walk to the first broken link; whether the noted head was on the way."""
+def _walk(result: Check, expected: str) -> bool:
+    """Walk the chain; returns whether the recorded head comes before the first broken link."""
     before, seen = START, expected == START.hex()
     for link in links():
-        found.rows += 1
-        if found.broken is None and (link.place != found.rows or not link.follows(before)):
-            found.broken = link.audit_id
+        result.rows += 1
+        if result.broken is None and (link.place != result.rows or not link.follows(before)):
+            result.broken = link.audit_id
         before = link.digest
-        seen = seen or (found.broken is None and before.hex() == expected)
-    found.head = before.hex()
+        seen = seen or (result.broken is None and before.hex() == expected)
+    result.head = before.hex()
     return seen
 
 
-def _check_ends(found: Check) -> None:
-    """Rows beside the chain, and a chain that is longer or shorter than its head says."""
+def _check_ends(result: Check) -> None:
+    """Find rows outside the chain, and a chain that does not end at its recorded head."""
     unlinked = (one(UNLINKED) or (None,))[0]
     if unlinked is not None:
-        found.broken = min(unlinked, found.broken or unlinked)
+        result.broken = min(unlinked, result.broken or unlinked)
     place, digest = one("SELECT place, encode(digest, 'hex') FROM audit_head") or (0, "")
-    if found.broken is None and (place, digest) != (found.rows, found.head):
+    if result.broken is None and (place, digest) != (result.rows, result.head):
         last = one("SELECT coalesce(max(audit_id), 0) FROM audit_chain") or (0,)
-        found.broken = last[0]
-        found.faults.append(f"the chain ends after row {last[0]}, but its head is another one")
+        result.broken = last[0]
+        result.faults.append(
+            f"the chain ends after row {last[0]}, but the stored head is different"
+        )

@@ -1,7 +1,7 @@
-"""The audit: what people did, append-only, each row linked to the one before.
+"""The audit log: what people did. Append-only; each row is linked to the previous one.
 
-Triggers of the database refuse changes and make the links (see migrations 0004 and 0010);
-``audit_chain`` follows them.
+Database triggers refuse changes and compute the links (see migrations 0004 and 0010);
+``hash_chain.py`` verifies them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from playhouse.postgres_ext import BinaryJSONField
 from models.database.connection import Model, db
 from models.people.moderator import Moderator
 
-SCRIPT = ":script"  # who, where it was no person
-STEP = 1000  # rows that the export holds at once
+SCRIPT = ":script"  # the value of ``who`` for scripts
+STEP = 1000  # rows that an export reads at once
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rows are wanted; empty is all. Days are whole ones in UTC, both included."""
+class AuditFilter:
+    """Which rows to select; empty selects all. Days are in UTC, both included."""
 
     who: str = ""
     action: str = ""
@@ -33,7 +33,7 @@ class Filter:
 
 
 class Audit(Model):
-    """One act of a person (no moderator: of a script)."""
+    """One action of a person, or of a script if there is no moderator."""
 
     id = peewee.BigAutoField()
     at = peewee.DateTimeField()
@@ -46,43 +46,43 @@ class Audit(Model):
     def append(
         cls, action: str, subject: str = "", *, moderator_id: int | None = None, **details: Any
     ) -> None:
-        """Write down an act, in the transaction of what it did."""
+        """Record an action, in the same transaction as its effect."""
         cls.append_many(action, [(subject, details)], moderator_id=moderator_id)
 
     @classmethod
     def append_many(
         cls,
         action: str,
-        acts: Iterable[tuple[str, Mapping[str, Any]]],
+        actions: Iterable[tuple[str, Mapping[str, Any]]],
         *,
         moderator_id: int | None = None,
     ) -> None:
-        """Write down the same act on many: (subject, details) of each."""
+        """Record one action on many subjects, each a (subject, details) pair."""
         one = {"at": peewee.fn.now(), "moderator": moderator_id, "action": action}
-        rows = [{**one, "subject": subject, "details": details} for subject, details in acts]
+        rows = [{**one, "subject": subject, "details": details} for subject, details in actions]
         if rows:
             cls.insert_many(rows).execute()
 
     @classmethod
-    def page(cls, wanted: Filter, limit: int, before: int | None = None) -> list[Audit]:
-        """The newest rows of the filter, of those with a smaller number where one is given."""
+    def page(cls, where: AuditFilter, limit: int, before: int | None = None) -> list[Audit]:
+        """The newest rows that match; with ``before``, only those with a smaller id."""
         query = cls.select(cls, Moderator).join(Moderator, peewee.JOIN.LEFT_OUTER)
-        query = query.where(*_conditions(wanted))
+        query = query.where(*_conditions(where))
         if before is not None:
             query = query.where(cls.id < before)
         return list(query.order_by(cls.id.desc()).limit(limit))
 
     @classmethod
-    def stream(cls, wanted: Filter) -> Iterator[Audit]:
-        """Every row of the filter, newest first, read in steps."""
+    def stream(cls, where: AuditFilter) -> Iterator[Audit]:
+        """Every matching row, newest first, read in batches."""
         before = None
-        while rows := cls.page(wanted, STEP, before):
+        while rows := cls.page(where, STEP, before):
             yield from rows
             before = rows[-1].id
 
     @classmethod
     def actions(cls) -> list[str]:
-        """Every kind of act that was written down, by a walk from one to the next in the index."""
+        """Every action name in the log, found by skipping from one to the next in the index."""
         rows = db.execute_sql(
             "WITH RECURSIVE walk AS (SELECT min(action) AS action FROM audit UNION ALL"
             " SELECT (SELECT min(action) FROM audit WHERE action > walk.action) FROM walk"
@@ -91,17 +91,17 @@ class Audit(Model):
         return [row[0] for row in rows]
 
 
-def _conditions(wanted: Filter) -> Iterator[Any]:
+def _conditions(where: AuditFilter) -> Iterator[Any]:
     yield peewee.SQL("true")
-    if wanted.who == SCRIPT:
+    if where.who == SCRIPT:
         yield Audit.moderator.is_null()
-    elif wanted.who:
-        yield Moderator.name == wanted.who
-    if wanted.action:
-        yield Audit.action == wanted.action
-    if wanted.subject:
-        yield Audit.subject == wanted.subject
-    if wanted.since:
-        yield Audit.at >= wanted.since
-    if wanted.until:
-        yield Audit.at < wanted.until + timedelta(days=1)
+    elif where.who:
+        yield Moderator.name == where.who
+    if where.action:
+        yield Audit.action == where.action
+    if where.subject:
+        yield Audit.subject == where.subject
+    if where.since:
+        yield Audit.at >= where.since
+    if where.until:
+        yield Audit.at < where.until + timedelta(days=1)

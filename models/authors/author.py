@@ -1,4 +1,4 @@
-"""Authors: the clients' own users, as far as something is to be remembered of them."""
+"""Authors: the clients' users who have a strike, a suspension or a premium mark."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from models.database.connection import Model, db
 from models.errors import Conflict, Forbidden
 from models.people.moderator import Moderator
 
-MOST = 1000  # newest uploads that a record counts
+MAX_COUNTED = 1000  # newest uploads that a record counts
 
 
 class Author(Model):
-    """A client's user; a row exists once there is a strike, a suspension or premium."""
+    """A client's user; a row exists after the first strike, suspension or premium mark."""
 
     id = peewee.BigAutoField()
     client = peewee.ForeignKeyField(Client, backref="authors")
@@ -29,47 +29,47 @@ class Author(Model):
 
     @classmethod
     def suspend(cls, client_id: int, user_id: str, moderator: Moderator, reason: str = "") -> None:
-        """Take no more uploads of this author; raises Conflict where that is so already."""
+        """Reject this author's uploads; raises Conflict if already suspended."""
         _may_decide(moderator)
         _mark(client_id, user_id, "suspended_at", True, moderator, reason=reason.strip()[:500])
 
     @classmethod
     def unsuspend(cls, client_id: int, user_id: str, moderator: Moderator) -> None:
-        """Take uploads of this author again."""
+        """Accept this author's uploads again."""
         _may_decide(moderator)
         _mark(client_id, user_id, "suspended_at", False, moderator)
 
     @classmethod
     def make_premium(cls, client_id: int, user_id: str, moderator: Moderator) -> None:
-        """Let this author's uploads wait in the priority queue."""
+        """Put this author's uploads into the priority queue."""
         _may_configure(moderator)
         _mark(client_id, user_id, "premium_at", True, moderator)
 
     @classmethod
     def end_premium(cls, client_id: int, user_id: str, moderator: Moderator) -> None:
-        """Let this author's uploads wait where the client says."""
+        """Put this author's uploads into the queue that the client asks for."""
         _may_configure(moderator)
         _mark(client_id, user_id, "premium_at", False, moderator)
 
 
 ACTS = {
-    ("suspended_at", True): ("author.suspend", "suspended already"),
+    ("suspended_at", True): ("author.suspend", "already suspended"),
     ("suspended_at", False): ("author.unsuspend", "not suspended"),
-    ("premium_at", True): ("author.premium", "premium already"),
+    ("premium_at", True): ("author.premium", "already premium"),
     ("premium_at", False): ("author.end_premium", "not premium"),
 }
 
 
 def subject(client_id: int, user_id: str) -> str:
-    """How the audit names an author."""
+    """An author's name in the audit."""
     return f"author {client_id}/{user_id}"
 
 
 def _mark(
     client_id: int, user_id: str, column: str, on: bool, moderator: Moderator, **details: Any
 ) -> None:
-    """Set or clear a mark; the row's lock lets only the first of two such acts through."""
-    action, otherwise = ACTS[column, on]
+    """Set or clear a mark; the row lock lets only the first of two concurrent changes succeed."""
+    action, state = ACTS[column, on]
     with db.atomic():
         db.execute_sql(
             "INSERT INTO author (client_id, user_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
@@ -82,7 +82,7 @@ def _mark(
             .execute()
         )
         if not changed:
-            raise Conflict(f"This author is {otherwise}.")
+            raise Conflict(f"This author is {state}.")
         Revision.bump("authors")
         Audit.append(action, subject(client_id, user_id), moderator_id=moderator.id, **details)
 
@@ -110,21 +110,21 @@ _marks = Watched("authors", _read_marks)
 
 
 def is_premium(client_id: int, user_id: str) -> bool:
-    """Whether this author's uploads go first; raises Forbidden for a suspended author.
+    """Whether this author's uploads have priority; raises Forbidden for a suspended author.
 
-    Costs an upload nothing: what is marked is held in memory and asked for anew after a change,
-    which every process sees within a second.
+    An upload needs no query: the marks are cached and reloaded after a change, which every
+    process sees within a second.
     """
     suspended, premium = _marks.get()
     if (client_id, user_id) in suspended:
         raise Forbidden(
-            f"The author {user_id!r} is suspended; their uploads are not taken.", field="user_id"
+            f"The author {user_id!r} is suspended; uploads are rejected.", field="user_id"
         )
     return (client_id, user_id) in premium
 
 
 def strike(client_id: int, user_id: str, by: int = 1) -> None:
-    """Add a strike to the author, or take one back with -1."""
+    """Add a strike to the author, or remove one with -1."""
     db.execute_sql(
         "INSERT INTO author (client_id, user_id, strikes) VALUES (%(client)s, %(user)s,"
         " greatest(0, %(by)s)) ON CONFLICT (client_id, user_id)"
@@ -134,9 +134,9 @@ def strike(client_id: int, user_id: str, by: int = 1) -> None:
 
 
 def record(client_id: int, user_id: str) -> dict[str, Any]:
-    """What is known of an author: uploads by verdict, strikes and since when.
+    """An author's uploads by verdict, strikes, marks, and times of the first and last upload.
 
-    Of more than ``MOST`` uploads the newest are counted, and ``more`` says so.
+    Only the newest ``MAX_COUNTED`` uploads are counted; ``more`` says whether there are others.
     """
     row = db.execute_sql(
         "SELECT count(*), count(*) FILTER (WHERE verdict = 'rejected'),"
@@ -145,12 +145,12 @@ def record(client_id: int, user_id: str) -> dict[str, Any]:
         "  ORDER BY id LIMIT 1), max(created_at)"
         " FROM (SELECT verdict, created_at FROM submission"
         " WHERE client_id = %(client)s AND user_id = %(user)s ORDER BY id DESC LIMIT %(most)s) s",
-        {"client": client_id, "user": user_id, "most": MOST + 1},
+        {"client": client_id, "user": user_id, "most": MAX_COUNTED + 1},
     ).fetchone()
     author = Author.get_or_none(Author.client == client_id, Author.user_id == user_id)
     return {
-        "uploads": min(row[0], MOST),
-        "more": row[0] > MOST,
+        "uploads": min(row[0], MAX_COUNTED),
+        "more": row[0] > MAX_COUNTED,
         "rejected": row[1],
         "approved": row[2],
         "review": row[3],

@@ -1,7 +1,7 @@
-"""Lists of authors: those who uploaded last, by the beginning of their name, or by their marks.
+"""Lists of authors: by last upload, by the beginning of their id, or by their marks.
 
-An author is no row of any table until there is something to remember, so that intake stays one
-statement; the lists are walks through the index of submissions by client, author and id.
+Most authors have no row of their own, so that intake stays one statement. The lists therefore
+walk the index of submissions by client, author and id.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from uuid import UUID
 from models.database.connection import db
 
 PAGE = 50
-STEP = 5_000  # submissions that one page of the latest authors looks at
-MOST = 500  # newest uploads of an author that a line counts
+STEP = 5_000  # submissions that one page of the latest authors reads
+MAX_COUNTED = 500  # newest uploads of an author that a summary counts
 KINDS = ("strikes", "suspended", "premium")
 LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """An author in a list; of more than ``MOST`` uploads the newest are counted."""
+class AuthorSummary:
+    """An author in a list; only the newest ``MAX_COUNTED`` uploads are counted."""
 
     client_id: int
     client: str
@@ -37,19 +37,19 @@ class Line:
     @property
     def more(self) -> bool:
         """Whether there are more uploads than were counted."""
-        return self.uploads > MOST
+        return self.uploads > MAX_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Authors, and where the next page begins: None at the end."""
+class AuthorPage:
+    """Authors, and where the next page begins: None on the last page."""
 
-    lines: list[Line]
+    lines: list[AuthorSummary]
     next: str | None
 
 
-def latest(client_id: int | None, after: str = "") -> Page:
-    """The authors in the order of their last uploads, the newest first."""
+def latest(client_id: int | None, after: str = "") -> AuthorPage:
+    """Authors by their last upload, newest first."""
     values = {"high": _uuid(after), "client": client_id, "step": STEP, "limit": PAGE + 1}
     mine = "AND client_id = %(client)s" if client_id is not None else ""
     source = (
@@ -64,14 +64,14 @@ def latest(client_id: int | None, after: str = "") -> Page:
         values,
     ).fetchall()
     if len(rows) > PAGE:
-        return Page(_lines(rows[:PAGE]), str(rows[PAGE - 1][0]))
+        return AuthorPage(_summaries(rows[:PAGE]), str(rows[PAGE - 1][0]))
     end = db.execute_sql(
         f"SELECT id FROM ({source}) s OFFSET %(step)s - 1 LIMIT 1", values
     ).fetchone()
-    return Page(_lines(rows), str(end[0]) if end else None)
+    return AuthorPage(_summaries(rows), str(end[0]) if end else None)
 
 
-# From one name to the next in the index, not from one submission to the next.
+# Skips from one user_id to the next in the index, without reading each submission.
 NAMED = """
 SELECT 0, c.id, n.user_id FROM client c CROSS JOIN LATERAL (
     WITH RECURSIVE names AS (
@@ -88,8 +88,8 @@ WHERE {mine} ORDER BY n.user_id, c.id LIMIT %(limit)s
 """
 
 
-def named(prefix: str, client_id: int | None, after: str = "") -> Page:
-    """The authors whose ``user_id`` begins so, by it."""
+def named(prefix: str, client_id: int | None, after: str = "") -> AuthorPage:
+    """Authors whose ``user_id`` begins with ``prefix``, in its order."""
     last_client, _, user = after.partition(":")
     values = {
         "prefix": prefix,
@@ -102,11 +102,11 @@ def named(prefix: str, client_id: int | None, after: str = "") -> Page:
     rows = db.execute_sql(NAMED.format(mine=mine), values).fetchall()
     more = len(rows) > PAGE
     end = f"{rows[PAGE - 1][1]}:{rows[PAGE - 1][2]}" if more else None
-    return Page(_lines(rows[:PAGE]), end)
+    return AuthorPage(_summaries(rows[:PAGE]), end)
 
 
-def marked(kind: str, client_id: int | None, after: str = "", prefix: str = "") -> Page:
-    """The authors with strikes, most first, or those suspended or premium, the newest first."""
+def marked(kind: str, client_id: int | None, after: str = "", prefix: str = "") -> AuthorPage:
+    """Authors with strikes, most first; or suspended or premium ones, newest first."""
     order, place = ("strikes DESC, id", "true") if kind == "strikes" else ("id DESC", "true")
     condition = "strikes > 0" if kind == "strikes" else f"{kind}_at IS NOT NULL"
     first, _, second = after.partition(":")
@@ -127,14 +127,14 @@ def marked(kind: str, client_id: int | None, after: str = "", prefix: str = "") 
         },
     ).fetchall()
     end = f"{rows[PAGE - 1][3]}:{rows[PAGE - 1][0]}" if len(rows) > PAGE else None
-    return Page(_lines(rows[:PAGE]), end)
+    return AuthorPage(_summaries(rows[:PAGE]), end)
 
 
-def _lines(rows: list[tuple[Any, ...]]) -> list[Line]:
-    """The lines of these (…, client, user id) in their order."""
+def _summaries(rows: list[tuple[Any, ...]]) -> list[AuthorSummary]:
+    """Summaries for these (…, client id, user id) rows, in their order."""
     if not rows:
         return []
-    found = db.execute_sql(
+    summaries = db.execute_sql(
         "SELECT k.client_id, c.name, k.user_id, coalesce(a.strikes, 0), a.suspended_at,"
         " a.premium_at, u.uploads, u.rejected, u.last_at"
         " FROM unnest(%(clients)s::bigint[], %(users)s::text[]) WITH ORDINALITY"
@@ -149,17 +149,17 @@ def _lines(rows: list[tuple[Any, ...]]) -> list[Line]:
         {
             "clients": [row[1] for row in rows],
             "users": [row[2] for row in rows],
-            "most": MOST + 1,
+            "most": MAX_COUNTED + 1,
         },
     ).fetchall()
-    return [Line(*row) for row in found]
+    return [AuthorSummary(*row) for row in summaries]
 
 
 def strikes_of(client_id: int, user_id: str, limit: int = 30) -> list[dict[str, Any]]:
-    """When this author got strikes and lost them again, the newest first.
+    """When this author got strikes and when strikes were removed, newest first.
 
-    Read from the decisions of the newest thousand uploads: a rejection gives one, and what ends a
-    rejection takes it back.
+    Read from the decisions on the newest 1000 uploads: a rejection adds a strike, and a decision
+    that ends a rejection removes it.
     """
     rows = db.execute_sql(
         "SELECT d.created_at, d.to_verdict = 'rejected', d.reason, m.name, s.id,"

@@ -12,7 +12,7 @@ import peewee
 from models.audit.log import Audit
 from models.clients import validation
 from models.database.connection import Model, db
-from models.database.encrypted_field import SealedField
+from models.database.encrypted_field import EncryptedField
 from models.database.tokens import digest, new_token
 from models.errors import Conflict, Invalid, NotFound
 from models.people.moderator import Moderator
@@ -21,7 +21,7 @@ from models.verdict import Policy
 
 KEY_PREFIX = "sk_"
 CHANGEABLE = ("name", "visibility", "reject_at", "review_at", "sample_rate", "webhook_url")
-NEW_ADDRESS = dict.fromkeys(  # of which nothing is known yet
+NEW_ADDRESS = dict.fromkeys(  # a new address has no failures yet
     ("webhook_failing_since", "webhook_paused_until", "webhook_disabled_at")
 )
 
@@ -36,8 +36,8 @@ class Client(Model):
     review_at = peewee.FloatField(null=True)
     sample_rate = peewee.FloatField(null=True)
     webhook_url = peewee.TextField(null=True)
-    webhook_secret = SealedField(null=True)
-    webhook_secret_before = SealedField(null=True)
+    webhook_secret = EncryptedField(null=True)
+    webhook_secret_before = EncryptedField(null=True)
     webhook_secret_before_until = peewee.DateTimeField(null=True)
     webhook_failing_since = peewee.DateTimeField(null=True)
     webhook_paused_until = peewee.DateTimeField(null=True)
@@ -47,12 +47,12 @@ class Client(Model):
 
     @classmethod
     def add(cls, name: str, *, visibility: str = "hold", webhook_url: str | None = None) -> Client:
-        """A new client; raises Conflict where the name is taken."""
+        """Add a client; raises Conflict if the name is taken."""
         validation.check_name(name)
         if webhook_url:
             validation.check_address(webhook_url)
         if visibility not in ("hold", "publish_first"):
-            raise Invalid("visibility is hold or publish_first.", field="visibility")
+            raise Invalid("visibility must be hold or publish_first.", field="visibility")
         secret = new_secret() if webhook_url else None
         try:
             with db.atomic():
@@ -64,12 +64,12 @@ class Client(Model):
                     created_at=peewee.fn.now(),
                 ).execute()
         except peewee.IntegrityError as error:
-            raise Conflict(f"There is a client named {name!r} already.", field="name") from error
+            raise Conflict(f"A client named {name!r} already exists.", field="name") from error
         return cls.get_by_id(row)
 
     @classmethod
     def named(cls, name: str) -> Client:
-        """The client of that name; raises NotFound."""
+        """The client with this name; raises NotFound."""
         client = cls.get_or_none(cls.name == name)
         if client is None:
             raise NotFound(f"There is no client named {name!r}.")
@@ -77,7 +77,7 @@ class Client(Model):
 
     @classmethod
     def by_key(cls, key: str) -> Client | None:
-        """The client whose valid key this is."""
+        """The client that has this key, if the key is valid and the client is not suspended."""
         return (
             cls.select()
             .join(ApiKey, on=(ApiKey.client == cls.id))
@@ -92,16 +92,16 @@ class Client(Model):
 
     @classmethod
     def find(cls, client_id: int) -> Client:
-        """The client of that number; raises NotFound."""
+        """The client with this id; raises NotFound."""
         client = cls.get_or_none(cls.id == client_id)
         if client is None:
-            raise NotFound("There is no such client.")
+            raise NotFound("This client does not exist.")
         return client
 
     def change(self, by: Moderator, settings: Settings, **values: Any) -> str | None:
-        """Change what is ``CHANGEABLE``; returns the webhook's secret where it got its first one.
+        """Change ``CHANGEABLE`` fields; returns the webhook secret if it is the client's first.
 
-        Thresholds that are None are the settings'. Raises Invalid, and Conflict for a taken name.
+        Thresholds of None use the settings. Raises Invalid, and Conflict for a taken name.
         """
         after = {name: values.get(name, getattr(self, name)) for name in CHANGEABLE}
         validation.check(after, settings)
@@ -119,27 +119,29 @@ class Client(Model):
                 Audit.append("client.change", self.name, moderator_id=by.id, changes=changes)
         except peewee.IntegrityError as error:
             raise Conflict(
-                f"There is a client named {after['name']!r} already.", field="name"
+                f"A client named {after['name']!r} already exists.", field="name"
             ) from error
         return secret
 
     def suspend(self, by: Moderator) -> None:
-        """Refuse the client's keys until ``resume``."""
+        """Reject the client's keys until ``resume``."""
         self._suspend(by, peewee.fn.now(), "client.suspend", Client.suspended_at.is_null())
 
     def resume(self, by: Moderator) -> None:
-        """Take the client's keys again."""
+        """Accept the client's keys again."""
         self._suspend(by, None, "client.resume", Client.suspended_at.is_null(False))
 
     def _suspend(self, by: Moderator, at: Any, action: str, condition: Any) -> None:
         with db.atomic():
             query = Client.update(suspended_at=at).where(Client.id == self.id, condition)
             if not query.execute():
-                raise Conflict(f"Somebody did this before: {self.name} is as you wanted it.")
+                raise Conflict(
+                    f"Already done: {self.name} is {'active' if at is None else 'suspended'}."
+                )
             Audit.append(action, self.name, moderator_id=by.id)
 
     def policy(self, settings: Settings) -> Policy:
-        """This client's thresholds, the settings' where it has none of its own."""
+        """This client's policy; thresholds that it does not set come from the settings."""
         return Policy(
             reject_at=_or(self.reject_at, settings.reject_at),
             review_at=_or(self.review_at, settings.review_at),
@@ -161,7 +163,7 @@ class ApiKey(Model):
 
     @classmethod
     def issue(cls, client: Client) -> str:
-        """A new key of 192 bits for the client; this is the only time it is seen."""
+        """Create a key of 192 bits; it is shown only now."""
         key = KEY_PREFIX + new_token(24)
         cls.insert(
             client=client, digest=digest(key), hint=key[-4:], created_at=peewee.fn.now()
@@ -170,12 +172,14 @@ class ApiKey(Model):
 
     @classmethod
     def held_by(cls, client: Client) -> list[ApiKey]:
-        """The client's keys that hold, those that were revoked or ran out behind them."""
-        return list(cls.select().where(cls.client == client.id).order_by(_over(), cls.id.desc()))
+        """The client's keys, valid ones before revoked and expired ones."""
+        return list(
+            cls.select().where(cls.client == client.id).order_by(_has_ended(), cls.id.desc())
+        )
 
     @classmethod
     def add(cls, client: Client, by: Moderator) -> str:
-        """A further key, beside those that hold."""
+        """Add a key; existing keys stay valid."""
         with db.atomic():
             key = cls.issue(client)
             Audit.append("key.issue", client.name, moderator_id=by.id, ending=key[-4:])
@@ -183,9 +187,11 @@ class ApiKey(Model):
 
     @classmethod
     def rotate(cls, client: Client, hours: float, by: Moderator) -> str:
-        """A new key; the others end after the overlap of some hours."""
+        """Create a key; the other keys expire after ``hours``."""
         if not 0 <= hours <= 24 * 30:
-            raise Invalid("The old keys hold on for 0 to 720 hours.", field="hours")
+            raise Invalid(
+                "hours must be 0 to 720: how long the old keys stay valid.", field="hours"
+            )
         with db.atomic():
             key = cls.issue(client)
             ended = cls.expire_others(client, key, hours)
@@ -201,19 +207,19 @@ class ApiKey(Model):
 
     @classmethod
     def revoke_one(cls, client: Client, key_id: int, by: Moderator) -> None:
-        """Revoke one key; raises NotFound where it is not the client's or holds no more."""
+        """Revoke one key; raises NotFound if it is not the client's or already revoked."""
         with db.atomic():
             row = cls.get_or_none(
                 cls.id == key_id, cls.client == client.id, cls.revoked_at.is_null()
             )
             if row is None:
-                raise NotFound("This key was revoked before.")
+                raise NotFound("This key is already revoked.")
             cls.update(revoked_at=peewee.fn.now()).where(cls.id == key_id).execute()
             Audit.append("key.revoke", client.name, moderator_id=by.id, ending=row.hint)
 
     @classmethod
     def revoke(cls, client: Client, hint: str) -> int:
-        """Revoke the client's keys that end in the hint; returns how many."""
+        """Revoke the client's keys that end in the hint; returns their number."""
         return (
             cls.update(revoked_at=peewee.fn.now())
             .where(cls.client == client, cls.hint == hint, cls.revoked_at.is_null())
@@ -222,7 +228,7 @@ class ApiKey(Model):
 
     @classmethod
     def expire_others(cls, client: Client, kept: str, hours: float) -> int:
-        """Let every key but ``kept`` end in some hours, the overlap of a rotation."""
+        """Make every key except ``kept`` expire in some hours, the overlap of a rotation."""
         return (
             cls.update(expires_at=in_hours(hours))
             .where(
@@ -236,21 +242,21 @@ class ApiKey(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A client in the list: the endings of the keys that hold, and a day's uploads."""
+class ClientSummary:
+    """A client in the list: the endings of its valid keys, and uploads of the last 24 hours."""
 
     client: Client
     endings: list[str]
     uploads: int
 
 
-def listed() -> list[Row]:
-    """Every client, by name."""
+def summaries() -> list[ClientSummary]:
+    """Every client, active ones first, by name."""
     endings: dict[int, list[str]] = {}
-    for key in ApiKey.select().where(~_over()).order_by(ApiKey.id.desc()):
+    for key in ApiKey.select().where(~_has_ended()).order_by(ApiKey.id.desc()):
         endings.setdefault(key.client_id, []).append(key.hint)
     uploads = dict(
-        db.execute_sql(  # ids are UUIDs of version 7: they begin with the time in milliseconds
+        db.execute_sql(  # ids are UUIDv7 and begin with the time in milliseconds
             "SELECT client_id, count(*) FROM submission WHERE id >= (lpad(to_hex((extract(epoch"
             " FROM now() - interval '1 day') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid"
             " GROUP BY client_id"
@@ -259,22 +265,22 @@ def listed() -> list[Row]:
     rows = Client.select().order_by(
         Client.suspended_at.is_null(False), peewee.fn.lower(Client.name)
     )
-    return [Row(row, endings.get(row.id, []), uploads.get(row.id, 0)) for row in rows]
+    return [ClientSummary(row, endings.get(row.id, []), uploads.get(row.id, 0)) for row in rows]
 
 
-def _over() -> Any:
-    """Whether a key was revoked or has run out, as a condition."""
-    ran_out = ApiKey.expires_at.is_null(False) & (ApiKey.expires_at <= peewee.fn.now())
-    return ApiKey.revoked_at.is_null(False) | ran_out
+def _has_ended() -> Any:
+    """An SQL condition: the key is revoked or expired."""
+    expired = ApiKey.expires_at.is_null(False) & (ApiKey.expires_at <= peewee.fn.now())
+    return ApiKey.revoked_at.is_null(False) | expired
 
 
 def new_secret() -> str:
-    """A webhook's secret as Standard Webhooks writes it, of 256 bits."""
+    """A new webhook secret of 256 bits in the format of Standard Webhooks."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def in_hours(hours: float) -> Any:
-    """The moment in so many hours, by the database's clock."""
+    """The time in so many hours, by the database's clock."""
     return peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (hours * 3600,))
 
 

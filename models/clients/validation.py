@@ -1,4 +1,4 @@
-"""What a client may be called, decide by and be called back at, as far as the values alone tell."""
+"""Validates a client's name, policy and webhook address."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ LONGEST_NAME = 60
 
 
 def check(values: dict[str, Any], settings: Settings) -> None:
-    """Raises Invalid for a name, policy or address that cannot be."""
+    """Raises Invalid for an invalid name, policy or address."""
     check_name(values["name"])
     if values["visibility"] not in ("hold", "publish_first"):
-        raise Invalid("Hold, or publish first.", field="visibility")
+        raise Invalid("visibility must be hold or publish_first.", field="visibility")
     for name in ("reject_at", "review_at", "sample_rate"):
         if values[name] is not None and not 0 <= values[name] <= 1:
-            raise Invalid("A number from 0 to 1.", field=name)
+            raise Invalid(f"{name} must be a number from 0 to 1.", field=name)
     reject_at = _or(values["reject_at"], settings.reject_at)
     if _or(values["review_at"], settings.review_at) > reject_at:
         raise Invalid(
-            f"Review cannot begin above rejection, which begins at {reject_at:g}.",
+            f"review_at must not be above reject_at, which is {reject_at:g}.",
             field="review_at",
         )
     if values["webhook_url"]:
@@ -32,20 +32,25 @@ def check(values: dict[str, Any], settings: Settings) -> None:
 def check_name(name: str) -> None:
     """Raises Invalid for a name that is empty or too long."""
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
-        raise Invalid(f"A name has 1 to {LONGEST_NAME} characters.", field="name")
+        raise Invalid(f"A name must have 1 to {LONGEST_NAME} characters.", field="name")
 
 
 def check_address(url: str) -> None:
-    """Raises Invalid for what is no address of a webhook, as far as the text alone tells."""
+    """Raises Invalid for a malformed webhook URL; it is not resolved or called."""
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        sound = False
-    if not sound or len(url) > 2000 or any(c.isspace() or not c.isprintable() for c in url):
-        raise Invalid("An address like https://example.org/hooks/sluice.", field="webhook_url")
+        valid = False
+    if not valid or len(url) > 2000 or any(c.isspace() or not c.isprintable() for c in url):
+        raise Invalid(
+            "The webhook must be a URL such as https://example.org/hooks/sluice.",
+            field="webhook_url",
+        )
     if "@" in parts.netloc:
-        raise Invalid("An address without a user name and password.", field="webhook_url")
+        raise Invalid(
+            "The webhook URL must not contain a user name or password.", field="webhook_url"
+        )
 
 
 def _or(value: Any, default: float) -> float:

@@ -1,7 +1,7 @@
-"""The database: one pool a process, opened by ``connect``, for every table of ``models``.
+"""The database connection: one pool per process, opened by ``connect``, for all of ``models``.
 
-A database object that is made before gevent patches the process would hang it, so nothing is
-connected at import: the tables stand on a proxy that ``connect`` fills.
+A database object created before gevent patches the process would block it. So nothing connects
+at import: the tables use a proxy, and ``connect`` sets its target.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ db: Any = peewee.DatabaseProxy()
 
 
 class Model(peewee.Model):
-    """Parent of every table."""
+    """Base class of every table."""
 
     class Meta:
         database = db
@@ -35,13 +35,13 @@ class Model(peewee.Model):
 
 
 class Pool(PooledPostgresqlDatabase):
-    """A pool that does not hand out connections whose server has gone.
+    """A connection pool that discards connections closed by the server.
 
-    Behind PgBouncer a transaction may be another session's than the last. It refuses ``options``
-    at the start, and carries the time zone along: that is set as a statement.
+    Behind PgBouncer each transaction may run in a different session. PgBouncer rejects ``options``
+    at connection start but tracks the time zone, so that is set by a statement.
     """
 
-    pooled = False  # DATABASE_POOLED, where the connections are not the owner's
+    pooled = False  # DATABASE_POOLED, except for the owner's connections
 
     def _connect(self) -> Any:
         connection = super()._connect()
@@ -52,7 +52,7 @@ class Pool(PooledPostgresqlDatabase):
         return connection
 
     def _is_closed(self, conn: Any) -> bool:
-        """Whether it cannot be handed out: told without peewee's ``SELECT 1``, a trip each time."""
+        """Whether it is unusable, found without a round trip (peewee would send ``SELECT 1``)."""
         if conn.closed or _hung_up(conn):
             return True
         status = conn.info.transaction_status
@@ -70,16 +70,16 @@ def _rolled_back(conn: Any) -> bool:
 
 
 def _hung_up(conn: Any) -> bool:
-    """Whether an idle connection has something to read, which only its end can be."""
+    """Whether an idle connection has data to read: only a disconnect sends any."""
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
     return bool(poll.poll(0))
 
 
 def connect(settings: Settings, *, pool: int | None = None, owner: bool = False) -> None:
-    """Bind the tables to the settings' PostgreSQL; connections open when they are needed.
+    """Bind the tables to the configured PostgreSQL; connections open on first use.
 
-    ``owner``: as the role that owns the tables, for migrations.
+    ``owner``: connect as the role that owns the tables, for migrations.
     """
     encrypted_field.bind(settings)
     url = settings.database_owner if owner else settings.database
@@ -94,8 +94,8 @@ def pool_of(
     pooled: bool = False,
     connect_timeout: int = 5,
 ) -> Pool:
-    """A pool of connections to a URL; ``pooled``: by PgBouncer too."""
-    made = Pool(
+    """A connection pool for a URL; ``pooled``: PgBouncer is in between."""
+    result = Pool(
         **parameters(url),
         max_connections=most or settings.db_pool_max,
         timeout=settings.db_connection_timeout,
@@ -104,8 +104,8 @@ def pool_of(
         application_name="sluice",
         **({} if pooled else {"options": _options(settings)}),
     )
-    made.pooled = pooled
-    return made
+    result.pooled = pooled
+    return result
 
 
 def _options(settings: Settings) -> str:
@@ -113,7 +113,7 @@ def _options(settings: Settings) -> str:
 
 
 def parameters(url: str) -> dict[str, Any]:
-    """The libpq parameters of a ``postgresql://`` URL, its query's included."""
+    """The libpq parameters of a ``postgresql://`` URL, including those in its query."""
     parts = urlsplit(url)
     values: dict[str, Any] = {name: value[-1] for name, value in parse_qs(parts.query).items()}
     values["database"] = parts.path.lstrip("/")
@@ -129,21 +129,21 @@ def parameters(url: str) -> dict[str, Any]:
 
 
 def pool_use() -> tuple[int, int]:
-    """Connections of this process that are in use, and those that wait in its pool."""
+    """This process's connections: (in use, idle in the pool)."""
     return len(db._in_use), len(db._connections)
 
 
 def release() -> None:
-    """Give this greenlet's connection back to the pool, before waiting for something else."""
+    """Return this greenlet's connection to the pool, before waiting for something else."""
     if not db.is_closed():
         db.close()
 
 
 def may_be_committed(error: Exception) -> bool:
-    """Whether the connection broke before the server said what came of a statement.
+    """Whether the connection broke before the server reported the result of a statement.
 
-    A commit whose answer was lost may stand. A server that answered with an error did nothing,
-    unless it said that it goes down (class 57).
+    A commit whose response was lost may have succeeded. If the server responded with an error,
+    nothing was committed, unless the error says that it is shutting down (57P).
     """
     if not isinstance(error, peewee.OperationalError | peewee.InterfaceError):
         return False
@@ -152,13 +152,13 @@ def may_be_committed(error: Exception) -> bool:
 
 
 def code_of(error: BaseException) -> str | None:
-    """PostgreSQL's code of an error, such as 53100; None where it had no time to say one."""
+    """PostgreSQL's error code, such as 53100; None if the server sent none."""
     return getattr(error.__cause__ or error.__context__, "pgcode", None)
 
 
 @contextmanager
 def connection() -> Iterator[None]:
-    """Hold a connection for the block; inside another one, share it."""
+    """Hold a connection for the block; a nested block shares it."""
     if not db.is_closed():
         yield
         return
@@ -172,11 +172,11 @@ def connection() -> Iterator[None]:
 def rows_sql(
     columns: Mapping[str, str], rows: Iterable[Sequence[Any]], parameters: list[Any]
 ) -> str:
-    """A query for rows of columns with their types, whose values go to ``parameters``.
+    """A SELECT that yields these rows, for ``columns`` with their types.
 
-    Nothing where there are no rows. The rows are one parameter, a JSON document: to bind each value
-    by itself takes psycopg2 three times as long, and this text is the same for any number of rows.
-    What goes into a column of JSON comes encoded, as a text.
+    The rows are appended to ``parameters`` as one JSON document: binding each value takes psycopg2
+    three times as long, and the SQL text is the same for any number of rows. Values of ``jsonb``
+    columns must be encoded as text. Returns "" if there are no rows.
     """
     names = [name.strip('"') for name in columns]
     document = [dict(zip(names, values, strict=True)) for values in rows]
@@ -192,22 +192,22 @@ def rows_sql(
 def _encoded(document: list[dict[str, Any]]) -> str:
     try:
         return _encode(document)
-    except ValueError:  # JSON has no NaN, PostgreSQL has: it reads it from a text
-        spelt = [{name: _spelt(value) for name, value in row.items()} for row in document]
-        return _encode(spelt)
+    except ValueError:  # JSON has no NaN; PostgreSQL parses it from text
+        finite = [{name: _as_text(value) for name, value in row.items()} for row in document]
+        return _encode(finite)
 
 
-def _spelt(value: Any) -> Any:
+def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> str:
-    """What JSON has no type for, as PostgreSQL reads it from a text."""
+    """A value that JSON has no type for, as text that PostgreSQL parses."""
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, bytes | memoryview):
         return f"\\x{value.hex()}"
-    raise TypeError(f"{type(value).__name__} is no value of a row")
+    raise TypeError(f"{type(value).__name__} cannot be stored in a row")
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain).encode

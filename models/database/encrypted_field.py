@@ -1,8 +1,8 @@
-"""Secrets that the server must be able to read again, sealed before they reach the database.
+"""Secrets that the server must read again, encrypted in the database.
 
-Whoever has a copy of the database, or of its backup, has not what phones and webhooks are keyed
-with: the key, ``SLUICE_HOME/secrets/seal``, is no part of it. Sealed with Fernet: AES-128-CBC under
-HMAC-SHA256, so that what was changed is not opened either.
+A copy of the database, or of its backup, does not reveal the secrets of two-factor codes and
+webhooks: the key, ``SLUICE_HOME/secrets/seal``, is stored outside. Encrypted with Fernet
+(AES-128-CBC with HMAC-SHA256), so a modified value fails to decrypt.
 """
 
 from __future__ import annotations
@@ -18,54 +18,54 @@ from models.settings import Settings
 
 log = logging.getLogger("sluice.seal")
 MARK = "sealed:"
-_settings: list[Settings] = []  # whose key it is; the key is read when it is first needed
-_boxes: dict[str, Any] = {}
+_settings: list[Settings] = []  # of the stack that owns the key; the key is read on first use
+_ciphers: dict[str, Any] = {}
 
 
-class Lost(str):
-    """Stands for a secret whose key is gone: empty, so that it is nobody's."""
+class Undecryptable(str):
+    """A secret that the key cannot decrypt: falsy, matches nothing."""
 
 
-class SealedField(peewee.TextField):
-    """A text that is sealed in the database and plain in Python."""
+class EncryptedField(peewee.TextField):
+    """Text that is encrypted in the database and plain in Python."""
 
     def db_value(self, value: str | None) -> str | None:
-        """The text, sealed; what is sealed or missing stays."""
-        return value if value is None or value.startswith(MARK) else close(value)
+        """The text, encrypted; encrypted text and None are unchanged."""
+        return value if value is None or value.startswith(MARK) else encrypt(value)
 
     def python_value(self, value: str | None) -> str | None:
-        """The text, or ``Lost``."""
-        return None if value is None else reopen(value)
+        """The text, or ``Undecryptable``."""
+        return None if value is None else decrypt(value)
 
 
 def bind(settings: Settings) -> None:
-    """Use the key of this stack."""
+    """Use this stack's key."""
     _settings[:] = [settings]
 
 
-def close(text: str) -> str:
-    """The text, sealed; raises SettingError where there is no key."""
-    return MARK + _box().encrypt(text.encode()).decode()
+def encrypt(text: str) -> str:
+    """The text, encrypted; raises SettingError if the key is missing."""
+    return MARK + _cipher().encrypt(text.encode()).decode()
 
 
-def reopen(text: str) -> str:
-    """What was sealed; ``Lost`` where it was with another key. Plain text is what it was."""
+def decrypt(text: str) -> str:
+    """The plain text; ``Undecryptable`` if it has another key. Plain text is returned as it is."""
     from cryptography.fernet import InvalidToken
 
     if not text.startswith(MARK):
         return text
     try:
-        return str(_box().decrypt(text.removeprefix(MARK)).decode())
+        return str(_cipher().decrypt(text.removeprefix(MARK)).decode())
     except InvalidToken:
-        log.error("secrets/seal is not the key with which a secret in the database was sealed")
-        return Lost()
+        log.error("a secret in the database is encrypted with another key than secrets/seal")
+        return Undecryptable()
 
 
-def _box() -> Any:
-    """What seals and opens; imported here because workers, which must stay lean, never need it."""
+def _cipher() -> Any:
+    """The cipher; imported here because workers must stay small and never need it."""
     from cryptography.fernet import Fernet
 
     key = _settings[0].secret("seal")
-    if key not in _boxes:
-        _boxes[key] = Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()))
-    return _boxes[key]
+    if key not in _ciphers:
+        _ciphers[key] = Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()))
+    return _ciphers[key]

@@ -1,8 +1,8 @@
-"""A read replica for the console's reads: DATABASE_REPLICA_URL.
+"""The read replica for the console: DATABASE_REPLICA_URL.
 
-``reading`` lends the replica's connection to this thread, so that every query of the block goes
-there. What somebody wrote they read: ``after`` is the place in the log of their last write, and a
-replica that has not replayed it is not read from.
+``reading`` sets the replica's connection for this thread, so every query in the block uses it.
+People read their own writes: ``after`` is the WAL LSN of their last write, and a replica that has
+not replayed it is not used.
 """
 
 from __future__ import annotations
@@ -16,47 +16,47 @@ import peewee
 from models.database.connection import Pool, db, one, pool_of, release
 from models.settings import Settings
 
-AWAY_FOR = 10.0  # seconds until a replica that failed is tried again
-_pools: list[Pool] = []  # of this process: none, or one
+RETRY_AFTER = 10.0  # seconds until a replica that failed is tried again
+_pools: list[Pool] = []  # of this process: none or one
 _failed_at = [float("-inf")]
 
 
-class Behind(Exception):
-    """The replica is away, or has not replayed what is to be read."""
+class ReplicaUnusable(Exception):
+    """The replica is down, or has not replayed the required LSN."""
 
 
 def bind(settings: Settings) -> None:
-    """Make this process's pool, which connects when it is needed."""
+    """Create this process's pool, which connects on first use."""
     _pools[:] = []
     if settings.database_replica_url:
         _pools.append(pool_of(settings, settings.database_replica_url, connect_timeout=2))
 
 
-def is_there() -> bool:
-    """Whether there is a replica that did not fail just now."""
-    return bool(_pools) and time.monotonic() - _failed_at[0] > AWAY_FOR
+def is_available() -> bool:
+    """Whether a replica is configured and has not failed recently."""
+    return bool(_pools) and time.monotonic() - _failed_at[0] > RETRY_AFTER
 
 
-def failed() -> None:
-    """Leave it alone for some seconds."""
+def mark_failed() -> None:
+    """Do not use the replica for ``RETRY_AFTER`` seconds."""
     _failed_at[0] = time.monotonic()
 
 
 @contextmanager
 def reading(after: str | None = None) -> Iterator[None]:
-    """Read from the replica in the block; raises Behind, and what the database raises."""
+    """Read from the replica in the block; raises ReplicaUnusable and database errors."""
     (pool,) = _pools
     release()
     try:
         pool.connect()
     except peewee.PeeweeException as error:
-        failed()
-        raise Behind from error
+        mark_failed()
+        raise ReplicaUnusable from error
     lent = pool._state.conn
     db.obj._state.set_connection(lent)
     try:
         if after is not None and one("SELECT pg_last_wal_replay_lsn() >= %s", after) != (True,):
-            raise Behind
+            raise ReplicaUnusable
         yield
     finally:
         if db.obj._state.conn is lent:
@@ -65,8 +65,8 @@ def reading(after: str | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def aside() -> Iterator[None]:
-    """The primary for the block, though the replica be read from around it."""
+def use_primary() -> Iterator[None]:
+    """Use the primary in the block, even inside ``reading``."""
     lent = db.obj._state.conn if _pools and not _pools[0].is_closed() else None
     if lent is None or lent is not _pools[0]._state.conn:
         yield
@@ -79,14 +79,14 @@ def aside() -> Iterator[None]:
         db.obj._state.set_connection(lent)
 
 
-def place() -> str:
-    """Where the primary's log is now."""
+def current_wal_lsn() -> str:
+    """The primary's current WAL LSN."""
     row = one("SELECT pg_current_wal_lsn()::text")
     return str(row[0]) if row else ""
 
 
-def told(settings: Settings) -> str:
-    """How the replica is, in words; raises PeeweeException where it does not answer."""
+def describe_lag(settings: Settings) -> str:
+    """The replica's lag in words; raises PeeweeException if it does not respond."""
     if not _pools:
         bind(settings)
     pool = _pools[0]

@@ -1,7 +1,7 @@
-"""The two roles of the database: one owns the tables, the application's may change less.
+"""The database's two roles: the owner of the tables and the application, which has fewer rights.
 
-The application reads and writes rows. It adds to the audit and to the decisions, and can neither
-change nor remove their rows, nor alter a table, nor switch a trigger off.
+The application reads and writes rows. It appends to the audit and to the decisions, but cannot
+change or delete their rows, alter a table or disable a trigger.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from psycopg2.sql import SQL, Identifier
 from models.database.connection import db, one
 from models.errors import SettingError
 
-# What the application may do with tables that are not as all others are.
-LESS = {
+# The application's rights on tables where it has fewer than ALL.
+RESTRICTED = {
     "audit": "SELECT, INSERT",
     "audit_chain": "SELECT",
     "audit_head": "SELECT",
@@ -26,7 +26,7 @@ LOCK = 7_243_002
 
 
 def check_owner() -> None:
-    """Raises SettingError where the tables are another role's, who must hand them over first."""
+    """Raises SettingError if another role owns the tables; they must be reassigned first."""
     row = one(
         "SELECT pg_get_userbyid(relowner), current_user FROM pg_class"
         " WHERE relname = 'audit' AND relnamespace = current_schema()::regnamespace"
@@ -40,10 +40,10 @@ def check_owner() -> None:
 
 
 def grant(application: str) -> bool:
-    """Give the application's role what it needs and no more; False where it owns the tables.
+    """Grant the application's role exactly the rights it needs; False if it owns the tables.
 
-    One transaction, so that an application that runs never misses a right; and the same however
-    often it is done, so that it makes good what a restore has lost.
+    It is one transaction, so a running application never lacks a right. It is idempotent, so it
+    also repairs rights that a restore has lost.
     """
     row = one("SELECT current_user")
     if not application or row == (application,):
@@ -51,22 +51,22 @@ def grant(application: str) -> bool:
     role = Identifier(application)
     with db.atomic():
         db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        _say("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}", role)
-        _say("GRANT USAGE ON SCHEMA public TO {role}", role)
-        _say("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}", role)
+        _execute("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}", role)
+        _execute("GRANT USAGE ON SCHEMA public TO {role}", role)
+        _execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}", role)
         for (table,) in db.execute_sql(
             "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v')"
             " AND relnamespace = 'public'::regnamespace"
         ).fetchall():
-            rights = SQL(LESS.get(table, ALL))
-            _say("GRANT {rights} ON {table} TO {role}", role, rights=rights, table=table)
+            rights = SQL(RESTRICTED.get(table, ALL))
+            _execute("GRANT {rights} ON {table} TO {role}", role, rights=rights, table=table)
     return True
 
 
 def excess() -> list[str]:
-    """What this role may do to the audit and to decisions that the application need not, in words.
+    """This role's rights on the audit and decisions beyond the application's needs, in words.
 
-    Nothing where the roles are two.
+    Empty if owner and application are separate roles.
     """
     rows = db.execute_sql(
         "SELECT relname, pg_has_role(relowner, 'USAGE'),"
@@ -82,7 +82,7 @@ def excess() -> list[str]:
     ]
 
 
-def _say(command: str, role: Identifier, **parts: object) -> None:
+def _execute(command: str, role: Identifier, **parts: object) -> None:
     named = {
         name: Identifier(part) if isinstance(part, str) else part for name, part in parts.items()
     }

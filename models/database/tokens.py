@@ -1,4 +1,4 @@
-"""Random tokens (keys, session cookies, links) and the digests that are stored of them."""
+"""Random tokens (keys, session cookies, links) and the digests that are stored for them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import secrets
 
 
 def new_token(size: int = 32) -> str:
-    """A random token of ``size`` bytes, safe in a URL, whose last four characters name it.
+    """A random URL-safe token of ``size`` bytes; its last four characters identify it to people.
 
-    They hold no hyphen: `scripts/client revoke NAME -a1b` would take them for an option.
+    They contain no hyphen: `scripts/client revoke NAME -a1b` would parse them as an option.
     """
     while "-" in (token := secrets.token_urlsafe(size))[-4:]:
         pass
@@ -17,5 +17,5 @@ def new_token(size: int = 32) -> str:
 
 
 def digest(token: str) -> bytes:
-    """SHA-256 of a random token; tokens of 128 bits and more need no slow hash."""
+    """SHA-256 of a random token; tokens of 128 bits or more need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -12,12 +12,14 @@ COLUMNS = (
 def up(migrator, db):
     _each(
         db,
-        lambda text: text if text.startswith(encrypted_field.MARK) else encrypted_field.close(text),
+        lambda text: (
+            text if text.startswith(encrypted_field.MARK) else encrypted_field.encrypt(text)
+        ),
     )
 
 
 def down(migrator, db):
-    _each(db, encrypted_field.reopen)
+    _each(db, encrypted_field.decrypt)
 
 
 def _each(db, change):

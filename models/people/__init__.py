@@ -1,5 +1,5 @@
-"""The tables of the people who sign in to the console.
+"""Tables of the people who sign in to the console.
 
-Open ``moderator.py`` first: accounts, sessions, invitations and reset links. What may be changed
-of an account is in ``models/accounts``.
+Open ``moderator.py`` first: accounts, sessions, invitations and reset links. Changes to an
+account are in ``models/accounts``.
 """

@@ -1,4 +1,4 @@
-"""The people of the console: accounts, their sessions, and the links that make accounts."""
+"""Console accounts, their sessions, invitations and password reset links."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import peewee
 from playhouse.postgres_ext import BinaryJSONField
 
 from models.database.connection import Model, db
-from models.database.encrypted_field import SealedField
+from models.database.encrypted_field import EncryptedField
 from models.database.tokens import digest, new_token
 from models.errors import Conflict, Invalid, NotFound
 
@@ -24,7 +24,7 @@ class Moderator(Model):
     role = peewee.TextField()
     password_hash = peewee.TextField()
     preferences = BinaryJSONField(default=dict)
-    totp_secret: Any = SealedField(null=True)
+    totp_secret: Any = EncryptedField(null=True)
     totp_confirmed_at = peewee.DateTimeField(null=True)
     totp_step = peewee.BigIntegerField(default=0)
     disabled_at = peewee.DateTimeField(null=True)
@@ -32,12 +32,12 @@ class Moderator(Model):
 
     @classmethod
     def add(cls, name: str, role: str, password_hash: str) -> Moderator:
-        """A new account; raises Conflict where the name is taken."""
+        """Add an account; raises Conflict if the name is taken."""
         name = name.strip()
         if not 1 <= len(name) <= 60:
-            raise Invalid("A name has 1 to 60 characters.", field="name")
+            raise Invalid("A name must have 1 to 60 characters.", field="name")
         if role not in ROLES:
-            raise Invalid(f"A role is one of {', '.join(ROLES)}.", field="role")
+            raise Invalid(f"role must be one of {', '.join(ROLES)}.", field="role")
         try:
             with db.atomic():
                 row = cls.insert(
@@ -47,12 +47,12 @@ class Moderator(Model):
                     created_at=peewee.fn.now(),
                 ).execute()
         except peewee.IntegrityError as error:
-            raise Conflict(f"There is a moderator named {name!r} already.", field="name") from error
+            raise Conflict(f"A moderator named {name!r} already exists.", field="name") from error
         return cls.get_by_id(row)
 
     @classmethod
     def named(cls, name: str) -> Moderator | None:
-        """The enabled account of that name."""
+        """The enabled account with this name."""
         return cls.get_or_none(cls.name == name.strip(), cls.disabled_at.is_null())
 
     @property
@@ -67,7 +67,7 @@ class Moderator(Model):
 
     @property
     def has_second_step(self) -> bool:
-        """Whether signing in asks for a code too."""
+        """Whether signing in requires a two-factor code."""
         return self.totp_confirmed_at is not None
 
 
@@ -84,7 +84,7 @@ class ModeratorSession(Model):
 
     @classmethod
     def start(cls, moderator: Moderator, hours: int, user_agent: str) -> str:
-        """Sign a browser in; returns its token, which is not stored."""
+        """Start a session; returns its token, which is not stored."""
         token = new_token()
         cls.insert(
             digest=digest(token),
@@ -98,7 +98,7 @@ class ModeratorSession(Model):
 
     @classmethod
     def moderator_of(cls, token: str) -> Moderator | None:
-        """The enabled person whose unexpired session this token is."""
+        """The enabled account of this token's session, if it has not expired."""
         return (
             Moderator.select()
             .join(cls, on=(cls.moderator == Moderator.id))
@@ -112,7 +112,7 @@ class ModeratorSession(Model):
 
     @classmethod
     def touch(cls, token: str) -> None:
-        """Note that the browser was here, at most once a minute."""
+        """Update ``seen_at``, at most once a minute."""
         cls.update(seen_at=peewee.fn.now()).where(
             cls.digest == digest(token),
             cls.seen_at < peewee.fn.now() - peewee.SQL("interval '1 minute'"),
@@ -120,7 +120,7 @@ class ModeratorSession(Model):
 
     @classmethod
     def of(cls, moderator: Moderator) -> list[ModeratorSession]:
-        """The person's signed-in browsers, the one seen last first."""
+        """The account's sessions, last seen first."""
         return list(
             cls.select()
             .where(cls.moderator == moderator.id, cls.expires_at > peewee.fn.now())
@@ -128,17 +128,17 @@ class ModeratorSession(Model):
         )
 
     def is_of(self, token: str) -> bool:
-        """Whether this is the session of that token."""
+        """Whether this session has that token."""
         return bytes(self.digest) == digest(token)
 
     @classmethod
     def end(cls, token: str) -> None:
-        """Sign the browser out on the server."""
+        """End the session on the server."""
         cls.delete().where(cls.digest == digest(token)).execute()
 
     @classmethod
     def end_all(cls, moderator_id: int, but: str | None = None) -> int:
-        """Sign all of a person's browsers out, but the one of a token; returns how many."""
+        """End all sessions of an account except one token's; returns their number."""
         query = cls.delete().where(cls.moderator == moderator_id)
         if but is not None:
             query = query.where(cls.digest != digest(but))
@@ -146,7 +146,7 @@ class ModeratorSession(Model):
 
 
 class Invite(Model):
-    """A link that makes one account of a role, once, until it expires."""
+    """A link that creates one account with a role, once, until it expires."""
 
     digest = peewee.BlobField(primary_key=True)
     id = peewee.BigIntegerField()
@@ -158,7 +158,7 @@ class Invite(Model):
 
     @classmethod
     def make(cls, role: str, hours: int, made_by: int | None = None) -> str:
-        """A new link's token, which is not stored."""
+        """Create a link; returns its token, which is not stored."""
         token = new_token()
         cls.insert(
             digest=digest(token),
@@ -171,17 +171,17 @@ class Invite(Model):
 
     @classmethod
     def valid(cls, token: str) -> Invite:
-        """The unused invite of that token; raises NotFound."""
+        """The unused invite with this token; raises NotFound."""
         invite = cls.get_or_none(
             cls.digest == digest(token), cls.used_at.is_null(), cls.expires_at > peewee.fn.now()
         )
         if invite is None:
-            raise NotFound("This link was used or has expired. Ask for a new one.")
+            raise NotFound("This link has been used or has expired. Ask for a new one.")
         return invite
 
     @classmethod
     def use(cls, token: str) -> str:
-        """Use the link up and return its role; raises NotFound where it was used before."""
+        """Mark the link used and return its role; raises NotFound if it was used before."""
         used: Any = (
             cls.update(used_at=peewee.fn.now())
             .where(
@@ -194,11 +194,11 @@ class Invite(Model):
         )
         for row in used:
             return str(row.role)
-        raise NotFound("This link was used or has expired. Ask for a new one.")
+        raise NotFound("This link has been used or has expired. Ask for a new one.")
 
 
 class PasswordLink(Model):
-    """A link on which a person chooses a new password, once, until it expires."""
+    """A link for choosing a new password, once, until it expires."""
 
     digest = peewee.BlobField(primary_key=True)
     moderator = peewee.ForeignKeyField(Moderator, on_delete="CASCADE")
@@ -208,7 +208,7 @@ class PasswordLink(Model):
 
     @classmethod
     def make(cls, moderator: Moderator, hours: int) -> str:
-        """A new link's token, which is not stored; the person's older links are over."""
+        """Create a link and delete older ones; returns the token, which is not stored."""
         token = new_token()
         cls.delete().where(cls.moderator == moderator.id, cls.used_at.is_null()).execute()
         cls.insert(
@@ -221,7 +221,7 @@ class PasswordLink(Model):
 
     @classmethod
     def valid(cls, token: str) -> PasswordLink:
-        """The unused link of that token, of an enabled person; raises NotFound."""
+        """The unused link with this token, of an enabled account; raises NotFound."""
         link = (
             cls.select(cls, Moderator)
             .join(Moderator)
@@ -234,19 +234,19 @@ class PasswordLink(Model):
             .first()
         )
         if link is None:
-            raise NotFound("This link was used or has expired. Ask for a new one.")
+            raise NotFound("This link has been used or has expired. Ask for a new one.")
         return link
 
     def use(self) -> None:
-        """Use the link up; raises NotFound where it was used meanwhile."""
+        """Mark the link used; raises NotFound if it was used meanwhile."""
         query = PasswordLink.update(used_at=peewee.fn.now())
         same = PasswordLink.digest == self.digest
         if not query.where(same, PasswordLink.used_at.is_null()).execute():
-            raise NotFound("This link was used or has expired. Ask for a new one.")
+            raise NotFound("This link has been used or has expired. Ask for a new one.")
 
 
 def has_administrator() -> bool:
-    """Whether somebody can configure this server yet."""
+    """Whether an enabled administrator exists."""
     return (
         Moderator.select()
         .where(Moderator.role == "administrator", Moderator.disabled_at.is_null())
@@ -255,7 +255,7 @@ def has_administrator() -> bool:
 
 
 def database_now() -> datetime:
-    """The time by the database's clock."""
+    """The database's current time."""
     now: datetime = db.execute_sql("SELECT now()").fetchone()[0]
     return now
 

@@ -1,4 +1,4 @@
-"""What a moderator prefers while looking at hard pictures; the defaults are the careful ones."""
+"""A moderator's settings for viewing graphic pictures; the defaults are the cautious ones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ BLURS = ("none", "light", "medium", "strong", "total")
 SIZES = ("small", "medium", "large")
 REVEALS = ("hold", "click")
 CHOICES = {"blur": BLURS, "size": SIZES, "reveal": REVEALS}
-MOST = {"pause_after": 500, "rotate_after": 100}
+MAXIMUMS = {"pause_after": 500, "rotate_after": 100}
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How pictures are shown to one person. ``of`` never fails; ``read`` is strict.
+    """How pictures are shown to one person. ``of`` never fails; ``read`` validates.
 
-    ``pause_after`` is a number of graphic items in an hour, ``rotate_after`` a number of them in
-    a row; 0 is off.
+    ``pause_after`` counts graphic items in an hour, ``rotate_after`` graphic items in a row; 0 is
+    off.
     """
 
     blur: str = "strong"
@@ -37,19 +37,19 @@ class Preferences:
 
     @classmethod
     def of(cls, moderator: Moderator) -> Preferences:
-        """What this person prefers; the default where nothing valid is stored."""
+        """The person's preferences; the default for each value that is not stored or invalid."""
         stored = moderator.preferences or {}
         return cls(**{f.name: stored[f.name] for f in fields(cls) if _is_valid(f.name, stored)})
 
     @classmethod
     def read(cls, form: Mapping[str, str]) -> Preferences:
-        """The preferences of a form, in which what is off is missing; raises Invalid."""
+        """Parse a form, which omits what is off; raises Invalid."""
         values: dict[str, Any] = {}
         for field in fields(cls):
             text = form.get(field.name, "").strip()
             if field.name in CHOICES:
                 values[field.name] = text
-            elif field.name in MOST:
+            elif field.name in MAXIMUMS:
                 values[field.name] = int(text) if text.isdecimal() and len(text) < 9 else -1
             else:
                 values[field.name] = text in ("on", "1")
@@ -59,7 +59,7 @@ class Preferences:
 
     @property
     def stored(self) -> dict[str, Any]:
-        """What stands in ``moderator.preferences``."""
+        """The value for ``moderator.preferences``."""
         return asdict(self)
 
 
@@ -70,12 +70,12 @@ def _is_valid(name: str, values: Mapping[str, Any]) -> bool:
     value = values.get(name)
     if name in CHOICES:
         return value in CHOICES[name]
-    if name in MOST:
-        return type(value) is int and 0 <= value <= MOST[name]
+    if name in MAXIMUMS:
+        return type(value) is int and 0 <= value <= MAXIMUMS[name]
     return isinstance(value, bool)
 
 
 def _sentence(name: str) -> str:
-    if name in MOST:
-        return f"A whole number from 0 (off) to {MOST[name]}."
-    return f"One of {', '.join(CHOICES[name])}."
+    if name in MAXIMUMS:
+        return f"{name} must be a whole number from 0 (off) to {MAXIMUMS[name]}."
+    return f"{name} must be one of {', '.join(CHOICES[name])}."

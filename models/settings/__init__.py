@@ -1,8 +1,7 @@
-"""What an operator can set, read once from the environment into one frozen object.
+"""The operator's settings, read once from the environment into one frozen object.
 
 Open ``table.py`` first: every setting with its default, unit and help text. ``settings.py`` reads
-them, ``validation.py`` checks them against each other, ``process.py`` holds those of the running
-process.
+them, ``validation.py`` validates them, ``process.py`` holds those of the running process.
 """
 
 from models.settings.parsing import addresses, names, read_env_file

@@ -1,4 +1,4 @@
-"""Which addresses a webhook may lead to: the public internet, and what the operator allows."""
+"""Which addresses a webhook may call: the public internet, and what the operator allows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from models.errors import SettingError
 
 Address = IPv4Address | IPv6Address
 
-ROUTED = IPv6Network("2000::/3")  # IPv6 that is given to somebody; the rest is special
-# Beside what `ipaddress` calls private or reserved, in every version of Python that runs us.
+ROUTED = IPv6Network("2000::/3")  # allocated global unicast IPv6; the rest is special
+# In addition to what `ipaddress` calls private or reserved in every supported Python version.
 CLOSED = tuple(
     ip_network(name)
     for name in (
@@ -38,14 +38,14 @@ CLOSED = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What an operator allows beside the public internet: host names, and networks."""
+    """What an operator allows besides the public internet: host names and networks."""
 
     names: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Allowed:
-        """``hooks.internal, 10.0.0.5, 192.168.0.0/16``; raises SettingError for what is neither."""
+        """``hooks.internal, 10.0.0.5, 192.168.0.0/16``; raises SettingError for anything else."""
         names, networks = set(), []
         for word in filter(None, (part.strip() for part in text.split(","))):
             try:
@@ -55,16 +55,16 @@ class Allowed:
         return cls(frozenset(names), tuple(networks))
 
     def has_name(self, host: str) -> bool:
-        """Whether the host is allowed by its name, wherever that leads."""
+        """Whether the host name is allowed, whatever it resolves to."""
         return _bare(host) in self.names
 
     def has(self, address: Address) -> bool:
-        """Whether a call may go to the address."""
+        """Whether the address may be called."""
         return is_public(address) or any(address in network for network in self.networks)
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is on the public internet, and carries no other address inside."""
+    """Whether an address is on the public internet and embeds no other address."""
     if address.version == 6 and address not in ROUTED:  # mapped, NAT64, local, multicast …
         return False
     if any(address in network for network in CLOSED):
@@ -73,7 +73,7 @@ def is_public(address: Address) -> bool:
 
 
 def read(text: str) -> Address:
-    """An address as the resolver writes it, ``fe80::1%eth0`` too; raises ValueError."""
+    """Parse the resolver's text for an address, such as ``fe80::1%eth0``; raises ValueError."""
     return ip_address(text)
 
 

@@ -1,4 +1,4 @@
-"""Settings as text: an environment's, a file's of ``NAME=value`` lines, and their parsing."""
+"""Parsing of settings: from the environment, and from files of ``NAME=value`` lines."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from models.errors import SettingError
 
 
 def names(text: str) -> list[str]:
-    """The values of a setting that holds several, by comma or space."""
+    """The values of a list setting, separated by commas or spaces."""
     return [part for part in re.split(r"[\s,]+", text) if part]
 
 
 def addresses(text: str) -> list[str]:
-    """The addresses of a setting that holds several, by space or comma.
+    """The URLs of a list setting, separated by spaces or commas.
 
-    A comma within one, as between two recipients of mail, does not end it.
+    A comma inside a URL, such as between two mail recipients, does not split it.
     """
     return [part for part in re.split(r"[\s,]+(?=[a-zA-Z][\w+.-]*://)", text.strip(" ,")) if part]
 
 
 def parse(name: str, text: str, default: Any, choices: tuple[str, ...]) -> Any:
-    """A value of the default's kind; raises SettingError."""
+    """The text as a value of the default's type; raises SettingError."""
     variable = name.upper()
     if choices and text not in choices:
         raise SettingError(f"{variable} is {text!r}; it must be one of {', '.join(choices)}")
@@ -47,10 +47,10 @@ def _parse_bool(variable: str, text: str) -> bool:
     return words[text.lower()]
 
 
-def read_named_files(env: Mapping[str, str], wanted: list[str]) -> dict[str, str]:
-    """The values of those settings that are given as ``NAME_FILE``."""
+def read_named_files(env: Mapping[str, str], names: list[str]) -> dict[str, str]:
+    """The values of the settings that are given as ``NAME_FILE``."""
     values = {}
-    for name in wanted:
+    for name in names:
         path = env.get(f"{name}_FILE", "")
         if path and name not in env:
             try:

@@ -1,8 +1,8 @@
 """Every setting of Sluice, read once from the environment into one frozen object.
 
-Each field of ``setting_table`` is an environment variable of the same name in capitals. Where the
-environment does not name it, ``SLUICE_HOME/sluice.env`` may; where neither does, its default holds.
-What is secret may stand in a file of its own: ``NAME_FILE`` is its path.
+Each field of ``table.py`` is an environment variable of the same name in capitals. The
+environment takes precedence over ``SLUICE_HOME/sluice.env``, and that over the default. A secret
+may be in its own file: ``NAME_FILE`` is its path.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from models.settings.table import ROOT, Table
 from models.settings.urls import is_bucket
 from models.settings.validation import check
 
-# Of an address that stands for all
+# The loopback address for each wildcard address
 LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104
 
 
 @dataclass(frozen=True)
 class Settings(Table):
-    """What an operator has set, and what follows from it."""
+    """The operator's settings and the values derived from them."""
 
     def __post_init__(self) -> None:
         check(self)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the environment and ``sluice.env``; raises SettingError naming the bad one."""
+        """Read the environment and ``sluice.env``; raises SettingError for an invalid one."""
         env = dict(os.environ if environ is None else environ)
         home = Path(env.get("SLUICE_HOME") or ROOT / "var").resolve()
         env = {**read_env_file(home / "sluice.env"), **env, "SLUICE_HOME": str(home)}
@@ -47,46 +47,46 @@ class Settings(Table):
 
     @property
     def database(self) -> str:
-        """URL of PostgreSQL: the one given, else the embedded one on its socket."""
+        """URL of PostgreSQL: the configured one, or the embedded server on its socket."""
         if self.database_url:
             return self.database_url
         return f"postgresql://sluice@/sluice?host={quote(str(self.run))}"
 
     @property
     def database_owner(self) -> str:
-        """URL of the same PostgreSQL as the role that owns the tables."""
+        """URL of the same PostgreSQL for the role that owns the tables."""
         if self.database_url:
             return self.database_owner_url or self.database_url
         return f"postgresql://sluice_owner@/sluice?host={quote(str(self.run))}"
 
     @property
     def redis(self) -> str:
-        """URL of Redis: the one given, else the embedded Valkey on its socket."""
+        """URL of Redis: the configured one, or the embedded Valkey on its socket."""
         return self.redis_url or f"unix://{quote(str(self.run / 'redis.sock'))}"
 
     @property
     def run(self) -> Path:
-        """Folder of the sockets: SLUICE_HOME/run, or a short one where that is too long for them.
+        """Folder of the sockets: SLUICE_HOME/run, or one under /tmp if that path is too long.
 
-        The kernel takes 107 bytes for a socket's path; the longest name in it needs 32.
+        The kernel allows 107 bytes for a socket's path; the longest file name needs 32.
         """
         folder = self.sluice_home / "run"
         if len(os.fsencode(folder)) <= 75:
             return folder
         digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
-        # Made with 0700 and its owner looked at: what someone else laid there is refused.
+        # Created with mode 0700 and its owner checked: a folder of another user is refused.
         return Path("/tmp") / f"sluice-{digest[:12]}"  # nosec B108
 
     @property
     def media(self) -> Path:
-        """Folder of the originals and thumbnails; with a bucket, of what is on its way there."""
+        """Folder of originals and thumbnails; with a bucket, of files not uploaded to it yet."""
         if self.storage_url and not is_bucket(self.storage_url):
             return Path(self.storage_url)
         return self.sluice_home / "media"
 
     @property
     def url(self) -> str:
-        """Address of this server as browsers see it, without a slash at the end."""
+        """Base URL of this server as browsers see it, without a trailing slash."""
         if self.public_url:
             return self.public_url.rstrip("/")
         host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
@@ -99,7 +99,7 @@ class Settings(Table):
 
     @property
     def scheme(self) -> str:
-        """What nginx itself speaks on PORT: ``https`` where a certificate is given."""
+        """The scheme that nginx serves on PORT: ``https`` if a certificate is configured."""
         return "https" if self.tls_certificate else "http"
 
     @property
@@ -108,14 +108,14 @@ class Settings(Table):
         return Path(self.secrets_path) if self.secrets_path else self.sluice_home / "secrets"
 
     def web_address(self, number: int) -> str:
-        """Where a web instance listens, as gunicorn and nginx both write it."""
+        """A web instance's listen address, in the syntax that gunicorn and nginx share."""
         if not self.web_listen:
             return f"unix:{self.run / f'web_{number:02}.sock'}"
         host, _, port = self.web_listen.rpartition(":")
         return f"{host}:{int(port) + number}"
 
     def secret(self, name: str) -> str:
-        """A secret by its name; raises SettingError where it is missing."""
+        """A secret by its name; raises SettingError if it is missing."""
         path = self.secrets / name
         try:
             value = path.read_text("ascii").strip()

@@ -1,4 +1,4 @@
-"""Where a setting's URL leads: a bucket of an S3-compatible store, or the sentinels of a Redis."""
+"""Parses storage and Redis URLs: a bucket of an S3-compatible store, or Redis Sentinel."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PREFIX = re.compile(r"(?:[\w.=-]+/)*[\w.=-]+|")
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """``s3://NAME/PREFIX?endpoint=URL&region=NAME``; its keys are no part of it."""
+    """``s3://NAME/PREFIX?endpoint=URL&region=NAME``; the access keys are not part of it."""
 
     name: str
-    prefix: str  # empty, or with a slash at its end
+    prefix: str  # empty, or with a trailing slash
     endpoint: str  # host and port
     secure: bool
     region: str
@@ -28,27 +28,30 @@ class Bucket:
     def parse(cls, url: str) -> Bucket:
         """Raises SettingError."""
         parts = _split("STORAGE_URL", url)
-        asked = _query("STORAGE_URL", parts.query, {"endpoint", "region"})
-        region = asked.get("region", "")
+        options = _query("STORAGE_URL", parts.query, {"endpoint", "region"})
+        region = options.get("region", "")
         prefix = parts.path.strip("/")
         if parts.username or parts.password:
             raise SettingError("STORAGE_URL contains a key: set AWS_ACCESS_KEY_ID and its secret")
         if not NAME.fullmatch(parts.netloc) or not PREFIX.fullmatch(prefix):
             raise SettingError("STORAGE_URL is not s3://BUCKET/PREFIX?endpoint=https://HOST")
         amazon = f"https://s3.{region + '.' if region else ''}amazonaws.com"
-        at = _split("STORAGE_URL", asked.get("endpoint", amazon))
-        if at.scheme not in ("http", "https") or not at.hostname or at.path.strip("/"):
+        endpoint = _split("STORAGE_URL", options.get("endpoint", amazon))
+        host, secure = endpoint.netloc, endpoint.scheme == "https"
+        if not (secure or endpoint.scheme == "http") or not endpoint.hostname:
+            raise SettingError("STORAGE_URL's endpoint is not http(s)://HOST:PORT")
+        if endpoint.path.strip("/"):
             raise SettingError("STORAGE_URL's endpoint is not http(s)://HOST:PORT")
         folder = f"{prefix}/" if prefix else ""
-        return cls(parts.netloc, folder, at.netloc, at.scheme == "https", region)
+        return cls(parts.netloc, folder, host, secure, region)
 
 
 @dataclass(frozen=True, slots=True)
 class Sentinels:
     """``redis+sentinel://LOGIN@HOST:PORT,HOST:PORT/MASTER``, ``rediss+sentinel`` with TLS.
 
-    The login, ``USER:PASSWORD``, is the Redis servers'; the query may hold ``db``,
-    ``ssl_ca_certs`` and the sentinels' own ``sentinel_username`` and ``sentinel_password``.
+    ``LOGIN`` is ``USER:PASSWORD`` of the Redis servers. The query may contain ``db``,
+    ``ssl_ca_certs``, and ``sentinel_username`` and ``sentinel_password`` of the sentinels.
     """
 
     hosts: tuple[tuple[str, int], ...]
@@ -61,13 +64,13 @@ class Sentinels:
     @classmethod
     def parse(cls, url: str) -> Sentinels:
         """Raises SettingError."""
-        known = {"db", "ssl_ca_certs", "sentinel_username", "sentinel_password"}
+        allowed = {"db", "ssl_ca_certs", "sentinel_username", "sentinel_password"}
         scheme, _, rest = url.partition("://")
-        rest, _, asked = rest.partition("?")
-        query = _query("REDIS_URL", asked, known)
-        login, _, place = rest.rpartition("@")
+        rest, _, options = rest.partition("?")
+        query = _query("REDIS_URL", options, allowed)
+        login, _, servers = rest.rpartition("@")
         name, _, password = login.partition(":")
-        hosts, _, master = place.rstrip("/").partition("/")
+        hosts, _, master = servers.rstrip("/").partition("/")
         if not master or not hosts:
             raise SettingError("REDIS_URL is not redis+sentinel://HOST:PORT,HOST:PORT/MASTER")
         if not query.get("db", "0").isdigit():
@@ -83,20 +86,22 @@ class Sentinels:
 
 
 def is_bucket(storage_url: str) -> bool:
-    """Whether STORAGE_URL names a bucket, and not a folder."""
+    """Whether STORAGE_URL is a bucket and not a folder."""
     return storage_url.startswith("s3://")
 
 
 def is_sentinel(redis_url: str) -> bool:
-    """Whether REDIS_URL names sentinels, who know where Redis is."""
+    """Whether REDIS_URL names sentinels."""
     return "+sentinel://" in redis_url
 
 
 def check_redis(url: str) -> None:
-    """Raises SettingError where this cannot be a REDIS_URL."""
+    """Raises SettingError if this is not a valid REDIS_URL."""
     scheme = url.partition("://")[0]
     if scheme not in REDIS:
-        raise SettingError(f"REDIS_URL begins with none of {', '.join(f'{s}://' for s in REDIS)}")
+        raise SettingError(
+            f"REDIS_URL must begin with one of {', '.join(f'{s}://' for s in REDIS)}"
+        )
     if is_sentinel(url):
         Sentinels.parse(url)
 
@@ -108,11 +113,12 @@ def _split(setting: str, url: str) -> SplitResult:
         raise SettingError(f"{setting} is not a URL") from error
 
 
-def _query(setting: str, query: str, known: set[str]) -> dict[str, str]:
+def _query(setting: str, query: str, allowed: set[str]) -> dict[str, str]:
     given = dict(parse_qsl(query))
     for name in given:
-        if name not in known:
-            raise SettingError(f"{setting} has {name!r}; it may have {', '.join(sorted(known))}")
+        if name not in allowed:
+            choices = ", ".join(sorted(allowed))
+            raise SettingError(f"{setting} has the option {name!r}; it may have {choices}")
     return given
 
 

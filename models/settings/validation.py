@@ -14,7 +14,7 @@ from models.settings.urls import Bucket, check_redis, is_bucket
 
 
 def check(settings: Table) -> None:
-    """Raise SettingError naming what cannot be used."""
+    """Raise SettingError naming the invalid setting."""
     for f in fields(settings):
         value = getattr(settings, f.name)
         if isinstance(value, int | float) and value < 0:
@@ -54,7 +54,7 @@ def check(settings: Table) -> None:
     if is_bucket(settings.storage_url):
         Bucket.parse(settings.storage_url)
     elif settings.storage_url and not Path(settings.storage_url).is_absolute():
-        raise SettingError("STORAGE_URL must be an absolute folder, or s3://BUCKET")
+        raise SettingError("STORAGE_URL must be an absolute path or s3://BUCKET")
 
 
 def _check_detectors(settings: Table) -> None:
@@ -82,9 +82,9 @@ def _check_tls(settings: Table) -> None:
 
 def _check_web(settings: Table) -> None:
     if settings.secrets_path and not Path(settings.secrets_path).is_absolute():
-        raise SettingError("SECRETS_PATH must be an absolute folder")
+        raise SettingError("SECRETS_PATH must be an absolute path")
     listen, servers = settings.web_listen, names(settings.web_servers)
-    for name, places in (
+    for name, values in (
         ("WEB_LISTEN", [listen] if listen else []),
         ("WEB_SERVERS", servers),
         ("METRICS_LISTEN", [settings.metrics_listen] if settings.metrics_listen else []),

@@ -1,7 +1,7 @@
-"""Sheets: rows that are exchanged as CSV or JSON, by the scripts and by the console. Pure.
+"""Reads and writes rows as CSV or JSON, for the scripts and the console. Pure.
 
-A cell of a CSV that a spreadsheet would take for a formula gets an apostrophe before it; reading
-takes it away again, so that nothing changes on the way there and back.
+A CSV cell that a spreadsheet would run as a formula is written with a leading apostrophe. Reading
+removes it, so an export can be imported unchanged.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _ESCAPED = re.compile(r"''*[=+\-@\t\r\n]")
 
 
 def read(text: str, columns: Sequence[str]) -> list[Row]:
-    """The rows of a CSV or JSON text, every value a text; raises Invalid.
+    """The rows of a CSV or JSON text, every value as text; raises Invalid.
 
-    The ``columns`` must be there; a row that lacks a value holds an empty one.
+    The ``columns`` are required; a missing value is read as an empty one.
     """
     text = text.removeprefix("\ufeff")
     rows = _json(text) if text.lstrip()[:1] in ("[", "{") else _csv(text, columns)
     if not rows:
-        raise Invalid("The file holds no rows.", field="file")
+        raise Invalid("The file has no rows.", field="file")
     if len(rows) > MOST_ROWS:
-        raise Invalid(f"The file holds more than {MOST_ROWS:,} rows.", field="file")
+        raise Invalid(f"The file has more than {MOST_ROWS:,} rows.", field="file")
     return rows
 
 
@@ -42,13 +42,13 @@ def _csv(text: str, columns: Sequence[str]) -> list[Row]:
         missing = [name for name in columns if name not in names]
         if missing:
             raise Invalid(
-                f"The first line names the columns {', '.join(columns)}; {missing[0]} is missing.",
+                f"The first line must name {', '.join(columns)}; {missing[0]} is missing.",
                 field="file",
             )
         reader.fieldnames = names
         return [{name: _bare(row[name]) for name in names if name} for row in reader]
     except csv.Error as error:
-        raise Invalid(f"The file is no CSV: {error}.", field="file") from error
+        raise Invalid(f"The file is not valid CSV: {error}.", field="file") from error
 
 
 def _bare(cell: str) -> str:
@@ -59,7 +59,7 @@ def _json(text: str) -> list[Row]:
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Invalid(f"The file is no JSON: {error}.", field="file") from error
+        raise Invalid(f"The file is not valid JSON: {error}.", field="file") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Invalid("The JSON is not a list of objects.", field="file")
     return [{str(name): _text(value) for name, value in row.items()} for row in rows]
@@ -88,5 +88,5 @@ def _safe(value: Any) -> Any:
 
 def as_json(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Rows as a JSON list of objects."""
-    told = [dict(zip(columns, row, strict=True)) for row in rows]
-    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    objects = [dict(zip(columns, row, strict=True)) for row in rows]
+    return json.dumps(objects, ensure_ascii=False, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""What importing a sheet would do to the rows that stand: rules and known images share it. Pure."""
+"""Compares an import with the existing rows; shared by rules and known images. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Facts = dict[str, Any]
 Key = tuple[str, str]
 
 
-class Standing(Protocol):
-    """A row that may stand already: its facts as a sheet has them, and whether it was removed."""
+class ExistingRow(Protocol):
+    """An existing row: its facts as in a sheet, and whether it was removed."""
 
     @property
     def facts(self) -> Facts: ...
@@ -23,12 +23,12 @@ class Standing(Protocol):
     def removed_at(self) -> Any: ...
 
 
-S = TypeVar("S", bound=Standing)
+S = TypeVar("S", bound=ExistingRow)
 
 
 @dataclass(slots=True)
 class Plan(Generic[S]):
-    """What an import would do: (row's number, facts), with what stands where something does."""
+    """What an import would do: (row number, facts), with the existing row if there is one."""
 
     added: list[tuple[int, Facts]] = field(default_factory=list)
     changed: list[tuple[int, S, Facts]] = field(default_factory=list)
@@ -37,11 +37,11 @@ class Plan(Generic[S]):
 
     @property
     def counted(self) -> dict[str, int]:
-        """How many of each, as the audit keeps it."""
+        """The counts, as stored in the audit."""
         return {"added": len(self.added), "changed": len(self.changed), "same": self.same}
 
     def refuse_errors(self) -> None:
-        """Raise Invalid with the first rows that are wrong, where any is."""
+        """Raise Invalid with the first invalid rows, if there are any."""
         if self.errors:
             shown = " ".join(f"Row {number}: {words}" for number, words in self.errors[:5])
             raise Invalid(f"Nothing was imported. {shown}", field="file")
@@ -51,34 +51,34 @@ def plan(
     rows: Iterable[Mapping[str, str]],
     facts_of: Callable[[Mapping[str, str]], Facts],
     key_of: Callable[[Facts], Key],
-    standing: Callable[[Collection[Key]], Mapping[Key, S]],
+    find_existing: Callable[[Collection[Key]], Mapping[Key, S]],
     thing: str,
 ) -> Plan[S]:
-    """The plan of a sheet's rows, each of which is a ``thing``.
+    """The plan for a sheet's rows; ``thing`` is the word for one in messages.
 
-    ``facts_of`` raises Invalid for a row that is none; ``standing`` finds what stands by its key.
+    ``facts_of`` raises Invalid for an invalid row; ``find_existing`` returns existing rows by key.
     """
-    made: Plan[S] = Plan()
-    wanted: dict[Key, tuple[int, Facts]] = {}
+    result: Plan[S] = Plan()
+    imported: dict[Key, tuple[int, Facts]] = {}
     for number, row in enumerate(rows, 1):
         try:
             facts = facts_of(row)
-            first = wanted.setdefault(key_of(facts), (number, facts))[0]
+            first = imported.setdefault(key_of(facts), (number, facts))[0]
             if first != number:
                 raise Invalid(f"This is the same {thing} as in row {first}.")
         except Invalid as error:
-            if len(made.errors) < MOST_ERRORS:
-                made.errors.append((number, error.detail))
-    found = standing(wanted)
-    for key, (number, facts) in wanted.items():
-        there = found.get(key)
-        if there is None:
-            made.added.append((number, facts))
-        elif there.facts != facts or there.removed_at is not None:
-            made.changed.append((number, there, facts))
+            if len(result.errors) < MOST_ERRORS:
+                result.errors.append((number, error.detail))
+    existing = find_existing(imported)
+    for key, (number, facts) in imported.items():
+        current = existing.get(key)
+        if current is None:
+            result.added.append((number, facts))
+        elif current.facts != facts or current.removed_at is not None:
+            result.changed.append((number, current, facts))
         else:
-            made.same += 1
-    return made
+            result.same += 1
+    return result
 
 
 def require(values: Mapping[str, str], names: Iterable[str]) -> None:

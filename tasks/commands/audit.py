@@ -29,13 +29,13 @@ def verify(arguments: argparse.Namespace) -> None:
         print(json.dumps(_told(found, excess), indent=2))
     else:
         _show(found, excess)
-    if not found.is_whole:
+    if not found.is_intact:
         sys.exit(1)
 
 
 def _told(found: Check, excess: list[str]) -> dict[str, Any]:
     return {
-        "whole": found.is_whole,
+        "whole": found.is_intact,
         "rows": found.rows,
         "head": found.head,
         "first_broken": found.broken,
@@ -57,7 +57,7 @@ def _show(found: Check, excess: list[str]) -> None:
             "one database role does everything: the application itself may change the audit past"
             " its triggers; DATABASE_OWNER_URL parts the two"
         )
-    print("whole" if found.is_whole else "NOT whole")
+    print("whole" if found.is_intact else "NOT whole")
 
 
 def exported(arguments: argparse.Namespace) -> None:

@@ -36,7 +36,7 @@ def reset(arguments: argparse.Namespace) -> None:
         account.save(
             only=[Moderator.password_hash, Moderator.totp_secret, Moderator.totp_confirmed_at]
         )
-        RecoveryCode.forget(account.id)
+        RecoveryCode.delete_all(account.id)
         ModeratorSession.delete().where(ModeratorSession.moderator == account).execute()
         Audit.append("moderator.reset", account.name, by="scripts/moderator")
     _tell(account, password, arguments.json)

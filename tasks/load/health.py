@@ -80,7 +80,7 @@ def _ask_redis() -> str:
 
 
 def _ask_replica() -> str:
-    return replica.told(get_settings())
+    return replica.describe_lag(get_settings())
 
 
 def _ask_storage() -> str:

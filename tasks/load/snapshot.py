@@ -182,7 +182,7 @@ def _count_received() -> int:
 
 def snapshot() -> dict[str, Any]:
     """Everything that is told of the server, at most half a second old."""
-    with replica.aside():
+    with replica.use_primary():
         return _kept.get_or("snapshot", 0.5, _snapshot)
 
 
@@ -247,7 +247,7 @@ def _error_rate() -> float:
 
 def health() -> list[dict[str, str]]:
     """Each part with its state: ok, near (a limit) or down."""
-    with replica.aside():
+    with replica.use_primary():
         return _kept.get_or("health", 2.0, lambda: parts.of(read(), workers()))
 
 

@@ -27,7 +27,7 @@ def opened(stack, settings, query, *parameters):
     """A sealed value of the database, and what it opens to."""
     ((stored,),) = stack.sql(query, *parameters)
     encrypted_field.bind(settings)
-    return stored, encrypted_field.reopen(stored)
+    return stored, encrypted_field.decrypt(stored)
 
 
 def test_the_phones_secret_is_sealed_in_the_database(stack, settings):
@@ -53,18 +53,18 @@ def test_what_was_changed_or_sealed_elsewhere_is_lost(tmp_path):
     key = tmp_path / "secrets" / "seal"
     key.write_text("a" * 64)
     encrypted_field.bind(Settings.load({"SLUICE_HOME": str(tmp_path)}))
-    sealed = encrypted_field.close("whsec_x")
+    sealed = encrypted_field.encrypt("whsec_x")
     assert (
-        encrypted_field.reopen(sealed) == "whsec_x" and encrypted_field.reopen("plain") == "plain"
+        encrypted_field.decrypt(sealed) == "whsec_x" and encrypted_field.decrypt("plain") == "plain"
     )
     changed = sealed[:-4] + ("aaa=" if sealed[-4:] != "aaa=" else "bbb=")
-    assert not encrypted_field.reopen(changed)
+    assert not encrypted_field.decrypt(changed)
     key.write_text("b" * 64)
-    lost = encrypted_field.reopen(sealed)
-    assert lost == "" and isinstance(lost, encrypted_field.Lost)
+    lost = encrypted_field.decrypt(sealed)
+    assert lost == "" and isinstance(lost, encrypted_field.Undecryptable)
     key.unlink()
     with pytest.raises(SettingError):
-        encrypted_field.reopen(sealed)
+        encrypted_field.decrypt(sealed)
 
 
 def test_without_the_key_only_a_recovery_code_lets_in(stack):
@@ -93,7 +93,7 @@ def test_the_migration_seals_older_rows_and_opens_them_on_the_way_back(stack, se
     with database.connection_context(), database.atomic() as transaction:
         migration.up(None, database)
         (sealed,) = database.execute_sql(query, (mara.name,)).fetchone()
-        assert sealed.startswith(encrypted_field.MARK) and encrypted_field.reopen(sealed) == PLAIN
+        assert sealed.startswith(encrypted_field.MARK) and encrypted_field.decrypt(sealed) == PLAIN
         migration.down(None, database)
         assert database.execute_sql(query, (mara.name,)).fetchone() == (PLAIN,)
         transaction.rollback()

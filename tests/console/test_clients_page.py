@@ -79,10 +79,10 @@ def test_policy_is_changed_and_blank_is_the_servers(stack, ada, client):
         ("reject_at", "2", "from 0 to 1"),
         ("reject_at", "nan", "from 0 to 1"),
         ("sample_rate", "often", "from 0 to 1"),
-        ("review_at", "0.95", "cannot begin above"),
+        ("review_at", "0.95", "must not be above"),
         ("visibility", "sometimes", "publish first"),
-        ("webhook_url", "ftp://example.org", "An address like"),
-        ("webhook_url", "https://", "An address like"),
+        ("webhook_url", "ftp://example.org", "must be a URL such as"),
+        ("webhook_url", "https://", "must be a URL such as"),
         ("webhook_url", "https://me:secret@example.org/", "without a user name"),
     ],
 )

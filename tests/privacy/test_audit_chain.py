@@ -157,7 +157,7 @@ def test_a_chain_that_was_written_anew_is_found_by_a_noted_head(
 def test_a_guard_that_is_off_is_found(own: Stack, acts: list[int]) -> None:
     own.sql("ALTER TABLE audit DISABLE TRIGGER audit_kept")
     try:
-        assert verify(own)["faults"] == ["the trigger audit.audit_kept is off or gone"]
+        assert verify(own)["faults"] == ["the trigger audit.audit_kept is disabled or missing"]
     finally:
         own.sql("ALTER TABLE audit ENABLE TRIGGER audit_kept")
 

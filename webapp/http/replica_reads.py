@@ -30,16 +30,16 @@ def from_replica(view: View) -> View:
 
     @wraps(view)
     def read(*args: Any, **kwargs: Any) -> Any:
-        if not replica.is_there():
+        if not replica.is_available():
             return view(*args, **kwargs)
         written = session.get(WRITTEN)
         try:
             with replica.reading(after=written):
                 reply = view(*args, **kwargs)
-        except replica.Behind:
+        except replica.ReplicaUnusable:
             return view(*args, **kwargs)
         except peewee.PeeweeException:
-            replica.failed()
+            replica.mark_failed()
             return view(*args, **kwargs)
         if written is not None:
             session.pop(WRITTEN, None)  # the replica has replayed it, and never goes back
@@ -51,5 +51,5 @@ def from_replica(view: View) -> View:
 def _remember(reply: Response) -> Response:
     if request.method not in ("GET", "HEAD") and request.path.startswith("/console"):
         with contextlib.suppress(peewee.PeeweeException):
-            session[WRITTEN] = replica.place()
+            session[WRITTEN] = replica.current_wal_lsn()
     return reply

@@ -149,8 +149,8 @@ def pending() -> Moderator | None:
 def take_second_step(row: Moderator, code: str) -> None:
     """Check the code and finish signing in; raises Unauthorised or TooMany."""
     count_attempt(f" code:{row.id}")
-    if not two_factor.passes(row, code):
-        raise Unauthorised(two_factor.WRONG, field="code")
+    if not two_factor.verify(row, code):
+        raise Unauthorised(two_factor.WRONG_CODE, field="code")
     forget_attempts(f" code:{row.id}")
     start(row)
 

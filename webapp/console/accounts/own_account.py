@@ -153,7 +153,7 @@ def _page(error: SluiceError | None = None, part: str = "") -> str:
         "account/page.html",
         sessions=ModeratorSession.of(me),
         token_here=current_user.token,
-        codes_left=RecoveryCode.left(me),
+        codes_left=RecoveryCode.count_unused(me),
         browser=browser,
         error=error,
         part=part,
@@ -185,7 +185,7 @@ def _enrolment(me: Moderator, error: SluiceError | None = None) -> str:
 
 
 def _preferences(form: Any, error: SluiceError | None = None) -> str:
-    values = {"form": form, "choices": preferences.CHOICES, "most": preferences.MOST}
+    values = {"form": form, "choices": preferences.CHOICES, "most": preferences.MAXIMUMS}
     return render_template("account/preferences.html", error=error, **values)
 
 

@@ -36,7 +36,7 @@ def protect() -> None:
 @login_required
 def show() -> str:
     """The list of clients."""
-    return render_template("clients/page.html", rows=clients.listed(), settings=get_settings())
+    return render_template("clients/page.html", rows=clients.summaries(), settings=get_settings())
 
 
 @pages.get("/new")

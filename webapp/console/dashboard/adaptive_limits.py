@@ -8,7 +8,7 @@ from typing import Any
 
 import peewee
 
-from models.audit.log import Audit, Filter
+from models.audit.log import Audit, AuditFilter
 from models.clients.client import Client
 from models.database.connection import connection
 from tasks.load import adaptive_limits, snapshot
@@ -76,7 +76,7 @@ def _names(ids: list[int]) -> dict[int, str]:
 
 def _lifted() -> list[Lifted]:
     since = datetime.now(UTC) - REMEMBERED
-    found = Audit.page(Filter(action=adaptive_limits.LIFTED, since=since.date()), MOST)
+    found = Audit.page(AuditFilter(action=adaptive_limits.LIFTED, since=since.date()), MOST)
     return [
         Lifted(
             row.subject,

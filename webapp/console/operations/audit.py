@@ -12,7 +12,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 from flask_login import login_required
 
 from models.audit import hash_chain
-from models.audit.log import SCRIPT, Audit, Filter
+from models.audit.log import SCRIPT, Audit, AuditFilter
 from models.database import roles
 from models.database.connection import connection
 from models.people.moderator import Moderator
@@ -69,7 +69,7 @@ def check() -> str:
     return render_template("audit/check.html", found=hash_chain.check(), excess=roles.excess())
 
 
-def _csv(chosen: Filter) -> Iterator[str]:
+def _csv(chosen: AuditFilter) -> Iterator[str]:
     with connection():
         yield from lines(COLUMNS, (_cells(row) for row in Audit.stream(chosen)))
 
@@ -100,9 +100,9 @@ def harmless(cell: Any) -> Any:
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in "\t\r" else text
 
 
-def _filter() -> Filter:
+def _filter() -> AuditFilter:
     query = _query()
-    return Filter(
+    return AuditFilter(
         who=query.get("who", ""),
         action=query.get("action", ""),
         subject=query.get("subject", ""),
