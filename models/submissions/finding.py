@@ -1,4 +1,4 @@
-"""Findings as they are stored: what each check saw, with its evidence."""
+"""The table of findings: each check's results with their evidence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FindingRow(Model):
     def replace_of(
         cls, submission_id: UUID, findings: Iterable[Finding], images: Mapping[int, UUID]
     ) -> None:
-        """Put these findings in the place of the submission's; ``images`` by position."""
+        """Replace the submission's findings by these; ``images`` maps position to image id."""
         cls.delete().where(cls.submission == submission_id).execute()
         parameters: list[Any] = []
         values = rows_sql(COLUMNS, rows(submission_id, findings, images), parameters)
@@ -54,15 +54,15 @@ class FindingRow(Model):
             db.execute_sql(f"INSERT INTO finding ({', '.join(COLUMNS)}) {values}", parameters)
 
     def as_finding(self, position: int | None) -> Finding:
-        """The domain's object again; ``position`` is its picture's."""
+        """Convert to the domain object; ``position`` is the picture's."""
         return Finding(self.check, self.label, self.action, self.score, position, self.evidence)
 
 
 def rows(
     submission_id: UUID, findings: Iterable[Finding], images: Mapping[int, UUID]
 ) -> Iterator[list[Any]]:
-    """The findings of a submission as rows of ``COLUMNS``; ``images`` by position."""
-    for found in findings:
-        image = None if found.image is None else images[found.image]
-        where = [submission_id, image, found.check, found.label]
-        yield [*where, found.score, found.action, json.dumps(found.evidence)]
+    """The findings as rows of ``COLUMNS``; ``images`` maps position to image id."""
+    for finding in findings:
+        image = None if finding.image is None else images[finding.image]
+        source = [submission_id, image, finding.check, finding.label]
+        yield [*source, finding.score, finding.action, json.dumps(finding.evidence)]

@@ -1,4 +1,4 @@
-"""The pictures of submissions."""
+"""The table of pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.submissions.submission import Submission
 
 
 class Image(Model):
-    """One picture; its bytes stand in storage under ``storage_key``."""
+    """One picture; its file is in storage under ``storage_key``."""
 
     id = peewee.UUIDField(primary_key=True)
     submission = peewee.ForeignKeyField(Submission, backref="images")
@@ -38,17 +38,16 @@ class Image(Model):
 
     @classmethod
     def of(cls, submission_id: UUID) -> list[Image]:
-        """A submission's pictures in their order."""
+        """A submission's pictures in order."""
         return list(cls.select().where(cls.submission == submission_id).order_by(cls.position))
 
     @classmethod
     def of_all(cls, ids: Iterable[UUID]) -> list[Image]:
-        """The pictures of several submissions, each one's in their order."""
-        wanted = list(ids)
-        return list(cls.select().where(cls.submission.in_(wanted)).order_by(cls.position))
+        """The pictures of several submissions, in order within each."""
+        return list(cls.select().where(cls.submission.in_(list(ids))).order_by(cls.position))
 
 
-# What a worker sees of a picture. The order is that of the table of new values in
+# The columns that a worker fills, in the order of the new values in
 # ``models.moderation.record_verdicts``.
 SEEN = {
     "width": "integer",
@@ -64,7 +63,7 @@ SEEN = {
 
 
 def note(image_id: UUID, seen: Mapping[str, Any]) -> None:
-    """Store what a worker saw of a picture, by the columns of ``SEEN``."""
+    """Store a worker's results for a picture: values of the columns ``SEEN``."""
     values = dict(seen)
     if "score" in values:
         values["scored_at"] = peewee.fn.now()
@@ -73,11 +72,12 @@ def note(image_id: UUID, seen: Mapping[str, Any]) -> None:
 
 
 def scored_twins(digests: Collection[bytes], seconds: int) -> dict[bytes, tuple[Any, ...]]:
-    """Pictures of these bytes that the network scored within the last seconds, by their SHA-256.
+    """Recent scores of pictures with the same bytes, by SHA-256.
 
-    Each is (score, worst_frame, frames, width, height, pdq, pdq_quality, image id). The score
-    belongs to the bytes, so another client's will do; nothing else of it is told.
-    One that was doubted for what it is (``pictures``) is looked at anew, so that the doubt stands.
+    Each is (score, worst_frame, frames, width, height, pdq, pdq_quality, image id), at most
+    ``seconds`` old. The score depends on the bytes alone, so another client's score is used;
+    nothing else of that picture is disclosed. Pictures with a ``pictures`` finding are left out:
+    they are checked again, so that they get the finding again.
     """
     if not digests:
         return {}
@@ -95,7 +95,7 @@ def scored_twins(digests: Collection[bytes], seconds: int) -> dict[bytes, tuple[
 
 
 def flagged_lately(seconds: float, least: float, most: int) -> list[tuple[bytes, float, float]]:
-    """(pdq, score, age in seconds) of the last pictures that scored ``least``, the oldest first."""
+    """(pdq, score, age in seconds) of recent pictures scored ``least`` or more, oldest first."""
     rows = db.execute_sql(
         "SELECT pdq, score, extract(epoch FROM now() - scored_at)::float FROM image"
         " WHERE scored_at > now() - make_interval(secs => %s) AND pdq IS NOT NULL AND score >= %s"
@@ -106,6 +106,6 @@ def flagged_lately(seconds: float, least: float, most: int) -> list[tuple[bytes,
 
 
 def stills_of(image_id: UUID) -> list[list[float]]:
-    """[[frame, score], ...] of what was drawn of an animation, the worst first."""
+    """[[frame, score], ...] of the frames of an animation that have a still, worst first."""
     row = Image.select(Image.stills).where(Image.id == image_id).tuples().first()
     return row[0] if row else []

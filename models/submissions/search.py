@@ -1,16 +1,16 @@
-"""Search among the submissions, newest first, at a cost that grows with neither them nor the page.
+"""Searches submissions, newest first, at a bounded cost per page.
 
-A page is read by a **walk**: the index of the rarest value that is asked for holds its submissions
-in the order of their ids (a uuid v7 begins with its time), and the walk goes back along it from
-where the last page ended, testing the other conditions on each row. It stops when the page is
-full, or after ``STEP`` rows: then the page says how far back it looked, and the next one goes on
-there. So no combination of filters, however empty, is a long query.
+A page is read by a **walk** along an index. The index of the rarest requested value lists its
+submissions by id (a UUIDv7 begins with the time). The walk starts where the last page ended and
+tests the other conditions on each row. It stops when the page is full or after ``STEP`` rows; then
+the page says how far back it has searched, and the next page continues there. So no combination of
+filters makes a long query.
 
-The planner is left no choice that could go wrong: the walk is a subquery with a LIMIT, into which
-no other condition is pushed; tests of other tables are scalar subqueries, which are never turned
-into joins; and a merge of several indexes is one of parts that each have an order and a LIMIT.
+The SQL leaves the planner no bad choice: the walk is a subquery with a LIMIT, so no other
+condition is pushed into it; tests on other tables are scalar subqueries, which never become joins;
+and a merge of several indexes has an ORDER BY and a LIMIT in each part.
 
-A word that is rare among the newest is looked up in the index of words instead.
+A word that is rare among the newest submissions is looked up in the index of words instead.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ from models.submissions.submission import Submission
 
 Query = tuple[str, tuple[Any, ...]]
 
-PAGE = 50  # rows of a page
-STEP = 5_000  # rows that one walk looks at
-FIRST_STEP = 1_000  # of a walk for words, before their index is asked
-COMMON = 3  # matches in a first walk after which a word is not looked for in all hours at once
-MOST_MATCHES = 4_000  # that are taken from the index of words at once
-EVERY_HOUR = 1 << 15  # at once: more hours than anything is kept
+PAGE = 50  # rows per page
+STEP = 5_000  # rows that one walk reads
+FIRST_STEP = 1_000  # rows that a walk for words reads before it uses the index of words
+COMMON = 3  # matches in the first walk from which on a word is not searched in all hours at once
+MOST_MATCHES = 4_000  # matches taken from the index of words at once
+EVERY_HOUR = 1 << 15  # all hours at once: more than the longest retention
 MOST_OF_AN_HOUR = 1_000_000
 DAY = 24
-HOUR = 3_600_000  # in the milliseconds of an id
-BUDGET = 0.03  # seconds within which a search for words tells what it has, and goes on later
-SKEW = timedelta(minutes=1)  # by which an id, made by a web process, may differ from created_at
+HOUR = 3_600_000  # milliseconds, the unit of time in ids
+BUDGET = 0.03  # seconds after which a search for words returns what it has
+SKEW = timedelta(minutes=1)  # the largest difference between an id's time and created_at
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Rows found, newest first; ``next`` is where to go on, None at the end.
+class SearchPage:
+    """Matching rows, newest first; ``next`` is where to continue, None at the end.
 
-    Where the page is not ``full`` and there is a next, the walk has looked as far as that.
+    If the page is not ``full`` and has a ``next``, the walk has searched back to there.
     """
 
     ids: list[UUID]
@@ -65,60 +65,60 @@ class Page:
 
     def rows(self) -> list[Submission]:
         """The submissions with their clients."""
-        found = Submission.select(Submission, Client).join(Client).where(Submission.id << self.ids)
-        return sorted(found, key=lambda row: row.id, reverse=True) if self.ids else []
+        rows = Submission.select(Submission, Client).join(Client).where(Submission.id << self.ids)
+        return sorted(rows, key=lambda row: row.id, reverse=True) if self.ids else []
 
     @property
     def looked_back_to(self) -> datetime | None:
-        """The time of the last row that was looked at."""
+        """The time of the last row that was read."""
         return time_of(self.next) if self.next else None
 
 
-def page(wanted: Search, after: UUID | None = None, limit: int = PAGE) -> Page:
-    """A page of what is looked for, from the newest or below ``after``."""
-    lexemes = lexemes_of(wanted.text)
-    driver, tests = plan(wanted, lexemes)
-    low, high = _bounds(wanted, after)
+def page(criteria: Search, after: UUID | None = None, limit: int = PAGE) -> SearchPage:
+    """A page of matches, from the newest or from ids below ``after``."""
+    lexemes = lexemes_of(criteria.text)
+    driver, tests = plan(criteria, lexemes)
+    low, high = _bounds(criteria, after)
     steps = FIRST_STEP if lexemes else STEP
-    source = _source(driver, wanted, str(low), str(high), steps)
+    source = _source(driver, criteria, str(low), str(high), steps)
     ids = _walk(source, tests, limit + 1)
     if len(ids) > limit:
-        return Page(ids[:limit], ids[limit - 1], full=True)
+        return SearchPage(ids[:limit], ids[limit - 1], full=True)
     end = _end_of(source, steps)
     if end is None or not lexemes:
-        return Page(ids, end, full=False)
-    # the index reads all matches before it gives the first few: a common word is not asked about
+        return SearchPage(ids, end, full=False)
+    # the index reads all matches before it returns the first: common words are not looked up
     common = len(lexemes) == 1 and frequency(lexemes[0]) > MOST_MATCHES
     hours = DAY if len(ids) >= COMMON or common else EVERY_HOUR
     return _by_words(lexemes, [driver, *tests], low, high, limit, hours)
 
 
-def count(wanted: Search, most: int = 1000) -> tuple[int, bool]:
-    """How many there are up to ``most`` and one, and whether that is all of them."""
-    found = page(wanted, limit=most)
-    return (most + 1, False) if found.full else (len(found.ids), found.next is None)
+def count(criteria: Search, most: int = 1000) -> tuple[int, bool]:
+    """The number of matches, at most ``most`` + 1, and whether that is all of them."""
+    first = page(criteria, limit=most)
+    return (most + 1, False) if first.full else (len(first.ids), first.next is None)
 
 
-def everything(wanted: Search, step: int = 500) -> Iterator[list[Submission]]:
-    """All that is looked for, in steps.
+def everything(criteria: Search, step: int = 500) -> Iterator[list[Submission]]:
+    """All matches, in batches.
 
-    Each step is a short query of its own, with the connection given back behind it: neither a
-    cursor nor a snapshot stays open while a slow reader takes a million rows.
+    Each batch is a short query, and the connection is released after it. So a slow reader of a
+    million rows keeps neither a cursor nor a snapshot open.
     """
     after = None
     while True:
         with connection():
-            found = page(wanted, after, step)
-            rows = found.rows()
+            batch = page(criteria, after, step)
+            rows = batch.rows()
         if rows:
             yield rows
-        if found.next is None:
+        if batch.next is None:
             return
-        after = found.next
+        after = batch.next
 
 
 def time_of(submission_id: UUID) -> datetime:
-    """When an id was made."""
+    """The creation time of an id."""
     return datetime.fromtimestamp((submission_id.int >> 80) / 1000, UTC)
 
 
@@ -127,12 +127,12 @@ def id_at(moment: datetime) -> UUID:
     return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
-def _bounds(wanted: Search, after: UUID | None) -> tuple[UUID, UUID]:
+def _bounds(criteria: Search, after: UUID | None) -> tuple[UUID, UUID]:
     low, high = UUID(int=0), after or UUID(int=(1 << 128) - 1)
-    if wanted.since:
-        low = id_at(midnight(wanted.since) - SKEW)
-    if wanted.until:
-        high = min(high, id_at(midnight(wanted.until) + timedelta(days=1) + SKEW))
+    if criteria.since:
+        low = id_at(midnight(criteria.since) - SKEW)
+    if criteria.until:
+        high = min(high, id_at(midnight(criteria.until) + timedelta(days=1) + SKEW))
     return low, high
 
 
@@ -149,14 +149,14 @@ BY_SCORE = f"""(
 """
 
 
-def _source(driver: Condition, wanted: Search, low: str, high: str, steps: int) -> Query:
-    """The rows that the driver leads through, newest first, between two ids."""
+def _source(driver: Condition, criteria: Search, low: str, high: str, steps: int) -> Query:
+    """The rows along the driver's index, newest first, between two ids."""
     between = (low, high, steps)
     if driver.leads == "finding":
         return BY_FINDING.format(driver.by), (*driver.values, *between)
-    if driver.leads == "score":  # each bucket is in order; the planner merges them as they come
-        first = 0.0 if wanted.score_from is None else wanted.score_from
-        last = 1.0 if wanted.score_to is None else wanted.score_to
+    if driver.leads == "score":  # each bucket is sorted; the planner merges them
+        first = 0.0 if criteria.score_from is None else criteria.score_from
+        last = 1.0 if criteria.score_to is None else criteria.score_to
         buckets = range(bucket_of(first), bucket_of(last) + 1)
         merged = " UNION ALL ".join(BY_SCORE.format(bucket) for bucket in buckets)
         sql = f"SELECT s.* FROM ({merged}) s ORDER BY s.id DESC LIMIT %s"
@@ -173,10 +173,10 @@ def _walk(source: Query, tests: list[Condition], limit: int) -> list[UUID]:
 
 
 def _end_of(source: Query, steps: int) -> UUID | None:
-    """The last row that a walk of so many steps looks at; None where it comes to the end."""
+    """The last row that a walk of so many steps reads; None if it reaches the end."""
     sql, values = source
-    found = _ids(f"SELECT s.id FROM ({sql}) s OFFSET %s LIMIT 1", values, [], steps - 1)
-    return found[0] if found else None
+    ids = _ids(f"SELECT s.id FROM ({sql}) s OFFSET %s LIMIT 1", values, [], steps - 1)
+    return ids[0] if ids else None
 
 
 def _ids(sql: str, values: Iterable[Any], tests: list[Condition], last: int) -> list[UUID]:
@@ -186,13 +186,13 @@ def _ids(sql: str, values: Iterable[Any], tests: list[Condition], last: int) -> 
 
 def _by_words(
     lexemes: list[str], conditions: list[Condition], low: UUID, high: UUID, limit: int, hours: int
-) -> Page:
-    """A page from the index of words, which is in no order: back in time, so many hours at once.
+) -> SearchPage:
+    """A page from the unordered index of words, going back in time by ``hours`` at once.
 
-    They become as many as hold some thousand matches; so a word that nobody uses any more, and
-    which all used once, is found where it was.
+    The number of hours adapts until a step returns some thousand matches. So a word that was common
+    long ago and is not used today is still found.
     """
-    found: list[UUID] = []
+    ids: list[UUID] = []
     began = time.monotonic()
     low, high = _narrowed(low, high)
     while high > low:
@@ -202,20 +202,20 @@ def _by_words(
         if matches is None:
             hours = DAY if hours == EVERY_HOUR else max(1, hours // 8)
             continue
-        found += _among(matches, conditions, limit + 1 - len(found))
-        if len(found) > limit:
-            return Page(found[:limit], found[limit - 1], full=True)
+        ids += _among(matches, conditions, limit + 1 - len(ids))
+        if len(ids) > limit:
+            return SearchPage(ids[:limit], ids[limit - 1], full=True)
         high = first
         now = time.monotonic()
-        if now - began + (now - step_began) > BUDGET:  # the next step takes no less than this one
-            return Page(found, high if high > low else None, full=False)
+        if now - began + (now - step_began) > BUDGET:  # the next step takes at least as long
+            return SearchPage(ids, high if high > low else None, full=False)
         if hours < EVERY_HOUR and len(matches) * 8 < MOST_MATCHES:
             hours = min(4 * DAY, 2 * hours)
-    return Page(found, None, full=False)
+    return SearchPage(ids, None, full=False)
 
 
 def _narrowed(low: UUID, high: UUID) -> tuple[UUID, UUID]:
-    """The same range without the time before the oldest submission and after the newest."""
+    """The range, cut to the times of the oldest and newest submission."""
     oldest, newest = db.execute_sql(
         "SELECT (SELECT id FROM submission ORDER BY id LIMIT 1),"
         " (SELECT id FROM submission ORDER BY id DESC LIMIT 1)"
@@ -224,15 +224,15 @@ def _narrowed(low: UUID, high: UUID) -> tuple[UUID, UUID]:
 
 
 def _hours_before(moment: UUID, hours: int) -> UUID:
-    """The lowest id of the hour that lies so many before, that of the moment included."""
+    """The lowest id of the hour ``hours`` back, counting the moment's own hour."""
     last = ((moment.int - 1) >> 80) // HOUR
     return UUID(int=max(0, last - hours + 1) * HOUR << 80)
 
 
 def _matches(lexemes: list[str], low: UUID, high: UUID, hours: int) -> list[UUID] | None:
-    """The submissions with these words between two ids; None where they are too many.
+    """The submissions with these words between two ids; None if there are too many.
 
-    Of a single hour all are taken, however many.
+    A single hour returns all its matches, however many.
     """
     query = tsquery(lexemes)
     if hours < EVERY_HOUR:
@@ -249,14 +249,14 @@ def _matches(lexemes: list[str], low: UUID, high: UUID, hours: int) -> list[UUID
 
 
 def _among(ids: list[UUID], conditions: list[Condition], limit: int) -> list[UUID]:
-    """The newest of these submissions for which all conditions hold."""
+    """The newest of these submissions that meet all conditions."""
     condition = " AND ".join(test.sql for test in conditions)
-    values: list[Any] = [[str(known) for known in sorted(ids, reverse=True)]]
+    values: list[Any] = [[str(id_) for id_ in sorted(ids, reverse=True)]]
     for test in conditions:
         values += test.values
     sql = (
-        "SELECT s.id FROM unnest(%s::uuid[]) WITH ORDINALITY AS known (id, place)"
-        " CROSS JOIN LATERAL (SELECT * FROM submission WHERE id = known.id OFFSET 0) s"
+        "SELECT s.id FROM unnest(%s::uuid[]) WITH ORDINALITY AS matched (id, position)"
+        " CROSS JOIN LATERAL (SELECT * FROM submission WHERE id = matched.id OFFSET 0) s"
         f" WHERE {condition} LIMIT %s"
     )
     return [row[0] for row in db.execute_sql(sql, [*values, limit]).fetchall()]

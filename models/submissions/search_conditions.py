@@ -1,4 +1,4 @@
-"""What is looked for among the submissions, as SQL that a walk can follow or test."""
+"""Search criteria as SQL conditions that a walk can follow or test."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 
 from models.database.connection import db
 
-SHORTEST_PREFIX = 3  # shorter words are looked for as they are
+SHORTEST_PREFIX = 3  # shorter words must match exactly
 OPEN = ("received", "queued", "processing")
-SCORED = 0.1  # lower scores are in no index: nearly every harmless picture has one
-KNOWN_FOR = 60.0  # seconds that what PostgreSQL knows of a column is kept
-_known: dict[tuple[str, str], tuple[float, dict[str, float]]] = {}
+SCORED = 0.1  # lower scores are not indexed: nearly every harmless picture has one
+CACHED_FOR = 60.0  # seconds for which PostgreSQL's column statistics are cached
+_cached: dict[tuple[str, str], tuple[float, dict[str, float]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for; None is anything. Days are whole ones in UTC, both included."""
+    """Search criteria; None matches anything. Days are in UTC, both included."""
 
     client_id: int | None = None
     user_id: str | None = None
@@ -40,10 +40,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """SQL and its values, and the share of all rows for which it holds, as far as is known.
+    """SQL with its values, and the estimated share of all rows that meet it.
 
-    ``leads`` says whose index can lead a walk: ``row`` (of submissions; ``by`` where its SQL is
-    another), ``finding`` or ``score``; empty: none can.
+    ``leads`` names the index that a walk can follow: ``row`` (of submissions; ``by`` is its SQL if
+    different), ``finding`` or ``score``; empty if there is none.
     """
 
     sql: str
@@ -53,50 +53,50 @@ class Condition:
     by: str = ""
 
 
-def plan(wanted: Search, lexemes: list[str]) -> tuple[Condition, list[Condition]]:
-    """The condition whose index the walk follows, the rarest, and those that it tests."""
-    conditions = [*_of_row(wanted), *_of_score(wanted), *_of_others(wanted)]
-    if wanted.text:
-        conditions.append(_of_text(wanted.text, lexemes))
+def plan(criteria: Search, lexemes: list[str]) -> tuple[Condition, list[Condition]]:
+    """The rarest condition, whose index the walk follows, and the conditions that it tests."""
+    conditions = [*_of_row(criteria), *_of_score(criteria), *_of_others(criteria)]
+    if criteria.text:
+        conditions.append(_of_text(criteria.text, lexemes))
     all_of_them = Condition("true", leads="row")
     driver = min([c for c in conditions if c.leads] + [all_of_them], key=lambda c: c.share)
     return driver, [c for c in conditions if c is not driver or c.leads == "score"]
 
 
-def _of_row(wanted: Search) -> Iterator[Condition]:
+def _of_row(criteria: Search) -> Iterator[Condition]:
     for name in ("client_id", "verdict", "mode"):
-        value = getattr(wanted, name)
+        value = getattr(criteria, name)
         if value is not None:
             share = _shares("submission", name).get(str(value), 0.001)
             yield _leading(f"s.{name} = %s", value, share=share)
-    if wanted.user_id is not None:
+    if criteria.user_id is not None:
         whose = "s.client_id IN (SELECT id FROM client)"  # the index is by client and author
-        if wanted.client_id is not None:
-            whose = f"s.client_id = {int(wanted.client_id)}"
+        if criteria.client_id is not None:
+            whose = f"s.client_id = {int(criteria.client_id)}"
         mine = "s.user_id = %s"
-        yield Condition(mine, (wanted.user_id,), 0.0, "row", f"{whose} AND {mine}")
-    if wanted.status == "quarantined":
+        yield Condition(mine, (criteria.user_id,), 0.0, "row", f"{whose} AND {mine}")
+    if criteria.status == "quarantined":
         yield _leading("s.status = 'quarantined'", share=0.0005)
-    elif wanted.status in OPEN:
-        yield _leading("s.status = %s", wanted.status, share=0.0005)
-    elif wanted.status:
-        yield Condition("s.status = %s", (wanted.status,))
-    if wanted.owed:
+    elif criteria.status in OPEN:
+        yield _leading("s.status = %s", criteria.status, share=0.0005)
+    elif criteria.status:
+        yield Condition("s.status = %s", (criteria.status,))
+    if criteria.owed:
         yield _leading("s.review_owed", share=_shares("submission", "review_owed").get("t", 0.001))
-    elif wanted.owed is False:
+    elif criteria.owed is False:
         yield Condition("NOT s.review_owed")
-    if wanted.since:
-        yield Condition("s.created_at >= %s", (midnight(wanted.since),))
-    if wanted.until:
-        yield Condition("s.created_at < %s", (midnight(wanted.until) + timedelta(days=1),))
+    if criteria.since:
+        yield Condition("s.created_at >= %s", (midnight(criteria.since),))
+    if criteria.until:
+        yield Condition("s.created_at < %s", (midnight(criteria.until) + timedelta(days=1),))
 
 
 def _leading(sql: str, *values: Any, share: float) -> Condition:
     return Condition(sql, values, share, "row")
 
 
-def _of_score(wanted: Search) -> Iterator[Condition]:
-    low, high = wanted.score_from, wanted.score_to
+def _of_score(criteria: Search) -> Iterator[Condition]:
+    low, high = criteria.score_from, criteria.score_to
     if low is None and high is None:
         return
     parts = []
@@ -113,13 +113,13 @@ def _of_score(wanted: Search) -> Iterator[Condition]:
 
 
 def bucket_of(score: float) -> int:
-    """The bucket of a score as the database holds it, in four bytes: 0.7 is a little less there."""
+    """The bucket of a score as stored, in four bytes: there 0.7 is slightly less."""
     return int(struct.unpack("f", struct.pack("f", score))[0] * 10)
 
 
-def _of_others(wanted: Search) -> Iterator[Condition]:
-    """What other tables know: findings that asked for something, and images."""
-    named = [(n, v) for n, v in (("check", wanted.check), ("label", wanted.label)) if v]
+def _of_others(criteria: Search) -> Iterator[Condition]:
+    """Conditions on other tables: findings other than notes, and images."""
+    named = [(n, v) for n, v in (("check", criteria.check), ("label", criteria.label)) if v]
     if named:
         parts = " AND ".join(f'f."{name}" = %s' for name, _ in named)
         values = tuple(value for _, value in named)
@@ -132,13 +132,13 @@ def _of_others(wanted: Search) -> Iterator[Condition]:
             "finding",
             asked,
         )
-    if wanted.images is not None:
+    if criteria.images is not None:
         has = "(SELECT true FROM image i WHERE i.submission_id = s.id LIMIT 1)"
-        yield Condition(f"{has} IS {'' if wanted.images else 'NOT '}TRUE")
+        yield Condition(f"{has} IS {'' if criteria.images else 'NOT '}TRUE")
 
 
 def _of_text(text: str, lexemes: list[str]) -> Condition:
-    if not lexemes:  # signs alone, which no index of words holds
+    if not lexemes:  # only symbols, which the index of words does not contain
         return Condition("strpos(s.title || ' ' || s.description, %s) > 0", (text,))
     return Condition(
         "(SELECT w.words @@ %s::tsquery FROM submission_words w WHERE w.submission_id = s.id)",
@@ -151,7 +151,7 @@ def midnight(day: date) -> datetime:
 
 
 def lexemes_of(text: str | None) -> list[str]:
-    """The words of a text as PostgreSQL's parser of the ``simple`` configuration sees them."""
+    """The words of a text as PostgreSQL's ``simple`` configuration parses them."""
     if not text:
         return []
     row = db.execute_sql("SELECT tsvector_to_array(to_tsvector('simple', %s))", (text,)).fetchone()
@@ -159,7 +159,7 @@ def lexemes_of(text: str | None) -> list[str]:
 
 
 def tsquery(lexemes: list[str]) -> str:
-    """All of the words; each may go on, if it is not too short to tell anything."""
+    """A query for all the words; each matches as a prefix unless it is too short."""
     quoted = ((word, word.replace("\\", "\\\\").replace("'", "''")) for word in lexemes)
     short = SHORTEST_PREFIX
     return " & ".join(
@@ -169,23 +169,23 @@ def tsquery(lexemes: list[str]) -> str:
 
 
 def _shares(table: str, column: str) -> dict[str, float]:
-    """The most common values of a column and how common each is, as the last ANALYZE saw it."""
-    at, shares = _known.get((table, column), (float("-inf"), {}))
-    if time.monotonic() - at > KNOWN_FOR:
+    """The most common values of a column and their shares, from the last ANALYZE."""
+    at, shares = _cached.get((table, column), (float("-inf"), {}))
+    if time.monotonic() - at > CACHED_FOR:
         row = db.execute_sql(
             "SELECT most_common_vals::text::text[], most_common_freqs FROM pg_stats"
             " WHERE schemaname = current_schema() AND tablename = %s AND attname = %s",
             (table, column),
         ).fetchone()
         shares = dict(zip(row[0] or [], row[1] or [], strict=True)) if row else {}
-        _known[table, column] = (time.monotonic(), shares)
+        _cached[table, column] = (time.monotonic(), shares)
     return shares
 
 
 def frequency(lexeme: str) -> float:
-    """How many submissions have this word, as the last ANALYZE saw it; 0 for what is not common."""
-    at, counts = _known.get(("submission_words", "words"), (float("-inf"), {}))
-    if time.monotonic() - at > KNOWN_FOR:
+    """The number of submissions with this word, from the last ANALYZE; 0 if not common."""
+    at, counts = _cached.get(("submission_words", "words"), (float("-inf"), {}))
+    if time.monotonic() - at > CACHED_FOR:
         row = db.execute_sql(
             "SELECT s.most_common_elems::text::text[], s.most_common_elem_freqs, c.reltuples"
             " FROM pg_stats s JOIN pg_class c ON c.oid = 'submission_words'::regclass"
@@ -193,8 +193,8 @@ def frequency(lexeme: str) -> float:
             " AND s.attname = 'words'"
         ).fetchone()
         words, shares, rows = row or ([], [], 0.0)
-        # the frequencies end with the lowest and the highest of them
-        known = zip(words or [], shares or [], strict=False)
-        counts = {word: share * rows for word, share in known}
-        _known["submission_words", "words"] = (time.monotonic(), counts)
+        # the list of frequencies ends with their minimum and maximum
+        pairs = zip(words or [], shares or [], strict=False)
+        counts = {word: share * rows for word, share in pairs}
+        _cached["submission_words", "words"] = (time.monotonic(), counts)
     return counts.get(lexeme, 0.0)

@@ -1,7 +1,7 @@
-"""Submissions: one row an upload, and the transitions of its work.
+"""Submissions: one row per upload, and the transitions of its processing.
 
-PostgreSQL is the truth of the work: a job in Redis is only a wake-up. A worker **claims** a row,
-holds it with a lease that it renews, and whoever finishes it must still hold that lease.
+PostgreSQL holds the state of the work; a job in Redis only wakes a worker. A worker **claims** a
+row, renews a lease on it, and must still hold that lease when it finishes.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Submission(Model):
 
     @classmethod
     def of_client(cls, submission_id: UUID, client_id: int) -> Submission:
-        """The client's submission of that id; another client's is NotFound like none."""
+        """The client's submission with this id; NotFound for another client's, too."""
         row = cls.get_or_none(cls.id == submission_id, cls.client == client_id)
         if row is None:
             raise NotFound(f"There is no submission {submission_id}.")
@@ -76,26 +76,27 @@ class Submission(Model):
 
     @classmethod
     def with_key(cls, client_id: int, key: str, fingerprint: bytes) -> Submission | None:
-        """The client's submission of that idempotency key.
+        """The client's submission with this idempotency key.
 
-        Raises Conflict where it had other content than this fingerprint's.
+        Raises Conflict if its content does not match this fingerprint.
         """
         row = cls.get_or_none(cls.client == client_id, cls.idempotency_key == key)
         if row is not None and bytes(row.fingerprint) != fingerprint:
             raise Conflict(
-                "This Idempotency-Key came with other content before.", field="Idempotency-Key"
+                "This Idempotency-Key was used before with different content.",
+                field="Idempotency-Key",
             )
         return row
 
     @classmethod
     def received_before(cls, seconds: float, limit: int) -> list[tuple[UUID, str, str]]:
-        """(id, priority, mode) of rows that are not in the queue, in the order of their work."""
+        """(id, priority, mode) of rows not in the queue, in the order of processing."""
         order = (cls.priority.desc(), cls.created_at)
         return cls._open_before(RECEIVED, seconds, limit, order)
 
     @classmethod
     def queued_before(cls, seconds: float, limit: int) -> list[tuple[UUID, str, str]]:
-        """(id, priority, mode) of rows whose job may be lost, the longest queued first."""
+        """(id, priority, mode) of rows whose job may be lost, longest queued first."""
         return cls._open_before(QUEUED, seconds, limit, (cls.queued_at,))
 
     @classmethod
@@ -115,13 +116,13 @@ class Submission(Model):
 
     @classmethod
     def count_received(cls, most: int) -> int:
-        """How many rows wait in PostgreSQL alone, counted up to ``most``."""
+        """The number of rows that wait only in PostgreSQL, counted up to ``most``."""
         waiting = cls.select(peewee.SQL("1")).where(cls.status == RECEIVED).limit(most)
         return int(waiting.count())
 
     @classmethod
     def owing(cls, limit: int) -> list[UUID]:
-        """Submissions of the review debt that nobody works on, the oldest first."""
+        """Submissions of the review debt without a lease, oldest first."""
         query = (
             cls.select(cls.id)
             .where(cls.review_owed, _no_lease(cls))
@@ -132,7 +133,7 @@ class Submission(Model):
 
     @classmethod
     def count_owed(cls) -> int:
-        """The review debt."""
+        """The size of the review debt."""
         return cls.select().where(cls.review_owed).count()
 
     @classmethod
@@ -154,7 +155,7 @@ def _no_lease(cls: type[Submission]) -> Any:
     return cls.lease_until.is_null() | (cls.lease_until < peewee.fn.now())
 
 
-NO_WAIT = "set_config('synchronous_commit', 'off', true)"  # in this transaction alone
+ASYNC_COMMIT = "set_config('synchronous_commit', 'off', true)"  # only in this transaction
 CLAIM = """
 UPDATE submission SET
     status = CASE WHEN verdict IS NULL THEN 'processing' ELSE status END,
@@ -171,35 +172,35 @@ RETURNING submission.*, extract(epoch FROM now() - created_at) AS waited
 
 
 def claim(submission_id: UUID, lease: str, *, seconds: int, attempts: int) -> Submission | None:
-    """Take the work on a submission; None where it is done, taken, or has failed too often.
+    """Claim a submission; None if it is done, claimed, or has failed too often.
 
-    Safe between any number of workers:
-    1. the UPDATE locks the row, so that of two claims one sees the other's result;
-    2. ``lease`` is new for every claim, so that a worker which was thought dead can neither
-       renew nor finish once another has claimed the row;
-    3. time is the database's, so that workers' clocks do not matter.
+    Safe with any number of workers:
+    1. the UPDATE locks the row, so of two claims the second sees the first one's result;
+    2. ``lease`` is new for every claim, so a worker that was presumed dead can neither renew nor
+       finish after another one has claimed the row;
+    3. times are the database's, so workers' clocks do not matter.
     """
     values = {"id": submission_id, "lease": lease, "seconds": seconds, "attempts": attempts}
     return next(iter(_claimed(CLAIM, values)), None)
 
 
 def claim_several(ids: Sequence[UUID], lease: str, *, seconds: int) -> list[Submission]:
-    """Take the work on those of the submissions that nobody has tried yet, in the order of ids.
+    """Claim those of the submissions that have no attempt yet, in the order of ``ids``.
 
-    What failed before may have taken its worker with it, so it is worked alone, by ``claim``. Rows
-    that others have locked are left out as well, so that two such claims never wait in a circle.
+    A submission that failed may have crashed its worker, so ``claim`` takes it alone. Rows locked
+    by others are skipped too, so two such claims cannot deadlock.
     """
     sql = CLAIM.replace(
         "WHERE id = %(id)s",
         "WHERE id IN (SELECT id FROM submission WHERE id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED)",
     )
     values = {"ids": list(ids), "lease": lease, "seconds": seconds, "attempts": 1}
-    taken = {row.id: row for row in _claimed(sql, values)}
-    return [taken[number] for number in ids if number in taken]
+    claimed = {row.id: row for row in _claimed(sql, values)}
+    return [claimed[id_] for id_ in ids if id_ in claimed]
 
 
 def claim_any(lease: str, *, seconds: int, attempts: int) -> Submission | None:
-    """Take the next open submission without a queue, priority first; None where there is none."""
+    """Claim the next open submission without a queue, priority first; None if there is none."""
     sql = CLAIM.replace(
         "WHERE id = %(id)s",
         "WHERE id = (SELECT id FROM submission WHERE status IN ('received', 'queued')"
@@ -212,15 +213,15 @@ def claim_any(lease: str, *, seconds: int, attempts: int) -> Submission | None:
 
 
 def _claimed(sql: str, values: dict[str, Any]) -> list[Submission]:
-    # The claim need not be on the disk: where it is lost with the server, the row waits again, and
-    # who held it can neither renew nor finish. That spares a wait for the disk.
-    cursor = db.execute_sql(f"{sql}, {NO_WAIT}", values)
+    # No wait for the disk: if the server loses the claim in a crash, the row waits again, and the
+    # worker that held it can neither renew nor finish.
+    cursor = db.execute_sql(f"{sql}, {ASYNC_COMMIT}", values)
     names = [column[0] for column in cursor.description][:-1]
     return [Submission(**dict(zip(names, row[:-1], strict=True))) for row in cursor.fetchall()]
 
 
 def give_back(ids: Iterable[UUID], lease: str) -> list[Submission]:
-    """Let go of claims whose work has not begun, which then count as no attempt; those let go."""
+    """Release claims whose work has not begun, without counting an attempt; returns them."""
     cursor = db.execute_sql(
         "UPDATE submission SET lease_by = NULL, lease_until = NULL, attempts = attempts - 1,"
         " status = CASE WHEN verdict IS NULL THEN 'queued' ELSE status END, queued_at = now()"
@@ -232,17 +233,17 @@ def give_back(ids: Iterable[UUID], lease: str) -> list[Submission]:
 
 
 def renew(ids: Iterable[UUID], lease: str, seconds: int) -> None:
-    """Hold a claim for some seconds more, as far as it is still ours."""
+    """Extend the lease by ``seconds`` on those that still have it."""
     Submission.update(
         lease_until=peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (seconds,))
     ).where(Submission.id.in_(list(ids)), Submission.lease_by == lease).execute()
 
 
 def hand_back(submission_id: UUID, lease: str, error: str, *, counted: bool = True) -> bool:
-    """Give up a claim after a failure; the sweep lets another worker try.
+    """Release a claim after a failure; the sweep requeues the submission.
 
-    One that is not ``counted`` is no attempt: whatever failed is not to be blamed on the
-    submission. False where the claim was lost before: another has it, or it was erased.
+    ``counted=False``: not counted as an attempt, as the submission did not cause the failure.
+    False if the lease was lost before: another worker has it, or it was erased.
     """
     cursor = db.execute_sql(
         "UPDATE submission SET lease_by = NULL, lease_until = NULL, error = %(error)s,"
@@ -255,7 +256,7 @@ def hand_back(submission_id: UUID, lease: str, error: str, *, counted: bool = Tr
 
 
 def pause(submission_id: UUID, seconds: float) -> None:
-    """Leave a submission's debt alone for some seconds, without counting the attempt."""
+    """Postpone a submission of the review debt, without counting an attempt."""
     db.execute_sql(
         "UPDATE submission SET attempts = greatest(0, attempts - 1),"
         " lease_until = now() + make_interval(secs => %s) WHERE id = %s AND review_owed",
@@ -264,23 +265,23 @@ def pause(submission_id: UUID, seconds: float) -> None:
 
 
 def mark_queued(ids: Iterable[UUID]) -> None:
-    """Note that these were put into the queue now."""
-    wanted = list(ids)
-    if wanted:
+    """Mark these as queued now."""
+    queued = list(ids)
+    if queued:
         Submission.update(
             status=peewee.Case(None, [(Submission.verdict.is_null(), QUEUED)], Submission.status),
             queued_at=peewee.fn.now(),
-        ).where(Submission.id.in_(wanted), Submission.status.in_((RECEIVED, QUEUED))).execute()
+        ).where(Submission.id.in_(queued), Submission.status.in_((RECEIVED, QUEUED))).execute()
 
 
 def release_expired() -> int:
-    """Put rows whose worker has gone back to ``received``; returns how many.
+    """Set rows with an expired lease back to ``received``; returns their number.
 
-    Their error says what is known: the worker died, or was too slow to renew its lease.
+    Their error names the worker, which died or did not renew its lease in time.
     """
     rows = db.execute_sql(
         "UPDATE submission SET status = 'received', lease_by = NULL, lease_until = NULL,"
-        " queued_at = NULL, error = 'the worker ' || lease_by || ' died at work on it'"
+        " queued_at = NULL, error = 'worker ' || lease_by || ' died while processing it'"
         " WHERE status = 'processing' AND lease_until < now()"
         " RETURNING id"
     ).fetchall()
@@ -288,7 +289,7 @@ def release_expired() -> int:
 
 
 def exhausted(attempts: int) -> list[UUID]:
-    """Submissions that failed ``attempts`` times and that nobody works on."""
+    """Submissions that failed ``attempts`` times and have no lease."""
     query = Submission.select(Submission.id).where(
         Submission.attempts >= attempts,
         Submission.status.in_((RECEIVED, QUEUED)) | Submission.review_owed,

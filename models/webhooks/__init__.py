@@ -1,4 +1,4 @@
-"""Webhook calls that are owed to clients: a transactional outbox, and the endpoints.
+"""Webhook deliveries to clients: a transactional outbox, and the endpoints.
 
 Open ``delivery.py`` first: how a delivery is added, claimed, retried and given up.
 ``tasks/webhooks`` sends them.

@@ -1,4 +1,4 @@
-"""Deliveries: webhook calls that are owed to clients, a transactional outbox."""
+"""Deliveries: a transactional outbox of webhook calls to clients."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVENTS = (
 
 
 class Delivery(Model):
-    """One event for one client; written in the transaction of what it tells."""
+    """One event for one client, inserted in the same transaction as the change it reports."""
 
     id = peewee.UUIDField(primary_key=True)
     client = peewee.ForeignKeyField(Client, backref="deliveries")
@@ -45,43 +45,45 @@ class Delivery(Model):
     delivered_at = peewee.DateTimeField(null=True)
 
     @classmethod
-    def page(cls, wanted: Filter, limit: int, before: UUID | None = None) -> list[Delivery]:
-        """The newest ones of the filter, of those made before one where it is given."""
-        query = cls.select(cls, Client).join(Client).where(*_conditions(wanted))
+    def page(cls, where: DeliveryFilter, limit: int, before: UUID | None = None) -> list[Delivery]:
+        """The newest deliveries that match; with ``before``, only older ones."""
+        query = cls.select(cls, Client).join(Client).where(*_conditions(where))
         if before is not None:
             query = query.where(cls.id < before)
         return list(query.order_by(cls.id.desc()).limit(limit))
 
     @classmethod
     def find(cls, delivery_id: UUID) -> Delivery:
-        """The delivery of that id with its client; raises NotFound."""
+        """The delivery with this id, with its client; raises NotFound."""
         row = cls.select(cls, Client).join(Client).where(cls.id == delivery_id).first()
         if row is None:
-            raise NotFound("There is no such delivery.")
+            raise NotFound("This delivery does not exist.")
         return row
 
     @classmethod
     def count_dead(cls) -> int:
-        """How many were given up."""
+        """The number of dead deliveries."""
         return cls.select().where(cls.state == "dead").count()
 
     @property
     def can_be_resent(self) -> bool:
-        """Whether it is over and may be sent once more."""
+        """Whether it has ended and may be sent again."""
         return self.state in ("dead", "delivered")
 
     def resend(self, by: Moderator) -> None:
-        """Owe it again from now on, under the same id, by which the client tells a repeat.
+        """Send it again, with the same id, by which the client recognises a repeat.
 
-        Raises Conflict where it is not over, or the client has no webhook any more.
+        Raises Conflict if it has not ended, or the client no longer has a webhook.
         """
         if not self.client.webhook_url:
-            raise Conflict(f"{self.client.name} has no webhook any more.")
+            raise Conflict(f"{self.client.name} no longer has a webhook.")
         if self.client.webhook_disabled_at:
-            raise Conflict(f"The webhook of {self.client.name} is off: switch it on first.")
+            raise Conflict(f"The webhook of {self.client.name} is disabled. Enable it first.")
         with db.atomic():
-            if not _owe_again(Delivery.id == self.id, Delivery.state.in_(("dead", "delivered"))):
-                raise Conflict("This is owed or cancelled; only what is over can be sent again.")
+            if not _requeue(Delivery.id == self.id, Delivery.state.in_(("dead", "delivered"))):
+                raise Conflict(
+                    "Only delivered or dead deliveries can be resent, not owed or cancelled ones."
+                )
             Audit.append(
                 "delivery.resend",
                 str(self.id),
@@ -93,27 +95,27 @@ class Delivery(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which deliveries are wanted; empty is all."""
+class DeliveryFilter:
+    """Which deliveries to select; empty selects all."""
 
     client: int | None = None
     event: str = ""
     state: str = ""
 
 
-def _conditions(wanted: Filter) -> Iterator[Any]:
+def _conditions(where: DeliveryFilter) -> Iterator[Any]:
     yield peewee.SQL("true")
-    if wanted.client is not None:
-        yield Delivery.client == wanted.client
-    if wanted.event:
-        yield Delivery.event == wanted.event
-    if wanted.state:
-        yield Delivery.state == wanted.state
+    if where.client is not None:
+        yield Delivery.client == where.client
+    if where.event:
+        yield Delivery.event == where.event
+    if where.state:
+        yield Delivery.state == where.state
 
 
-def counts(wanted: Filter) -> dict[str, int]:
-    """How many there are in each state that is not the usual end, by client and event."""
-    some = Filter(wanted.client, wanted.event)
+def counts(where: DeliveryFilter) -> dict[str, int]:
+    """The numbers of owed and dead deliveries, for the filter's client and event."""
+    some = DeliveryFilter(where.client, where.event)
     query = (
         Delivery.select(Delivery.state, peewee.fn.count(Delivery.id))
         .where(*_conditions(some), Delivery.state.in_(("owed", "dead")))
@@ -122,21 +124,21 @@ def counts(wanted: Filter) -> dict[str, int]:
     return dict(query.tuples())
 
 
-def resend_dead(wanted: Filter, by: Moderator) -> int:
-    """Owe every dead one of the filter's client and event again; returns how many."""
+def resend_dead(where: DeliveryFilter, by: Moderator) -> int:
+    """Requeue every dead delivery of the filter's client and event; returns their number."""
     with db.atomic():
-        calls = Client.select(Client.id).where(
+        enabled = Client.select(Client.id).where(
             Client.webhook_url.is_null(False), Client.webhook_disabled_at.is_null()
         )
-        some = Filter(wanted.client, wanted.event, "dead")
-        count = _owe_again(*_conditions(some), Delivery.client.in_(calls))
+        some = DeliveryFilter(where.client, where.event, "dead")
+        count = _requeue(*_conditions(some), Delivery.client.in_(enabled))
         if count:
-            of = Client.find(wanted.client).name if wanted.client is not None else "all clients"
-            Audit.append("delivery.resend_dead", of, moderator_id=by.id, count=count)
+            name = Client.find(where.client).name if where.client is not None else "all clients"
+            Audit.append("delivery.resend_dead", name, moderator_id=by.id, count=count)
     return count
 
 
-def _owe_again(*conditions: Any) -> int:
+def _requeue(*conditions: Any) -> int:
     query = Delivery.update(
         state="owed", attempts=0, due_at=peewee.fn.now(), lease_until=None, delivered_at=None
     )
@@ -144,7 +146,7 @@ def _owe_again(*conditions: Any) -> int:
 
 
 def owe(submission: Submission, event: str, *, wait: float = 0.0) -> None:
-    """Owe the client this event about its submission, from ``wait`` seconds on."""
+    """Add a delivery of this event about a submission, due in ``wait`` seconds."""
     if not submission.client.webhook_url:
         return
     Delivery.insert(
@@ -159,7 +161,7 @@ def owe(submission: Submission, event: str, *, wait: float = 0.0) -> None:
 
 
 def cancel_unsent(submission_id: UUID) -> int:
-    """Cancel what is owed about a submission and was not tried yet; returns how many."""
+    """Cancel a submission's deliveries that were not attempted yet; returns their number."""
     return (
         Delivery.update(state="cancelled", outcome="undone")
         .where(
@@ -172,9 +174,9 @@ def cancel_unsent(submission_id: UUID) -> int:
     )
 
 
-# Each client may have a few calls at once, and one alone while its receiver fails, so that none
-# holds up another's. Two processes may claim at once: each skips what the other has locked, and a
-# row that was claimed meanwhile does not fit the condition any more when it is read again.
+# Each client has a few calls at once, and only one while its receiver fails, so no client delays
+# another. Two processes may claim at once: each skips rows that the other has locked, and a row
+# claimed meanwhile no longer meets the condition when PostgreSQL rechecks it.
 _CLAIM = """
 UPDATE delivery
 SET attempts = attempts + 1, lease_until = now() + make_interval(secs => %(lease)s)
@@ -203,27 +205,27 @@ WHERE id IN (
 
 
 def claim_due(limit: int, each: int, lease: float) -> list[Delivery]:
-    """Claim what is due, at most ``each`` of a client at once, for ``lease`` seconds.
+    """Claim due deliveries, at most ``each`` per client at once, for ``lease`` seconds.
 
-    What is not finished by then, since its process was killed, is sent again.
+    A delivery not finished by then, because its process was killed, is sent again.
     """
-    wanted = {"limit": limit, "each": each, "lease": lease}
-    ids = [row[0] for row in db.execute_sql(_CLAIM, wanted).fetchall()]
+    values = {"limit": limit, "each": each, "lease": lease}
+    ids = [row[0] for row in db.execute_sql(_CLAIM, values).fetchall()]
     if not ids:
         return []
     return list(Delivery.select(Delivery, Client).join(Client).where(Delivery.id.in_(ids)))
 
 
 def traceparent_of(item: Delivery) -> str | None:
-    """The trace of the request that brought what this call tells of."""
+    """The traceparent of the upload that this delivery reports on."""
     if item.submission_id is None:
         return None
-    found = Submission.get_or_none(Submission.id == item.submission_id)
-    return found.traceparent if found is not None else None
+    row = Submission.get_or_none(Submission.id == item.submission_id)
+    return row.traceparent if row is not None else None
 
 
-def delivered(item: Delivery, outcome: str) -> None:
-    """The client took it."""
+def mark_delivered(item: Delivery, outcome: str) -> None:
+    """Record that the client accepted it."""
     with db.atomic():
         Delivery.update(
             state="delivered", outcome=outcome, delivered_at=peewee.fn.now(), lease_until=None
@@ -233,8 +235,8 @@ def delivered(item: Delivery, outcome: str) -> None:
         ).execute()
 
 
-def failed(item: Delivery, outcome: str, pause: float, attempts: int) -> None:
-    """The client did not take it: again after ``pause`` seconds, or dead after ``attempts``."""
+def mark_failed(item: Delivery, outcome: str, pause: float, attempts: int) -> None:
+    """Record a failure: retry in ``pause`` seconds, or dead after ``attempts``."""
     state = "dead" if item.attempts >= attempts else "owed"
     with db.atomic():
         _put_back(item, state=state, outcome=outcome, due_at=_in_seconds(pause))
@@ -244,36 +246,36 @@ def failed(item: Delivery, outcome: str, pause: float, attempts: int) -> None:
 
 
 def pause_client(client_id: int, seconds: float) -> None:
-    """Send this client nothing for some seconds, as it asked."""
+    """Send nothing to this client for ``seconds``, as its response asked."""
     until = _in_seconds(seconds)
     Client.update(webhook_paused_until=until).where(Client.id == client_id).execute()
 
 
-def gone(item: Delivery, outcome: str) -> None:
-    """The receiver is gone for good: its webhook is switched off, and what is owed waits."""
+def disable_webhook(item: Delivery, outcome: str) -> None:
+    """The receiver responded 410 Gone: disable its webhook; pending deliveries wait."""
     with db.atomic():
         _put_back(item, state="owed", outcome=outcome, due_at=peewee.fn.now())
-        switched = Client.update(webhook_disabled_at=peewee.fn.now()).where(
+        disabled = Client.update(webhook_disabled_at=peewee.fn.now()).where(
             Client.id == item.client_id,
             Client.webhook_url == item.client.webhook_url,
             Client.webhook_disabled_at.is_null(),
         )
-        if switched.execute():
+        if disabled.execute():
             Audit.append("webhook.disable", item.client.name, outcome=outcome)
 
 
-def give_up_waiting(days: float) -> int:
-    """Give up what waits for a webhook that is off or gone for so long; returns how many.
+def expire_undeliverable(days: float) -> int:
+    """Mark deliveries dead that waited ``days`` for a disabled webhook; returns their number.
 
-    It can be sent again once there is a webhook, and holds up the end of its submission's time no
-    longer.
+    They can be resent when there is a webhook again, and no longer delay the purge of their
+    submission.
     """
-    nowhere = Client.select(Client.id).where(
+    without_webhook = Client.select(Client.id).where(
         Client.webhook_url.is_null() | Client.webhook_disabled_at.is_null(False)
     )
     query = Delivery.update(state="dead", outcome="off", lease_until=None).where(
         Delivery.state == "owed",
-        Delivery.client.in_(nowhere),
+        Delivery.client.in_(without_webhook),
         Delivery.created_at < _in_seconds(-days * 86400),
         Delivery.lease_until.is_null() | (Delivery.lease_until < peewee.fn.now()),
     )
@@ -281,7 +283,7 @@ def give_up_waiting(days: float) -> int:
 
 
 def _put_back(item: Delivery, **values: Any) -> None:
-    """End the claim of this attempt; a later one's is left alone."""
+    """End this attempt's claim; a later attempt's claim is unchanged."""
     Delivery.update(lease_until=None, **values).where(
         Delivery.id == item.id, Delivery.state == "owed", Delivery.attempts == item.attempts
     ).execute()

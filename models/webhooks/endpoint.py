@@ -1,4 +1,4 @@
-"""A client's webhook: its secrets, and how its receiver fares."""
+"""A client's webhook: its secrets, and whether it is enabled."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from models.errors import Conflict
 from models.people.moderator import Moderator
 from models.webhooks.delivery import TEST, Delivery
 
-OVERLAP_HOURS = 24  # for which both secrets hold after a rotation
+OVERLAP_HOURS = 24  # during which both secrets sign after a rotation
 
 
 def rotate_secret(client: Client, by: Moderator) -> str:
-    """A new secret; the one before signs too for ``OVERLAP_HOURS``."""
+    """Create a new secret; the previous one also signs for ``OVERLAP_HOURS``."""
     _check_address(client)
     secret = new_secret()
     with db.atomic():
@@ -33,7 +33,7 @@ def rotate_secret(client: Client, by: Moderator) -> str:
 
 
 def signing_secrets(client: Client) -> list[str]:
-    """The secrets that a call is signed with, the newest first; two while one rotates."""
+    """The secrets that sign a call, newest first; two during a rotation."""
     before = Client.select(Client.webhook_secret_before).where(
         Client.id == client.id, Client.webhook_secret_before_until > peewee.fn.now()
     )
@@ -41,25 +41,25 @@ def signing_secrets(client: Client) -> list[str]:
 
 
 def enable(client: Client, by: Moderator) -> None:
-    """Send again what waits, after the receiver said that it is gone for good."""
+    """Enable a webhook that its receiver's 410 Gone disabled; pending deliveries are sent."""
     _check_address(client)
     with db.atomic():
         query = Client.update(webhook_disabled_at=None, webhook_paused_until=None)
         if not query.where(Client.id == client.id, _disabled()).execute():
-            raise Conflict("Somebody did this before: the webhook is on.")
+            raise Conflict("Already done: the webhook is enabled.")
         Audit.append("webhook.enable", client.name, moderator_id=by.id)
 
 
 def test(client: Client, by: Moderator) -> UUID:
-    """Owe an event that says nothing but that calls arrive; returns the delivery's id."""
+    """Add a test event; returns the delivery's id."""
     _check_address(client)
     if client.webhook_disabled_at:
-        raise Conflict("The webhook is off: switch it on first.")
-    made = uuid7()
+        raise Conflict("The webhook is disabled. Enable it first.")
+    delivery_id = uuid7()
     with db.atomic():
         Client.update(webhook_paused_until=None).where(Client.id == client.id).execute()
         Delivery.insert(
-            id=made,
+            id=delivery_id,
             client=client.id,
             event=TEST,
             payload={"type": TEST, "data": {"client": client.name}},
@@ -67,7 +67,7 @@ def test(client: Client, by: Moderator) -> UUID:
             created_at=peewee.fn.now(),
         ).execute()
         Audit.append("webhook.test", client.name, moderator_id=by.id)
-    return made
+    return delivery_id
 
 
 def _check_address(client: Client) -> None:

@@ -58,7 +58,7 @@ def deliver_due() -> int:
 
 def give_up() -> int:
     """Give up what waits too long for a webhook that is off; returns how many."""
-    return delivery.give_up_waiting(WAIT_DAYS)
+    return delivery.expire_undeliverable(WAIT_DAYS)
 
 
 def _deliver(item: Delivery) -> None:
@@ -96,17 +96,17 @@ def _answer(item: Delivery, secrets: Sequence[str]) -> Answer | str:
 def _record(item: Delivery, answer: Answer | str) -> None:
     metrics.meters().deliveries.labels(_outcome(answer)).inc()
     if isinstance(answer, str):
-        delivery.failed(item, answer, pause(item.attempts), ATTEMPTS)
+        delivery.mark_failed(item, answer, pause(item.attempts), ATTEMPTS)
         return
     outcome, asked = f"status {answer.status}", 0.0
     if 200 <= answer.status < 300:
-        delivery.delivered(item, outcome)
+        delivery.mark_delivered(item, outcome)
     elif answer.status == GONE:
-        delivery.gone(item, outcome)
+        delivery.disable_webhook(item, outcome)
     else:
         if answer.status in BUSY:
             asked = asked_pause(answer.retry_after)
-        delivery.failed(item, outcome, max(asked, pause(item.attempts)), ATTEMPTS)
+        delivery.mark_failed(item, outcome, max(asked, pause(item.attempts)), ATTEMPTS)
     if asked:
         delivery.pause_client(item.client_id, asked)
 

@@ -80,10 +80,10 @@ def test_policy_is_changed_and_blank_is_the_servers(stack, ada, client):
         ("reject_at", "nan", "from 0 to 1"),
         ("sample_rate", "often", "from 0 to 1"),
         ("review_at", "0.95", "must not be above"),
-        ("visibility", "sometimes", "publish first"),
+        ("visibility", "sometimes", "hold or publish_first"),
         ("webhook_url", "ftp://example.org", "must be a URL such as"),
         ("webhook_url", "https://", "must be a URL such as"),
-        ("webhook_url", "https://me:secret@example.org/", "without a user name"),
+        ("webhook_url", "https://me:secret@example.org/", "must not contain a user name"),
     ],
 )
 def test_what_cannot_be_is_said_beside_its_field(stack, ada, client, field, value, sentence):

@@ -12,7 +12,7 @@ from flask_login import login_required
 from models.clients.client import Client
 from models.errors import Conflict
 from models.webhooks import delivery
-from models.webhooks.delivery import EVENTS, STATES, Delivery, Filter
+from models.webhooks.delivery import EVENTS, STATES, Delivery, DeliveryFilter
 from webapp.http import fragments
 from webapp.signin import auth
 
@@ -128,18 +128,18 @@ def resend_dead() -> Any:
     return redirect(url_for("deliveries.show", **query), 303)
 
 
-def _filter() -> Filter:
+def _filter() -> DeliveryFilter:
     values = request.values
     client, event, state = (values.get(name, "") for name in ("client", "event", "state"))
     is_number = client.isascii() and client.isdigit() and len(client) < 19
-    return Filter(
+    return DeliveryFilter(
         int(client) if is_number else None,
         event if event in EVENTS else "",
         state if state in STATES else "",
     )
 
 
-def _query(chosen: Filter) -> dict[str, Any]:
+def _query(chosen: DeliveryFilter) -> dict[str, Any]:
     values = {"client": chosen.client, "event": chosen.event, "state": chosen.state}
     return {name: value for name, value in values.items() if value not in (None, "")}
 

@@ -70,7 +70,9 @@ def index() -> Any:
     if submission_id is not None:
         return redirect(url_for("submissions.show", submission_id=submission_id))
     after = _uuid(request.args.get("after"))
-    page = search.Page([], None, full=False) if form.faults else search.page(form.search, after)
+    page = (
+        search.SearchPage([], None, full=False) if form.faults else search.page(form.search, after)
+    )
     values = {
         "form": form,
         "page": page,
