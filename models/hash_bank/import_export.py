@@ -1,4 +1,4 @@
-"""Known images as a sheet: what an import would change, the import itself, and the export."""
+"""Import and export of known images as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ COLUMNS: tuple[str, ...] = ("kind", "hash", "action")
 
 
 def plan(rows: Sequence[Mapping[str, str]]) -> Plan[KnownHash]:
-    """What an import of these rows would do; nothing is written."""
-    return import_plan.plan(rows, _facts, _key, _standing, "image")
+    """The effect of importing these rows; nothing is written."""
+    return import_plan.plan(rows, _facts, _key, _find_existing, "image")
 
 
 def _facts(row: Mapping[str, str]) -> dict[str, Any]:
@@ -38,31 +38,31 @@ def _key(facts: dict[str, Any]) -> Key:
     return facts["kind"], facts["hash"]
 
 
-def _standing(keys: Collection[Key]) -> dict[Key, KnownHash]:
-    found = {}
+def _find_existing(keys: Collection[Key]) -> dict[Key, KnownHash]:
+    existing = {}
     for batch in peewee.chunked([bytes.fromhex(code) for _, code in keys], 5000):
         for row in KnownHash.select().where(KnownHash.hash.in_(list(batch))):
-            found[row.kind, bytes(row.hash).hex()] = row
-    return found
+            existing[row.kind, bytes(row.hash).hex()] = row
+    return existing
 
 
 def load(
     rows: Sequence[Mapping[str, str]], name: str, moderator_id: int | None = None, **more: Any
 ) -> Plan[KnownHash]:
-    """Import the rows, all or none; raises Invalid with the first rows that are wrong."""
+    """Import all rows or none; raises Invalid with the first invalid rows."""
     with db.atomic():
         db.execute_sql("LOCK TABLE known_hash IN SHARE ROW EXCLUSIVE MODE")
         made = plan(rows)
         made.refuse_errors()
         for facts in (*(facts for _, facts in made.added), *(facts for *_, facts in made.changed)):
             values = {**facts, "hash": bytes.fromhex(facts["hash"])}
-            KnownHash.learn(**values, moderator_id=moderator_id)
+            KnownHash.put_and_audit(**values, moderator_id=moderator_id)
         Audit.append("hashes.import", name, moderator_id=moderator_id, **made.counted, **more)
     return made
 
 
 def export(query: Any) -> list[tuple[Any, ...]]:
-    """Rows for a sheet with the columns FACTS."""
+    """The rows of an export, with the columns FACTS."""
     columns = [getattr(KnownHash, name) for name in FACTS]
     rows = query.select(*columns).tuples()
     return [(row[0], bytes(row[1]).hex(), *row[2:]) for row in rows]

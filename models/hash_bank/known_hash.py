@@ -20,17 +20,17 @@ from models.verdict import LABELS, Finding
 KINDS = ("sha256", "pdq")
 ACTIONS = ("block", "allow")
 ASKS = {"block": "reject", "allow": "allow"}
-MIN_QUALITY = 50  # of a PDQ hash; below it the picture is too plain to know again
+MIN_QUALITY = 50  # of a PDQ hash; below it the picture has too little detail to compare
 LONGEST_NOTE = 300
 FACTS = ("kind", "hash", "action", "label", "note")
-TOO_PLAIN = "too plain to know look-alikes by"
+TOO_PLAIN = "too little detail to recognise similar images"
 
 
 class KnownHash(Model):
-    """One known image's hash of 32 bytes, of one kind.
+    """A known image's hash: 32 bytes, of one kind.
 
-    A removed entry keeps its row, so that it can come back. ``look_owed``: a worker still has to
-    make the perceptual entry of this exact one, from ``picture`` or from the linked image.
+    A removed entry keeps its row, so it can be restored. ``look_owed``: a worker has still to
+    compute the perceptual hash for this exact one, from ``picture`` or the linked image.
     """
 
     id = peewee.BigAutoField()
@@ -60,9 +60,9 @@ class KnownHash(Model):
         moderator_id: int | None = None,
         **look: Any,
     ) -> int:
-        """Make this hash known, or change what is known of it; returns its number.
+        """Add or change the entry of this hash; returns its id.
 
-        Raises Invalid. ``look`` is what is to be noted of its perceptual side.
+        Raises Invalid. ``look`` are values for columns about its perceptual hash.
         """
         check(kind, hash, action, label, note)
         with db.atomic():
@@ -93,21 +93,21 @@ class KnownHash(Model):
         return row
 
     @classmethod
-    def learn(
+    def put_and_audit(
         cls, kind: str, hash: bytes, action: str, label: str, moderator_id: int | None, **more: Any
     ) -> KnownHash:
-        """``put`` with its audit row: what was known before, and what is now."""
+        """``put`` with an audit row of the entry before and after."""
         with db.atomic():
             before = cls.get_or_none(cls.kind == kind, cls.hash == hash)
             number = cls.put(kind, hash, action, label, moderator_id=moderator_id, **more)
             row: KnownHash = cls.get_by_id(number)
-            told = before.facts if before and before.removed_at is None else None
-            row.tell("known_hash.put", moderator_id, before=told, after=row.facts)
+            old = before.facts if before and before.removed_at is None else None
+            row.audit("known_hash.put", moderator_id, before=old, after=row.facts)
         return row
 
     @classmethod
-    def found(cls, number: int, *, lock: bool = False) -> KnownHash:
-        """The entry of that number, a removed one too; raises NotFound."""
+    def find(cls, number: int, *, lock: bool = False) -> KnownHash:
+        """The entry with this id, even if removed; raises NotFound."""
         query = cls.select().where(cls.id == number)
         row: KnownHash | None = (query.for_update() if lock else query).first()
         if row is None:
@@ -115,96 +115,88 @@ class KnownHash(Model):
         return row
 
     @classmethod
-    def forget(cls, ids: Sequence[int], moderator_id: int | None) -> list[int]:
-        """Remove entries; ``remember`` brings them back. Returns those that stood."""
-        return cls._move(ids, moderator_id, "known_hash.remove", standing=True)
+    def remove(cls, ids: Sequence[int], moderator_id: int | None) -> list[int]:
+        """Remove entries; ``restore`` reverses it. Returns the ids that were not removed before."""
+        return cls._set_removed(ids, moderator_id, "known_hash.remove", removed=True)
 
     @classmethod
-    def remember(cls, ids: Sequence[int], moderator_id: int | None) -> list[int]:
-        """Bring removed entries back; returns those that were removed."""
-        return cls._move(ids, moderator_id, "known_hash.restore", standing=False)
+    def restore(cls, ids: Sequence[int], moderator_id: int | None) -> list[int]:
+        """Restore removed entries; returns the ids that were removed before."""
+        return cls._set_removed(ids, moderator_id, "known_hash.restore", removed=False)
 
     @classmethod
-    def _move(
-        cls, ids: Sequence[int], moderator_id: int | None, act: str, *, standing: bool
+    def _set_removed(
+        cls, ids: Sequence[int], moderator_id: int | None, action: str, *, removed: bool
     ) -> list[int]:
         with db.atomic():
             rows = (
-                cls.update(removed_at=peewee.fn.now() if standing else None)
-                .where(cls.id.in_(list(ids)), cls.removed_at.is_null(standing))
+                cls.update(removed_at=peewee.fn.now() if removed else None)
+                .where(cls.id.in_(list(ids)), cls.removed_at.is_null(removed))
                 .returning(cls)
                 .execute()
             )
-            moved = list(rows)
-            for row in moved:
-                row.tell(act, moderator_id, facts=row.facts)
+            changed = list(rows)
+            for row in changed:
+                row.audit(action, moderator_id, facts=row.facts)
             Revision.bump("known_hashes")
-        return [row.id for row in moved]
+        return [row.id for row in changed]
 
-    def tell(self, act: str, moderator_id: int | None, **details: Any) -> None:
-        """Write an act on this entry down in the audit."""
-        Audit.append(act, self.subject, moderator_id=moderator_id, **details)
+    def audit(self, action: str, moderator_id: int | None, **details: Any) -> None:
+        """Record an action on this entry in the audit."""
+        Audit.append(action, self.subject, moderator_id=moderator_id, **details)
 
     @property
     def subject(self) -> str:
-        """How the audit calls this entry."""
+        """This entry's name in the audit."""
         return f"known image {self.id}"
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the audit keeps of an entry."""
+        """The values of an entry that the audit records."""
         values = {name: getattr(self, name) for name in FACTS}
         return {**values, "hash": bytes(self.hash).hex()}
 
     @classmethod
-    def remove(cls, kind: str, hash: bytes) -> int:
-        """Delete a hash for good; returns how many there were."""
-        with db.atomic():
-            gone = cls.delete().where(cls.kind == kind, cls.hash == hash).execute()
-            Revision.bump("known_hashes")
-        return int(gone)
-
-    @classmethod
     def perceptual(cls) -> list[tuple[int, bytes, str, str]]:
-        """(id, hash, action, label) of every known PDQ hash."""
+        """(id, hash, action, label) of every PDQ hash that is not removed."""
         columns = (cls.id, cls.hash, cls.action, cls.label)
         rows = cls.select(*columns).where(cls.kind == "pdq", cls.removed_at.is_null())
         return [(row[0], bytes(row[1]), row[2], row[3]) for row in rows.tuples()]
 
     @classmethod
     def owing(cls, limit: int = 100) -> list[int]:
-        """Entries whose perceptual side a worker still has to make."""
+        """Entries whose perceptual hash a worker has still to compute."""
         query = cls.select(cls.id).where(cls.look_owed, cls.removed_at.is_null())
         return [row[0] for row in query.order_by(cls.id).limit(limit).tuples()]
 
 
 def check(kind: str, hash: bytes, action: str, label: str, note: str = "") -> None:
-    """Raises Invalid where this is no entry, with the field that is to blame."""
-    known = (("kind", kind, KINDS), ("action", action, ACTIONS), ("label", label, LABELS))
-    for name, value, allowed in known:
+    """Raises Invalid naming the field if the values are not valid."""
+    choices = (("kind", kind, KINDS), ("action", action, ACTIONS), ("label", label, LABELS))
+    for name, value, allowed in choices:
         if value not in allowed:
-            raise Invalid(f"{name} is one of {', '.join(allowed)}, not {value!r}.", field=name)
+            raise Invalid(f"{name} must be one of {', '.join(allowed)}, not {value!r}.", field=name)
     if len(hash) != 32:
-        raise Invalid("A hash has 32 bytes, which are 64 hexadecimal digits.", field="hash")
+        raise Invalid("A hash must have 32 bytes (64 hexadecimal digits).", field="hash")
     if len(note) > LONGEST_NOTE:
-        raise Invalid(f"A note has at most {LONGEST_NOTE} characters.", field="note")
+        raise Invalid(f"A note must have at most {LONGEST_NOTE} characters.", field="note")
     if "\0" in note or any("\ud800" <= char <= "\udfff" for char in note):
-        raise Invalid("The note holds a character that cannot be stored.", field="note")
+        raise Invalid("The note contains a character that cannot be stored.", field="note")
 
 
 def block_images_of(
     submission: Submission, moderator: Moderator, label: str = "other", *, action: str = "block"
 ) -> list[KnownHash]:
-    """Make a submission's pictures known, by their bytes and by their look.
+    """Add a submission's pictures, by SHA-256 and by perceptual hash; returns the entries.
 
-    Returns the entries. One with ``look_owed`` needs a worker, who makes its perceptual entry:
-    its picture was never hashed, because something else decided first.
+    For an entry with ``look_owed`` a worker must compute the perceptual hash: its picture was never
+    hashed, because another check decided first.
     """
     with db.atomic():
         images = Image.of(submission.id)
         if not images:
-            raise Invalid("This submission has no picture.")
-        made: list[KnownHash] = []
+            raise Invalid("This submission has no pictures.")
+        entries: list[KnownHash] = []
         for image in images:
             more = {"image_id": image.id}
             plain = image.pdq is not None and (image.pdq_quality or 0) < MIN_QUALITY
@@ -218,20 +210,20 @@ def block_images_of(
                 ("pdq", None if plain else image.pdq, {}),
             ):
                 if code is not None:
-                    known = KnownHash.learn(
+                    entry = KnownHash.put_and_audit(
                         kind, bytes(code), action, label, moderator.id, **more, **owed
                     )
-                    made.append(known)
-    return made
+                    entries.append(entry)
+    return entries
 
 
-def add_look(number: int, code: bytes | None, problem: str = "") -> KnownHash | None:
-    """Store the look that a worker saw of an entry's picture, or why there is none.
+def add_perceptual(number: int, code: bytes | None, problem: str = "") -> KnownHash | None:
+    """Store the perceptual hash that a worker computed, or the reason why there is none.
 
-    Safe when two workers do it: the entry is locked, and whoever comes second finds nothing owed.
+    Safe if two workers do it: the entry is locked, and the second finds ``look_owed`` cleared.
     """
     with db.atomic():
-        row = KnownHash.found(number, lock=True)
+        row = KnownHash.find(number, lock=True)
         if not row.look_owed:
             return None
         KnownHash.update(look_owed=False, picture=None, problem=problem).where(
@@ -240,13 +232,13 @@ def add_look(number: int, code: bytes | None, problem: str = "") -> KnownHash | 
         if code is None:
             return None
         more = {"image_id": row.image_id, "note": row.note}
-        return KnownHash.learn("pdq", code, row.action, row.label, row.moderator_id, **more)
+        return KnownHash.put_and_audit("pdq", code, row.action, row.label, row.moderator_id, **more)
 
 
 def _exact() -> dict[bytes, tuple[int, str, str]]:
     columns = (KnownHash.hash, KnownHash.id, KnownHash.action, KnownHash.label)
-    standing = (KnownHash.kind == "sha256") & KnownHash.removed_at.is_null()
-    rows = KnownHash.select(*columns).where(standing).tuples()
+    active = (KnownHash.kind == "sha256") & KnownHash.removed_at.is_null()
+    rows = KnownHash.select(*columns).where(active).tuples()
     return {bytes(row[0]): row[1:] for row in rows}
 
 
@@ -254,16 +246,16 @@ exact = Watched("known_hashes", _exact)
 
 
 def check_exact(digests: Sequence[bytes]) -> list[Finding]:
-    """What the bank knows of pictures with these SHA-256 digests, by position."""
-    known = exact.get()
+    """Findings for pictures whose SHA-256 digests are in the bank, by position."""
+    bank = exact.get()
     return [
         Finding(
             "known_hashes",
-            known[digest][2],
-            ASKS[known[digest][1]],
+            bank[digest][2],
+            ASKS[bank[digest][1]],
             image=position,
-            evidence={"known": known[digest][0], "kind": "sha256", "distance": 0},
+            evidence={"known": bank[digest][0], "kind": "sha256", "distance": 0},
         )
         for position, digest in enumerate(digests)
-        if digest in known
+        if digest in bank
     ]

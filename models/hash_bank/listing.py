@@ -1,4 +1,4 @@
-"""The list of known images, what they hit, and which recent images look like one."""
+"""Lists of known images, and of recent images that resemble one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from models.hash_bank.known_hash import KnownHash
 from models.people.moderator import Moderator
 
 STATES = ("known", "removed")
-RECENT = 100_000  # images that near matches are looked for among
+RECENT = 100_000  # newest images that are searched for near matches
 
-# Only pictures with a thumbnail can be shown; a distance is told of all.
+# Only pictures with a thumbnail can be shown; the distance is returned for all.
 NEAR = """
 WITH recent AS MATERIALIZED (
     SELECT id, submission_id, pdq FROM image
@@ -36,8 +36,8 @@ ORDER BY near.distance, near.id DESC LIMIT %(limit)s
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which entries are wanted; all that stand where nothing is said."""
+class KnownHashFilter:
+    """Which entries to select; empty selects all that are not removed."""
 
     text: str = ""
     kind: str = ""
@@ -46,11 +46,11 @@ class Filter:
     state: str = ""
 
     def query(self) -> Any:
-        """The entries, the newest first."""
+        """The entries, newest first."""
         query = KnownHash.select(KnownHash, Moderator).join(Moderator, peewee.JOIN.LEFT_OUTER)
         for column in ("kind", "action", "label"):
-            if wanted := getattr(self, column):
-                query = query.where(getattr(KnownHash, column) == wanted)
+            if value := getattr(self, column):
+                query = query.where(getattr(KnownHash, column) == value)
         if self.text:
             by_hash = peewee.fn.ENCODE(KnownHash.hash, "hex").startswith(self.text.lower())
             query = query.where(KnownHash.note.contains(self.text) | by_hash)
@@ -58,20 +58,20 @@ class Filter:
         return query.order_by(KnownHash.id.desc())
 
 
-def page(wanted: Filter, limit: int, after: int | None = None) -> list[KnownHash]:
-    """Entries after the one named (keyset)."""
-    query = wanted.query().limit(limit)
+def page(where: KnownHashFilter, limit: int, after: int | None = None) -> list[KnownHash]:
+    """Entries after the id ``after`` (keyset paging)."""
+    query = where.query().limit(limit)
     return list(query.where(KnownHash.id < after) if after else query)
 
 
-def count(wanted: Filter) -> int:
-    """How many entries are wanted."""
-    return int(wanted.query().order_by().count())
+def count(where: KnownHashFilter) -> int:
+    """The number of matching entries."""
+    return int(where.query().order_by().count())
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """A recent image that looks like a known one, and its distance in bits of 256."""
+    """A recent image similar to a known one, and its distance in bits of 256."""
 
     image_id: UUID
     submission_id: UUID
@@ -84,14 +84,14 @@ class Near:
 
 
 def near(code: bytes, most: int, *, quality: int, limit: int = 40) -> list[Near]:
-    """Recent images up to ``most`` bits away, the nearest first."""
+    """Recent images at most ``most`` bits away, nearest first."""
     bits = "".join(f"{byte:08b}" for byte in code)
     values = {"code": bits, "most": most, "quality": quality, "recent": RECENT, "limit": limit}
     return [Near(*row) for row in db.execute_sql(NEAR, values).fetchall()]
 
 
 def twins(digest: bytes, limit: int = 40) -> list[Near]:
-    """Images with these very bytes, the latest first."""
+    """Images with the same bytes, newest first."""
     rows = db.execute_sql(
         "SELECT image.id, submission_id, 0, thumbnail, title, user_id, verdict, created_at"
         " FROM image JOIN submission ON submission.id = submission_id"
@@ -102,7 +102,7 @@ def twins(digest: bytes, limit: int = 40) -> list[Near]:
 
 
 def partners(row: KnownHash) -> list[KnownHash]:
-    """The entries of the same picture, of another kind."""
+    """Other entries of the same picture."""
     if row.image_id is None:
         return []
     same = (KnownHash.image == row.image_id) & (KnownHash.id != row.id)
@@ -110,6 +110,6 @@ def partners(row: KnownHash) -> list[KnownHash]:
 
 
 def history(row: KnownHash) -> list[Any]:
-    """What people did with the entry, the latest first."""
+    """Audit rows about the entry, newest first."""
     query = Audit.select(Audit, Moderator).join(Moderator, peewee.JOIN.LEFT_OUTER)
     return list(query.where(Audit.subject == row.subject).order_by(Audit.id.desc()).limit(30))

@@ -1,4 +1,4 @@
-"""Claims: which flags a moderator gets, in which order, and for how long they are held."""
+"""Review claims: which flags a moderator gets, in what order, and for how long."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.database.connection import db
 from models.people.moderator import Moderator
 from models.submissions.submission import Submission
 
-# What was let through unchecked leaves the debt when a person has decided it and not undone that.
+# A submission leaves the debt when a person has decided it and has not undone the decision.
 NOT_BY_A_PERSON = """NOT EXISTS (
     SELECT 1 FROM decision d WHERE d.submission_id = submission.id
       AND d.moderator_id IS NOT NULL AND d.undoes IS NULL
@@ -38,7 +38,7 @@ WITH next AS MATERIALIZED (
     WHERE {wanted}
       AND (review_until IS NULL OR review_until < now() OR review_by = %(moderator)s)
       AND (escalated_by IS DISTINCT FROM %(moderator)s OR %(own)s)
-      AND NOT id = ANY(%(but)s::uuid[])
+      AND NOT id = ANY(%(exclude)s::uuid[])
       AND {skipped} (review_by IS NOT DISTINCT FROM %(moderator)s
                      AND review_until IS NOT DISTINCT FROM to_timestamp(0))
     ORDER BY priority DESC, created_at, id
@@ -51,8 +51,8 @@ RETURNING submission.id
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which flags a moderator wants to see; all of them where nothing is said."""
+class ReviewFilter:
+    """Which flags to select; the default selects all."""
 
     kind: str = "all"
     client_id: int | None = None
@@ -61,11 +61,11 @@ class Filter:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it is more than one of the kinds."""
+        """Whether it restricts more than the kind."""
         return self.client_id is not None or bool(self.label)
 
     def sql(self) -> str:
-        """The condition on ``submission``, with ``values`` for what comes from outside."""
+        """The SQL condition on ``submission``, with ``values`` as parameters."""
         parts = [KINDS[self.kind]]
         if self.client_id is not None:
             parts.append("submission.client_id = %(client)s")
@@ -85,30 +85,30 @@ def claim_next(
     moderator: Moderator,
     count: int,
     seconds: int,
-    wanted: Filter | None = None,
+    criteria: ReviewFilter | None = None,
     *,
-    but: Sequence[UUID] = (),
+    exclude: Sequence[UUID] = (),
     rested: bool = False,
 ) -> list[Submission]:
-    """Claim up to ``count`` flags for a moderator, priority and age first.
+    """Claim up to ``count`` flags for a moderator, by priority and age.
 
-    Those that the moderator holds already come again and are held longer; those that the
-    moderator skipped come when there is nothing else; those in ``but`` are left alone, and so are
-    those for which the moderator asked for a second opinion. ``rested``: the first is one without
-    pictures, where there is one. Safe between moderators: a row that another transaction is
-    claiming is skipped, and one that is claimed is left alone until its claim runs out.
+    Flags that the moderator already holds are returned again and their claims extended. Flags that
+    the moderator skipped come last. Those in ``exclude`` are left out, and those for which the
+    moderator asked for a second opinion. ``rested``: the first flag is one without pictures, if
+    there is one. Safe with several moderators: a row that another transaction is claiming is
+    skipped, and a claimed one is left out until its claim expires.
     """
-    wanted = wanted or Filter()
-    first = [(replace(wanted, text_only=True), "NOT", 1)] if rested else []
+    criteria = criteria or ReviewFilter()
+    first = [(replace(criteria, text_only=True), "NOT", 1)] if rested else []
     ids: list[UUID] = []
-    for chosen, skipped, most in (*first, (wanted, "NOT", count), (wanted, "", count)):
+    for chosen, skipped, most in (*first, (criteria, "NOT", count), (criteria, "", count)):
         if len(ids) < count:
             values = chosen.values | {
                 "moderator": moderator.id,
                 "own": chosen.kind == "escalated" and moderator.can_configure,
                 "seconds": seconds,
                 "count": min(most, count - len(ids)),
-                "but": [str(known) for known in (*but, *ids)],
+                "exclude": [str(id_) for id_ in (*exclude, *ids)],
             }
             sql = NEXT.format(wanted=chosen.sql(), skipped=skipped)
             ids += [row[0] for row in db.execute_sql(sql, values).fetchall()]
@@ -116,9 +116,9 @@ def claim_next(
 
 
 def hold(moderator_id: int, ids: Sequence[UUID], seconds: int) -> list[UUID]:
-    """Extend a moderator's claims on what is open in the browser; returns those that hold.
+    """Extend a moderator's claims on flags open in the browser; returns those still held.
 
-    A claim that ran out is taken again unless another moderator has the item by now.
+    An expired claim is renewed unless another moderator has claimed the flag.
     """
     rows = db.execute_sql(
         "UPDATE submission SET review_by = %(moderator)s,"
@@ -126,28 +126,28 @@ def hold(moderator_id: int, ids: Sequence[UUID], seconds: int) -> list[UUID]:
         " WHERE id = ANY(%(ids)s::uuid[]) AND (verdict = 'review' OR review_owed)"
         " AND (review_until IS NULL OR review_until < now() OR review_by = %(moderator)s)"
         " RETURNING id",
-        {"moderator": moderator_id, "seconds": seconds, "ids": [str(known) for known in ids]},
+        {"moderator": moderator_id, "seconds": seconds, "ids": [str(id_) for id_ in ids]},
     ).fetchall()
     return [row[0] for row in rows]
 
 
-def let_go(moderator_id: int) -> None:
-    """Give every claim of a moderator back."""
+def release_all(moderator_id: int) -> None:
+    """Release all claims of a moderator."""
     Submission.update(review_by=None, review_until=None).where(
         Submission.review_by == moderator_id, Submission.review_until > peewee.fn.now()
     ).execute()
 
 
 def skip(moderator_id: int, submission_id: UUID) -> None:
-    """Give a claim back, for anyone else at once, for this moderator after all others."""
+    """Release a claim: others can take it at once; this moderator gets it after all others."""
     Submission.update(review_until=peewee.fn.to_timestamp(0)).where(
         Submission.id == submission_id, Submission.review_by == moderator_id
     ).execute()
 
 
-def listed(wanted: Filter, limit: int, after: UUID | None = None) -> list[Submission]:
-    """Flags in the order of review without claiming them, after the one named."""
-    sql = f"SELECT id FROM submission WHERE {wanted.sql()}"
+def listed(criteria: ReviewFilter, limit: int, after: UUID | None = None) -> list[Submission]:
+    """Flags in review order, after the id ``after``, without claiming them."""
+    sql = f"SELECT id FROM submission WHERE {criteria.sql()}"
     if after is not None:
         sql += (
             " AND (SELECT submission.priority < a.priority OR submission.priority = a.priority"
@@ -155,12 +155,12 @@ def listed(wanted: Filter, limit: int, after: UUID | None = None) -> list[Submis
             " FROM submission a WHERE a.id = %(after)s) IS NOT FALSE"
         )
     sql += " ORDER BY priority DESC, created_at, id LIMIT %(limit)s"
-    values = wanted.values | {"limit": limit, "after": str(after)}
+    values = criteria.values | {"limit": limit, "after": str(after)}
     return in_order([row[0] for row in db.execute_sql(sql, values).fetchall()])
 
 
 def in_order(ids: Sequence[UUID]) -> list[Submission]:
-    """These submissions with their clients, in the order of review."""
+    """These submissions with their clients, in review order."""
     if not ids:
         return []
     return list(
@@ -188,9 +188,9 @@ FROM waiting
 
 
 def counts() -> dict[str, Any]:
-    """How many flags wait: all, by kind, claimed ones, and the oldest one's time.
+    """The number of waiting flags: all, by kind and claimed; and the time of the oldest.
 
-    Each number is read from an index that holds just those, without the rows.
+    Each number is read from a partial index, without the rows.
     """
     row = db.execute_sql(COUNTS).fetchone()
     names = ("all", "priority", "escalated", "quarantined", "appeals", "claimed", "oldest")

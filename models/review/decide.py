@@ -1,4 +1,4 @@
-"""Review: people decide what the machine is unsure of, can undo it, or ask a second opinion."""
+"""Decisions by moderators: approve, reject, block, undo, and requests for a second opinion."""
 
 from __future__ import annotations
 
@@ -32,54 +32,55 @@ def decide(
     label: str,
     settings: Settings,
 ) -> int:
-    """A person's verdict on a submission as they saw it; returns the decision's id.
+    """Record a moderator's verdict on the ``version`` they saw; returns the decision's id.
 
-    Raises Conflict where it changed since (``version``) or another moderator holds it, Forbidden
-    where this moderator asked for somebody else's opinion. The client's event waits for the undo
-    window.
+    Raises Conflict if the submission has changed since or another moderator has claimed it,
+    Forbidden if this moderator asked for a second opinion on it. The client's event is sent after
+    the undo window.
     """
     with db.atomic():
-        row = _to_decide(submission_id, moderator, version, verdict, label)
+        row = _lock_to_decide(submission_id, moderator, version, verdict, label)
         return settle(row, moderator, verdict, label, settings)
 
 
 def block(
     submission_id: UUID, moderator: Moderator, *, version: int, label: str, settings: Settings
 ) -> tuple[int, list[KnownHash]]:
-    """Reject it and block its pictures and their look-alikes: one act, which one undo takes back.
+    """Reject a submission and block its pictures and similar ones; one undo reverts both.
 
-    Returns the decision's id and the known images; those with ``look_owed`` need a worker.
+    Returns the decision's id and the known images; for those with ``look_owed`` a worker must
+    compute the perceptual hash.
     """
     with db.atomic():
-        row = _to_decide(submission_id, moderator, version, REJECTED, label)
-        standing = _known_of(row.id)
-        made = known_hash.block_images_of(row, moderator, label or "other")
-        new = [known.id for known in made if known.id not in standing]
+        row = _lock_to_decide(submission_id, moderator, version, REJECTED, label)
+        existing = _known_hashes_of(row.id)
+        blocked = known_hash.block_images_of(row, moderator, label or "other")
+        new = [entry.id for entry in blocked if entry.id not in existing]
         decision = settle(row, moderator, REJECTED, label, settings, blocked=new)
-    return decision, made
+    return decision, blocked
 
 
-def _known_of(submission_id: UUID) -> set[int]:
-    """What was known already of a submission's pictures."""
+def _known_hashes_of(submission_id: UUID) -> set[int]:
+    """Ids of existing entries for a submission's pictures."""
     images = list(Image.of(submission_id))
     codes = [bytes(code) for image in images for code in (image.sha256, image.pdq) if code]
-    known = KnownHash.select(KnownHash.id).where(
+    entries = KnownHash.select(KnownHash.id).where(
         KnownHash.hash.in_(codes), KnownHash.removed_at.is_null()
     )
-    return {row[0] for row in known.tuples()} if codes else set()
+    return {row[0] for row in entries.tuples()} if codes else set()
 
 
-def _to_decide(
+def _lock_to_decide(
     submission_id: UUID, moderator: Moderator, version: int, verdict: str, label: str
 ) -> Submission:
     may_decide(moderator)
     check_outcome(verdict, label)
-    row = _locked(submission_id)
-    _unchanged(row, moderator, version)
+    row = _lock(submission_id)
+    _check_unchanged(row, moderator, version)
     if waits_for_another(row, moderator):
         raise Forbidden(
-            "You asked for a second opinion on this: another moderator decides it, or an"
-            " administrator."
+            "You asked for a second opinion on this. Another moderator or an administrator must"
+            " decide it."
         )
     return row
 
@@ -94,7 +95,7 @@ def settle(
     group_id: UUID | None = None,
     blocked: Sequence[int] = (),
 ) -> int:
-    """Write a person's verdict on a row that is locked, with all that follows from it."""
+    """Record a moderator's verdict on a locked row, with its side effects."""
     before = change(row, verdict, row.client.policy(settings))
     decision = Decision.append(
         row,
@@ -105,9 +106,9 @@ def settle(
         blocked=blocked,
     )
     answers = row.appealed_at is not None and verdict != REVIEW
-    known = REJECTED if answers else before
-    if known != verdict:
-        follow(row, known, wait=settings.undo_seconds)
+    reported = REJECTED if answers else before
+    if reported != verdict:
+        follow(row, reported, wait=settings.undo_seconds)
     if answers:
         appeal.answer(row, decision, settings.undo_seconds)
     more: dict[str, Any] = {"group": str(group_id)} if group_id else {}
@@ -128,21 +129,23 @@ def settle(
 def undo(
     moderator: Moderator, settings: Settings, decision_id: int | None = None
 ) -> list[Submission]:
-    """Take a moderator's own decision back, the last one where none is named.
+    """Undo a moderator's own decision, by default the last one.
 
-    One that was made for a group takes the whole group back, but what somebody decided since.
-    Within the undo window the client never hears of it; after it a compensating event goes out.
-    Raises NotFound where there is nothing to undo, Conflict where somebody decided since.
+    Undoing a group decision undoes the whole group, except items that were decided again since.
+    Within the undo window no webhook is sent; after it a compensating event is sent. Raises
+    NotFound if there is nothing to undo, Conflict if everything was decided again since.
     """
     may_decide(moderator)
     with db.atomic():
         decision = _last_decision(moderator, decision_id)
         group = Decision.of_group(decision.group_id) if decision.group_id else [decision]
-        locked = _all_locked([one.submission_id for one in group])
+        locked = _lock_all([one.submission_id for one in group])
         rows = [_undo_one(one, locked, moderator, settings) for one in _by_author(group, locked)]
     undone = [row for row in rows if row is not None]
     if not undone:
-        raise Conflict("This was decided again since, or its content is gone; it cannot be undone.")
+        raise Conflict(
+            "This was decided again since, or its content was deleted. It cannot be undone."
+        )
     return list(Submission.select().where(Submission.id.in_(undone)))
 
 
@@ -169,7 +172,7 @@ def _undo_one(
 
 
 def _unblock(decision: Decision, moderator: Moderator) -> None:
-    """Forget what the decision made known, and what a worker has added to that since."""
+    """Remove the known images that the decision added, and those a worker added for them since."""
     images = [image.id for image in Image.of(decision.submission_id)]
     since = KnownHash.select(KnownHash.id).where(
         KnownHash.image.in_(images),
@@ -177,17 +180,19 @@ def _unblock(decision: Decision, moderator: Moderator) -> None:
         KnownHash.created_at > decision.created_at,
         KnownHash.removed_at.is_null(),
     )
-    KnownHash.forget([*decision.blocked, *(row[0] for row in since.tuples())], moderator.id)
+    KnownHash.remove([*decision.blocked, *(row[0] for row in since.tuples())], moderator.id)
 
 
 def escalate(submission_id: UUID, moderator: Moderator, *, version: int) -> None:
-    """Ask for a second opinion: from now on another moderator decides it, or an administrator."""
+    """Ask for a second opinion: another moderator or an administrator must decide it."""
     may_decide(moderator)
     with db.atomic():
-        row = _locked(submission_id)
-        _unchanged(row, moderator, version)
+        row = _lock(submission_id)
+        _check_unchanged(row, moderator, version)
         if row.verdict != REVIEW or row.review_owed:
-            raise Conflict("Only what waits for a person can be given to another one.")
+            raise Conflict(
+                "Only submissions waiting for review can be passed to another moderator."
+            )
         Submission.update(
             escalated_at=peewee.fn.now(),
             escalated_by=moderator.id,
@@ -198,14 +203,14 @@ def escalate(submission_id: UUID, moderator: Moderator, *, version: int) -> None
 
 
 def recall(submission_id: UUID, moderator: Moderator) -> Submission:
-    """Take one's own request for a second opinion back; raises Conflict where it was given."""
+    """Withdraw one's own request for a second opinion; raises Conflict if it was decided."""
     may_decide(moderator)
     with db.atomic():
-        row = _locked(submission_id)
+        row = _lock(submission_id)
         if row.escalated_by_id != moderator.id:
             raise NotFound("There is nothing to undo.")
         if row.verdict != REVIEW:
-            raise Conflict(f"{_last_word(row)} this while it was away: {row.verdict}.")
+            raise Conflict(f"{_last_word(row)} this in the meantime: {row.verdict}.")
         Submission.update(escalated_at=None, escalated_by=None).where(
             Submission.id == row.id
         ).execute()
@@ -214,7 +219,7 @@ def recall(submission_id: UUID, moderator: Moderator) -> Submission:
 
 
 def waits_for_another(row: Submission, moderator: Moderator) -> bool:
-    """Whether this moderator has asked for somebody else's opinion on it."""
+    """Whether this moderator has asked for a second opinion on it."""
     asked: int | None = row.escalated_by_id
     return asked == moderator.id and row.verdict == REVIEW and not moderator.can_configure
 
@@ -226,40 +231,40 @@ def may_decide(moderator: Moderator) -> None:
 
 
 def check_outcome(verdict: str, label: str) -> None:
-    """Raises Invalid for what is no verdict or no reason."""
+    """Raises Invalid for an unknown verdict or reason."""
     if verdict not in VERDICTS:
-        raise Invalid(f"A verdict is one of {', '.join(VERDICTS)}.", field="verdict")
+        raise Invalid(f"verdict must be one of {', '.join(VERDICTS)}.", field="verdict")
     if label and label not in LABELS:
-        raise Invalid(f"A reason is one of {', '.join(LABELS)}.", field="label")
+        raise Invalid(f"label must be one of {', '.join(LABELS)}.", field="label")
 
 
-def _locked(submission_id: UUID) -> Submission:
+def _lock(submission_id: UUID) -> Submission:
     row = Submission.select().where(Submission.id == submission_id).for_update().first()
     if row is None:
-        raise NotFound("This submission is gone.")
+        raise NotFound("This submission no longer exists.")
     return row
 
 
-def _all_locked(ids: Sequence[UUID]) -> dict[UUID, Submission]:
-    """Lock them in the order of their ids, so that two who do so never wait for each other."""
+def _lock_all(ids: Sequence[UUID]) -> dict[UUID, Submission]:
+    """Lock them in the order of their ids, so that two transactions cannot deadlock."""
     query = Submission.select().where(Submission.id.in_(list(ids)))
     return {row.id: row for row in query.order_by(Submission.id).for_update()}
 
 
 def _by_author(group: Sequence[Decision], locked: dict[UUID, Submission]) -> list[Decision]:
-    """In the order in which authors' rows are to be locked; see ``_all_locked``."""
-    known = [one for one in group if one.submission_id in locked]
-    return sorted(known, key=lambda one: author_order(locked[one.submission_id]))
+    """Sorted in the order in which authors' rows are locked; see ``_lock_all``."""
+    present = [one for one in group if one.submission_id in locked]
+    return sorted(present, key=lambda one: author_order(locked[one.submission_id]))
 
 
 def author_order(row: Submission) -> tuple[int, str, str]:
-    """A key that puts submissions of one author together."""
+    """A sort key that groups submissions by author."""
     return row.client_id, row.user_id, str(row.id)
 
 
-def _unchanged(row: Submission, moderator: Moderator, version: int) -> None:
+def _check_unchanged(row: Submission, moderator: Moderator, version: int) -> None:
     if row.purged_at is not None:
-        raise Conflict("Its content is no longer kept, so nobody can look again.")
+        raise Conflict("Its content is no longer kept, so it cannot be decided again.")
     if row.version != version:
         raise Conflict(f"{_last_word(row)} this while you had it open: {row.verdict}.")
     held = Submission.select().where(
@@ -268,7 +273,7 @@ def _unchanged(row: Submission, moderator: Moderator, version: int) -> None:
         Submission.review_by != moderator.id,
     )
     if held.exists():
-        raise Conflict(f"{row.review_by.name} has this open now.")
+        raise Conflict(f"{row.review_by.name} has this open.")
 
 
 def _last_word(row: Submission) -> str:

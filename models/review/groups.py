@@ -1,4 +1,4 @@
-"""Groups of flags that belong together: look-alikes, one author's burst, one rule's hits."""
+"""Groups of related flags: similar pictures, one author's uploads, one rule's matches."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from models.settings import Settings
 from models.submissions.submission import Submission
 
 KINDS = ("alike", "author", "rule")
-MIN_QUALITY = 50  # below it a PDQ hash says too little to compare (its authors)
-MOST = 500  # flags that are decided at once
+MIN_QUALITY = 50  # below it a PDQ hash is not reliable enough to compare (its authors)
+MOST = 500  # flags that can be decided at once
 
-LOOKED_AT = 300  # flags that come next, or newest uploads of an author
+LOOKED_AT = 300  # next flags in review order, or newest uploads of an author, that are compared
 
-# The flags that come next, if any of those that are asked about can have company by this kind.
+# The next flags in review order, if any of the given ones can have related flags of this kind.
 OPEN = f"""
     SELECT id FROM submission WHERE {FLAGGED} AND EXISTS (SELECT 1 FROM given)
     ORDER BY priority DESC, created_at, id LIMIT {LOOKED_AT}"""
-# (of, id): the open flags ``id`` that belong to each of the flags ``of``. Each looks at so many
-# rows and no more, however many flags wait and whatever was decided before.
+# (of, id): the open flags ``id`` related to each of the flags ``of``. Each query reads a bounded
+# number of rows, however many flags wait or were decided before.
 ALIKE = f"""
 WITH given AS (
     SELECT i.submission_id AS of, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM image i
@@ -56,7 +56,7 @@ WITH given AS (
     ORDER BY submission_id, action, id),
 open AS MATERIALIZED (
     SELECT next.id, hit.rule FROM ({OPEN}) next
-    CROSS JOIN LATERAL (  -- never all hits of a rule, most of which were decided long ago
+    CROSS JOIN LATERAL (  -- never all matches of a rule, most of which were decided long ago
         SELECT (evidence->>'rule')::bigint AS rule FROM finding
         WHERE submission_id = next.id AND "check" = 'rules' OFFSET 0) hit)
 SELECT DISTINCT given.of, open.id FROM given JOIN open USING (rule) WHERE open.id <> given.of
@@ -65,8 +65,8 @@ QUERIES = dict(zip(KINDS, (ALIKE, AUTHOR, RULE), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a group: its last decision, how many were decided, how many left out."""
+class GroupDecision:
+    """The result of a group decision: its last decision's id, numbers decided and left out."""
 
     decision: int
     decided: int
@@ -74,20 +74,20 @@ class Outcome:
 
 
 def counts(ids: Sequence[UUID], distance: int) -> dict[UUID, dict[str, int]]:
-    """For each of these flags how many other open ones belong to it, by kind; none is left out."""
-    found: dict[UUID, dict[str, int]] = {}
-    values = {"ids": [str(known) for known in ids], "distance": distance}
+    """The number of related open flags for each of these, by kind; only kinds that have any."""
+    related: dict[UUID, dict[str, int]] = {}
+    values = {"ids": [str(id_) for id_ in ids], "distance": distance}
     for kind, query in QUERIES.items() if ids else ():
         sql = f"SELECT of, count(*) FROM ({query}) AS pairs GROUP BY of"
         for of, number in db.execute_sql(sql, values).fetchall():
-            found.setdefault(of, {})[kind] = number
-    return found
+            related.setdefault(of, {})[kind] = number
+    return related
 
 
 def members(submission_id: UUID, kind: str, distance: int) -> list[Submission]:
-    """The flag itself and those that belong to it; raises Invalid for an unknown kind."""
+    """The flag and its related flags; raises Invalid for an unknown kind."""
     if kind not in QUERIES:
-        raise Invalid(f"A group is one of {', '.join(KINDS)}.", field="by")
+        raise Invalid(f"by must be one of {', '.join(KINDS)}.", field="by")
     sql = f"SELECT id FROM ({QUERIES[kind]}) AS pairs ORDER BY id LIMIT {MOST}"
     rows = db.execute_sql(sql, {"ids": [str(submission_id)], "distance": distance}).fetchall()
     return in_order([submission_id, *(row[0] for row in rows)])
@@ -100,13 +100,13 @@ def decide(
     verdict: str,
     label: str,
     settings: Settings,
-) -> Outcome:
-    """One verdict on all of these (id, version), in one transaction.
+) -> GroupDecision:
+    """Give all of these (id, version) pairs one verdict, in one transaction.
 
-    Each gets a decision, a delivery, a strike and an audit row of its own. What changed since,
-    what others hold and what waits for another's opinion is left out. Safe beside others who do
-    the same: rows are locked in the order of their ids, and then authors in theirs. Raises
-    Conflict where nothing is left.
+    Each gets its own decision, delivery, strike and audit row. Left out are flags that changed
+    since, that others hold, or that wait for a second opinion. Safe when several moderators do it:
+    rows are locked in the order of their ids, then authors in theirs. Raises Conflict if nothing
+    is left.
     """
     review.may_decide(moderator)
     review.check_outcome(verdict, label)
@@ -115,21 +115,23 @@ def decide(
     with db.atomic():
         free = [
             row
-            for row in _locked_and_free(list(versions), moderator)
+            for row in _lock_unclaimed(list(versions), moderator)
             if row.version == versions[row.id] and not review.waits_for_another(row, moderator)
         ]
         free.sort(key=review.author_order)
-        made = [
+        decisions = [
             review.settle(row, moderator, verdict, label, settings, group_id=group_id)
             for row in free
         ]
-    if not made:
-        raise Conflict("Nothing was decided: others have these open, or have decided them.")
-    return Outcome(made[-1], len(made), len(versions) - len(made))
+    if not decisions:
+        raise Conflict(
+            "Nothing was decided: other moderators have these open or have decided them."
+        )
+    return GroupDecision(decisions[-1], len(decisions), len(versions) - len(decisions))
 
 
-def _locked_and_free(ids: list[UUID], moderator: Moderator) -> list[Submission]:
-    """The flags among these that no other moderator holds, locked."""
+def _lock_unclaimed(ids: list[UUID], moderator: Moderator) -> list[Submission]:
+    """Lock these flags; returns those that no other moderator has claimed."""
     query = Submission.select().where(Submission.id.in_(ids)).order_by(Submission.id)
     rows = list(query.for_update())
     held = Submission.select(Submission.id).where(

@@ -1,4 +1,4 @@
-"""Pace: how much a moderator has decided, and how much of it was hard to look at."""
+"""Moderators' workload: how much they have decided, and how much of it was graphic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IS_GRAPHIC = """EXISTS (
 
 
 def decided_today(moderator_id: int) -> int:
-    """How many decisions of the moderator since midnight, by the database's clock, still hold."""
+    """The moderator's decisions since midnight (database time) that were not undone."""
     sql = (
         f"SELECT count(*) FROM decision d WHERE {STANDING}"
         " AND d.created_at >= date_trunc('day', now())"
@@ -27,10 +27,10 @@ def decided_today(moderator_id: int) -> int:
 
 
 def graphic(moderator_id: int, review_at: float) -> tuple[int, int]:
-    """(in the last hour, in a row up to now): decisions on hard pictures of the moderator.
+    """The moderator's decisions on graphic pictures: (in the last hour, the latest in a row).
 
-    Hard is a picture that scores at the client's threshold of review or above, or that a check or
-    the moderator called nudity, sexual or violence.
+    A picture is graphic if it scores at or above the client's review threshold, or if a check or
+    the moderator labelled it nudity, sexual or violence.
     """
     sql = (
         f"SELECT {IS_GRAPHIC} FROM decision d WHERE {STANDING}"

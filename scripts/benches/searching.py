@@ -168,7 +168,7 @@ def _elsewhere() -> dict[str, Callable[[], object]]:
         "dates: one day": lambda: show(Search(since=day, until=day), None),
         "count": lambda: search.count(Search(verdict="rejected")),
         "review: next": lambda: claims.claim_next(moderator, 6, 1),
-        "review: list": lambda: claims.listed(claims.Filter(), 41),
+        "review: list": lambda: claims.listed(claims.ReviewFilter(), 41),
         "authors: latest": lambda: listing.latest(None),
         "authors: by name": lambda: listing.named("user-01", None),
         "author: record": lambda: author.record(1, "user-000000"),

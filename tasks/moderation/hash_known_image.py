@@ -26,11 +26,11 @@ def learn(number: int) -> None:
         with storage.file(original(key)) as path:
             code, quality = pdq(decoder().look(path, limits).grey)
     except PictureError as error:
-        known_hash.add_look(number, None, f"the picture cannot be read: {error}")
+        known_hash.add_perceptual(number, None, f"the picture cannot be read: {error}")
     except FileNotFoundError:
-        known_hash.add_look(number, None, "the picture is gone")
+        known_hash.add_perceptual(number, None, "the picture is gone")
     else:
         plain = quality < MIN_QUALITY
-        known_hash.add_look(number, None if plain else code, TOO_PLAIN if plain else "")
+        known_hash.add_perceptual(number, None if plain else code, TOO_PLAIN if plain else "")
     if row.picture:
         storage.remove_original(row.picture)

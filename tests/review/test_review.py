@@ -241,7 +241,7 @@ def test_who_stays_away_longer_than_the_claim_loses_it(stack, new_client):
     stack.sql("UPDATE submission SET review_until = now() WHERE id = %s", job_id)
     assert here.deck(f"?client={client}") == [(job_id, version)]
     late = away.decide(job_id, version, "approved")
-    assert late.status_code == 409 and "here-" in late.text and "has this open now" in late.text
+    assert late.status_code == 409 and "here-" in late.text and "has this open" in late.text
 
 
 def test_without_javascript_escalating_leads_on_and_offers_the_way_back(ada, flag):

@@ -98,8 +98,8 @@ def test_a_picture_that_no_worker_can_read_is_known_by_its_bytes_alone(stack, mo
         ([], {}, "Choose a picture"),
         ([b"no picture"], {}, "is not a JPEG"),
         ([b""], {}, "is empty"),
-        (["safe_rocket.jpg"], {"action": "burn"}, "action is one of"),
-        (["safe_rocket.jpg"], {"label": "nice"}, "label is one of"),
+        (["safe_rocket.jpg"], {"action": "burn"}, "action must be one of"),
+        (["safe_rocket.jpg"], {"label": "nice"}, "label must be one of"),
         (["safe_rocket.jpg"], {"note": "x" * 301}, "at most 300"),
     ],
 )

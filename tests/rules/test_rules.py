@@ -122,7 +122,7 @@ def test_a_second_rule_of_the_pattern_is_refused_beside_the_field(admin, make, w
         ("regex", "x*", "would match always"),
         ("domain", "not a host", "looks like example.com"),
         ("word", "  ", "empty"),
-        ("nonsense", "x", "kind is one of"),
+        ("nonsense", "x", "kind must be one of"),
     ],
 )
 def test_what_is_no_rule_is_refused_with_a_sentence(admin, kind, pattern, sentence):

@@ -15,7 +15,7 @@ from models.clients.client import Client
 from models.errors import Invalid
 from models.people.preferences import Preferences
 from models.review import claims, groups, workload
-from models.review.claims import Filter
+from models.review.claims import ReviewFilter
 from models.settings import Settings, get_settings
 from models.submissions.submission import Submission
 from models.verdict import LABELS
@@ -34,7 +34,7 @@ def claim(*, but: Sequence[UUID] = (), count: int = SIZE) -> list[Card]:
         return []
     moderator = auth.moderator()
     rows = claims.claim_next(
-        moderator, count, lease(), chosen(), but=but, rested=_needs_rest(len(but))
+        moderator, count, lease(), chosen(), exclude=but, rested=_needs_rest(len(but))
     )
     claimed = of(rows)
     _request_heatmaps(claimed)
@@ -85,11 +85,11 @@ def frame() -> dict[str, Any]:
     }
 
 
-def chosen() -> Filter:
+def chosen() -> ReviewFilter:
     """The filter in the URL or form of this request."""
     kind = request.values.get("filter", "all")
     client, label = request.values.get("client", ""), request.values.get("label", "")
-    return Filter(
+    return ReviewFilter(
         kind if kind in claims.KINDS else "all",
         int(client) if client.isdecimal() and len(client) < 18 else None,
         label if label in LABELS else "",

@@ -65,7 +65,7 @@ def _list() -> str:
 @auth.decides
 def pause() -> str:
     """A page without pictures for a pause; releases the moderator's claims."""
-    claims.let_go(auth.moderator().id)
+    claims.release_all(auth.moderator().id)
     return render_template("review/pause.html", **deck.frame())
 
 

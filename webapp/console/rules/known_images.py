@@ -95,7 +95,7 @@ def add() -> Any:
 @login_required
 def one(number: int) -> str:
     """One entry: what it hit, and which recent images look like it."""
-    row = KnownHash.found(number)
+    row = KnownHash.find(number)
     return render_template(
         "known_images/entry.html",
         row=row,
@@ -115,7 +115,7 @@ def one(number: int) -> str:
 @auth.decides
 def remove() -> Any:
     """Remove entries; their rows stay for the way back."""
-    ids = KnownHash.forget(_ids(), auth.moderator().id)
+    ids = KnownHash.remove(_ids(), auth.moderator().id)
     return _rows(gone=_joined(ids))
 
 
@@ -124,7 +124,7 @@ def remove() -> Any:
 @auth.decides
 def restore() -> Any:
     """Bring removed entries back."""
-    KnownHash.remember(_ids(), auth.moderator().id)
+    KnownHash.restore(_ids(), auth.moderator().id)
     return _rows()
 
 
@@ -171,7 +171,9 @@ def _learn(uploads: tuple[Upload, ...]) -> list[int]:
             more = {"look_owed": True, "picture": sent.key, "problem": "", "note": note.strip()}
             image = {"image_id": twin.id} if twin else {}
             who = auth.moderator().id
-            rows.append(KnownHash.learn("sha256", sent.sha256, action, label, who, **more, **image))
+            rows.append(
+                KnownHash.put_and_audit("sha256", sent.sha256, action, label, who, **more, **image)
+            )
     request.keep_uploads()  # type: ignore[attr-defined]
     _ask(rows)
     return [row.id for row in rows]
