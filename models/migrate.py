@@ -32,7 +32,7 @@ def migrate(application: str = "") -> list[str]:
         try:
             roles.check_owner()
             applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
-            seed.plant()
+            seed.seed_rules()
             roles.grant(application)
         finally:
             db.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))

@@ -1,4 +1,4 @@
-"""Trying a rule: what it would hit in a text and in the last submissions. Nothing is stored."""
+"""Dry run of a rule: what it would match in a text and in recent submissions. Stores nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from models.rules.rule import FIELDS, Rule, check
 from models.submissions.submission import Submission
 from models.verdict import LABELS, REJECTED
 
-LAST = 1000  # submissions that are looked through
-LONGEST = 20_000  # characters of a description that are looked through
-SHOWN = 12  # hits that are shown
-SECONDS = 0.6  # after which the search ends with what it has
-SPANS = 4  # matches that are shown of a text
+LAST = 1000  # recent submissions that are searched
+LONGEST = 20_000  # characters of a description that are searched
+SHOWN = 12  # hits shown
+SECONDS = 0.6  # time limit of the search
+SPANS = 4  # matches shown per text
 AROUND = 60  # characters shown before and after a match
 
 Segments = list[tuple[str, bool]]
@@ -29,17 +29,17 @@ Run = Callable[..., Any]
 
 @dataclass(slots=True)
 class Hit:
-    """A submission that the rule would hit."""
+    """A submission that the rule would match."""
 
     submission: Submission
     title: Segments
     description: Segments
-    person: str = ""  # the verdict that a moderator gave it
+    person: str = ""  # a moderator's verdict on it, if any
 
 
 @dataclass(slots=True)
-class Trial:
-    """What a rule would hit; ``false`` counts those that people judged otherwise."""
+class DryRun:
+    """What a rule would match; ``false`` counts hits on which moderators decided otherwise."""
 
     action: str
     text: Segments = field(default_factory=list)
@@ -53,67 +53,69 @@ class Trial:
 
     @property
     def false(self) -> int:
-        """Likely false hits."""
+        """The number of likely false positives."""
         return self.rejected if self.action == "allow" else self.approved
 
 
-def run(kind: str, pattern: str, action: str, text: str = "", *, apart: Run | None = None) -> Trial:
-    """Try the rule; raises Invalid where it is none. ``apart`` runs what burns elsewhere."""
+def run(
+    kind: str, pattern: str, action: str, text: str = "", *, run_in_thread: Run | None = None
+) -> DryRun:
+    """Try the rule; raises Invalid for an invalid one. ``run_in_thread`` runs the CPU work."""
     check(kind, pattern, action, LABELS[-1])
     spec = RuleSpec(0, kind, pattern.strip(), action, LABELS[-1])
     matcher = Matcher([spec, *([] if action == "allow" else _exceptions())])
     begun = time.monotonic()
     rows = _last()
-    apart = apart or (lambda call, *values: call(*values))
-    trial = apart(_search, matcher, rows, action, text[:LONGEST])
-    _ask_people(trial)
-    trial.milliseconds = round((time.monotonic() - begun) * 1000)
-    return trial
+    run_in_thread = run_in_thread or (lambda call, *values: call(*values))
+    result = run_in_thread(_search, matcher, rows, action, text[:LONGEST])
+    _add_decisions(result)
+    result.milliseconds = round((time.monotonic() - begun) * 1000)
+    return result
 
 
 def _exceptions() -> list[RuleSpec]:
     columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label)
-    standing = (Rule.action == "allow") & Rule.active & Rule.removed_at.is_null()
-    return [RuleSpec(*row) for row in Rule.select(*columns).where(standing).tuples()]
+    active = (Rule.action == "allow") & Rule.active & Rule.removed_at.is_null()
+    return [RuleSpec(*row) for row in Rule.select(*columns).where(active).tuples()]
 
 
 def _last() -> list[Submission]:
-    """The last submissions: their numbers are in the order of time."""
+    """The most recent submissions; ids are in order of time."""
     description = peewee.fn.LEFT(Submission.description, LONGEST).alias("description")
     columns = (Submission.id, Submission.title, description, Submission.user_id)
     more = (Submission.verdict, Submission.created_at)
     return list(Submission.select(*columns, *more).order_by(Submission.id.desc()).limit(LAST))
 
 
-def _search(matcher: Matcher, rows: Sequence[Submission], action: str, text: str) -> Trial:
-    trial = Trial(action)
-    found, _ = _matches(matcher, text)
-    trial.text, trial.matches = segments(text, found, around=len(text)), len(found)
+def _search(matcher: Matcher, rows: Sequence[Submission], action: str, text: str) -> DryRun:
+    result = DryRun(action)
+    matches, _ = _matches(matcher, text)
+    result.text, result.matches = segments(text, matches, around=len(text)), len(matches)
     until = time.monotonic() + SECONDS
     for row in rows:
         if time.monotonic() > until:
             break
-        trial.looked += 1
+        result.looked += 1
         spans = [_matches(matcher, getattr(row, name)) for name in FIELDS]
         if any(hit for hit, _ in spans):
             title, description = (
                 segments(getattr(row, name), hit[:SPANS])
                 for name, (hit, _) in zip(FIELDS, spans, strict=True)
             )
-            trial.hits.append(Hit(row, title, description))
+            result.hits.append(Hit(row, title, description))
         elif any(excepted for _, excepted in spans):
-            trial.excepted += 1
-    return trial
+            result.excepted += 1
+    return result
 
 
 def _matches(matcher: Matcher, text: str) -> tuple[list[Match], bool]:
-    """What the tried rule finds, without what lies inside an exception, and if there was such."""
+    """The rule's matches outside of exceptions, and whether any match was inside one."""
     if not text:
         return [], False
-    found = matcher.find(text)
-    ours = [match for match in found if match.rule.id == 0]
-    if ours and len(ours) < len(found):
-        allowed = [(match.start, match.end) for match in found if match.rule.id]
+    matches = matcher.find(text)
+    ours = [match for match in matches if match.rule.id == 0]
+    if ours and len(ours) < len(matches):
+        allowed = [(match.start, match.end) for match in matches if match.rule.id]
         kept = [
             match
             for match in ours
@@ -124,7 +126,7 @@ def _matches(matcher: Matcher, text: str) -> tuple[list[Match], bool]:
 
 
 def segments(text: str, matches: Sequence[Match], around: int = AROUND) -> Segments:
-    """The text in pieces, True where it is matched; what is far from a match is left out."""
+    """The text in pieces, True for matched ones; text far from a match is cut."""
     parts: Segments = []
     done = 0
     for match in sorted(matches, key=lambda found: (found.start, -found.end)):
@@ -146,9 +148,9 @@ def _between(text: str, around: int, *, first: bool, last: bool) -> Segments:
     return [(text, False)] if text else []
 
 
-def _ask_people(trial: Trial) -> None:
-    """What moderators said of the hits: the last decision of each that was not taken back."""
-    ids: list[UUID] = [hit.submission.id for hit in trial.hits]
+def _add_decisions(result: DryRun) -> None:
+    """Add moderators' verdicts on the hits: the last decision of each that was not undone."""
+    ids: list[UUID] = [hit.submission.id for hit in result.hits]
     if not ids:
         return
     undone = Decision.alias()
@@ -162,9 +164,9 @@ def _ask_people(trial: Trial) -> None:
         )
         .order_by(Decision.id)
     )
-    said = dict(query.tuples())
-    for hit in trial.hits:
-        hit.person = said.get(hit.submission.id, "")
-    trial.rejected = sum(hit.person == REJECTED for hit in trial.hits)
-    trial.approved = sum(hit.person == "approved" for hit in trial.hits)
-    trial.hits.sort(key=lambda hit: not hit.person)  # what people have judged says the most
+    verdicts = dict(query.tuples())
+    for hit in result.hits:
+        hit.person = verdicts.get(hit.submission.id, "")
+    result.rejected = sum(hit.person == REJECTED for hit in result.hits)
+    result.approved = sum(hit.person == "approved" for hit in result.hits)
+    result.hits.sort(key=lambda hit: not hit.person)  # hits with a decision first

@@ -1,4 +1,4 @@
-"""Rules as a sheet: what an import would change, the import itself, and the export."""
+"""Import and export of rules as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ON = ("1", "true", "yes", "on", "")
 
 
 def plan(rows: Sequence[Mapping[str, str]]) -> Plan[Rule]:
-    """What an import of these rows would do; nothing is written."""
-    return import_plan.plan(rows, _facts, _key, _standing, "rule")
+    """The effect of importing these rows; nothing is written."""
+    return import_plan.plan(rows, _facts, _key, _find_existing, "rule")
 
 
 def _facts(row: Mapping[str, str]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def _facts(row: Mapping[str, str]) -> dict[str, Any]:
     check(*values.values())
     active = row.get("active", "").strip().lower()
     if active not in (*ON, *OFF):
-        raise Invalid(f"active is 1 or 0, not {active!r}.")
+        raise Invalid(f"active must be 1 or 0, not {active!r}.")
     return {**values, "active": active not in OFF}
 
 
@@ -39,28 +39,28 @@ def _key(facts: dict[str, Any]) -> Key:
     return facts["kind"], facts["pattern"]
 
 
-def _standing(keys: Collection[Key]) -> dict[Key, Rule]:
-    found = {}
+def _find_existing(keys: Collection[Key]) -> dict[Key, Rule]:
+    existing = {}
     for batch in peewee.chunked([pattern for _, pattern in keys], 5000):
         for rule in Rule.select().where(Rule.pattern.in_(list(batch))):
-            found[rule.kind, rule.pattern] = rule
-    return found
+            existing[rule.kind, rule.pattern] = rule
+    return existing
 
 
 def load(
     rows: Sequence[Mapping[str, str]], name: str, moderator_id: int | None = None, **more: Any
 ) -> Plan[Rule]:
-    """Import the rows, all or none; raises Invalid with the first rows that are wrong.
+    """Import all rows or none; raises Invalid with the first invalid rows.
 
-    Each rule that is added or changed gets its own audit row, so that it has its versions.
+    Each added or changed rule gets its own audit row, which is a version of the rule.
     """
     with db.atomic():
-        db.execute_sql("LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE")  # no second import beside it
+        db.execute_sql("LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE")  # one import at a time
         made = plan(rows)
         made.refuse_errors()
         _insert([facts for _, facts in made.added], moderator_id)
         for _, rule, facts in made.changed:
-            rule.become("rule.import", moderator_id, facts)
+            rule.update_and_audit("rule.import", moderator_id, facts)
         Audit.append("rules.import", name, moderator_id=moderator_id, **made.counted, **more)
         Revision.bump("rules")
     return made
@@ -73,11 +73,11 @@ def _insert(added: Sequence[dict[str, Any]], moderator_id: int | None) -> None:
             {**facts, **times, "source": "import", "moderator": moderator_id} for facts in batch
         ]
         made = Rule.insert_many(values).returning(Rule).execute()
-        acts = [(rule.subject, {"before": None, "after": rule.facts}) for rule in made]
-        Audit.append_many("rule.import", acts, moderator_id=moderator_id)
+        changes = [(rule.subject, {"before": None, "after": rule.facts}) for rule in made]
+        Audit.append_many("rule.import", changes, moderator_id=moderator_id)
 
 
 def export(query: Any) -> list[tuple[Any, ...]]:
-    """Rows for a sheet with the columns FACTS."""
+    """The rows of an export, with the columns FACTS."""
     columns = [getattr(Rule, name) for name in FACTS]
     return list(query.select(*columns).tuples())

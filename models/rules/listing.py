@@ -1,4 +1,4 @@
-"""The list of rules and the history of one: what the console and the exports read."""
+"""The list of rules, and the versions of one rule."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ VERSIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rules are wanted; all that stand where nothing is said."""
+class RuleFilter:
+    """Which rules to select; empty selects all that are not removed."""
 
     text: str = ""
     kind: str = ""
@@ -30,11 +30,11 @@ class Filter:
     source: str = ""
 
     def query(self) -> Any:
-        """The rules, latest change first."""
+        """The rules, last changed first."""
         query = Rule.select(Rule, Moderator).join(Moderator, peewee.JOIN.LEFT_OUTER)
         for column in ("kind", "action", "label", "source"):
-            if wanted := getattr(self, column):
-                query = query.where(getattr(Rule, column) == wanted)
+            if value := getattr(self, column):
+                query = query.where(getattr(Rule, column) == value)
         if self.text:
             query = query.where(Rule.pattern.contains(self.text))
         query = query.where(Rule.removed_at.is_null(self.state != "removed"))
@@ -43,9 +43,9 @@ class Filter:
         return query.order_by(Rule.updated_at.desc(), Rule.id)
 
 
-def page(wanted: Filter, limit: int, after: int | None = None) -> list[Rule]:
-    """Rules after the one named (keyset); one that is gone begins anew."""
-    query = wanted.query().limit(limit)
+def page(where: RuleFilter, limit: int, after: int | None = None) -> list[Rule]:
+    """Rules after the id ``after`` (keyset paging); an unknown id starts from the beginning."""
+    query = where.query().limit(limit)
     last = Rule.get_or_none(Rule.id == after) if after else None
     if last is not None:
         same = (Rule.updated_at == last.updated_at) & (Rule.id > last.id)
@@ -53,17 +53,17 @@ def page(wanted: Filter, limit: int, after: int | None = None) -> list[Rule]:
     return list(query)
 
 
-def counts(wanted: Filter) -> tuple[int, int]:
-    """How many rules are wanted, and how many of them are on."""
+def counts(where: RuleFilter) -> tuple[int, int]:
+    """The numbers of matching rules and of active ones among them."""
     on = peewee.fn.COUNT(peewee.SQL("1")).filter(Rule.active)
-    query = wanted.query().order_by()
+    query = where.query().order_by()
     row = query.select(peewee.fn.COUNT(peewee.SQL("1")), on).tuples().first()
     return (int(row[0]), int(row[1]))
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A rule as it was after an act; ``back`` names it for the way back, where there is one."""
+class RuleVersion:
+    """A rule after a change; ``back`` is its id for ``go_back``, empty if it is current."""
 
     at: datetime
     act: str
@@ -73,8 +73,8 @@ class Version:
     back: str = ""
 
 
-def versions(rule: Rule) -> list[Version]:
-    """What became of the rule, the latest first."""
+def versions(rule: Rule) -> list[RuleVersion]:
+    """The versions of the rule, latest first."""
     query = (
         Audit.select(Audit, Moderator)
         .join(Moderator, peewee.JOIN.LEFT_OUTER)
@@ -82,7 +82,7 @@ def versions(rule: Rule) -> list[Version]:
         .order_by(Audit.id.desc())
         .limit(VERSIONS)
     )
-    told = []
+    result = []
     oldest: dict[str, Any] | None = rule.facts
     for row in query:
         before, after = row.details.get("before"), row.details["after"]
@@ -91,17 +91,17 @@ def versions(rule: Rule) -> list[Version]:
         same = after == rule.facts and rule.removed_at is None
         back = "" if same or row.action == "rule.remove" else f"{row.id}-after"
         who = row.moderator.name if row.moderator_id else "a script"
-        told.append(Version(row.at, row.action, who, after, changed, back))
+        result.append(RuleVersion(row.at, row.action, who, after, changed, back))
         first = row.id
     if oldest is not None:
-        back = f"{first}-before" if told and oldest != rule.facts else ""
+        back = f"{first}-before" if result and oldest != rule.facts else ""
         who = {"starter": "starter list", "import": "import"}.get(rule.source, "a script")
-        told.append(Version(rule.created_at, "rule.begin", who, oldest, (), back))
-    return told
+        result.append(RuleVersion(rule.created_at, "rule.begin", who, oldest, (), back))
+    return result
 
 
 def go_back(rule: Rule, version: str, moderator_id: int) -> Rule:
-    """Make the rule what it was in that version; raises NotFound and Conflict."""
+    """Restore a version of the rule; raises NotFound and Conflict."""
     number, _, side = version.partition("-")
     row = Audit.get_or_none(Audit.id == int(number)) if number.isdigit() else None
     if row is None or row.subject != rule.subject or not row.details.get(side):
@@ -110,4 +110,4 @@ def go_back(rule: Rule, version: str, moderator_id: int) -> Rule:
     try:
         return Rule.change(rule.id, moderator_id, **{name: facts[name] for name in FACTS})
     except Conflict as error:
-        raise Conflict(f"That version cannot come back: {error.detail}") from error
+        raise Conflict(f"This version cannot be restored: {error.detail}") from error

@@ -1,4 +1,4 @@
-"""Rules: what the texts of uploads must not, or may, hold."""
+"""Text rules: what uploads may or must not contain."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from models.verdict import LABELS, Finding
 KINDS = ("word", "phrase", "regex", "domain")
 ACTIONS = ("reject", "review", "allow")
 FIELDS = ("title", "description")
-FACTS = ("kind", "pattern", "action", "label", "active")  # what a version of a rule holds
+FACTS = ("kind", "pattern", "action", "label", "active")  # the values in a version of a rule
 
 
 class Rule(Model):
     """A keyword, phrase, regex or domain with an action; ``moderator`` changed it last.
 
-    A removed rule keeps its row, so that it can come back and findings still know its number.
+    A removed rule keeps its row, so it can be restored and findings can still refer to it.
     """
 
     id = peewee.BigAutoField()
@@ -58,13 +58,13 @@ class Rule(Model):
         active: bool = True,
         moderator_id: int | None = None,
     ) -> Rule:
-        """A new rule; raises Invalid for what cannot be matched, Conflict where it stands."""
+        """Add a rule; raises Invalid for an invalid pattern, Conflict if the rule exists."""
         pattern = pattern.strip()
         check(kind, pattern, action, label)
         values = dict(zip(FACTS, (kind, pattern, action, label, active), strict=True))
-        taken = Conflict(f"There is such a {kind} rule already.", field="pattern")
+        taken = Conflict(f"A {kind} rule with this pattern already exists.", field="pattern")
         with db.atomic():
-            rule = cls._standing(kind, pattern)
+            rule = cls._find_existing(kind, pattern)
             if rule is None:
                 try:
                     with db.atomic():
@@ -76,18 +76,20 @@ class Rule(Model):
                 rule = cls.get_by_id(row)
             elif rule.removed_at is None:
                 raise taken
-            return rule.become("rule.add", moderator_id, {**values, "source": "moderator"})
+            return rule.update_and_audit(
+                "rule.add", moderator_id, {**values, "source": "moderator"}
+            )
 
     @classmethod
-    def _standing(cls, kind: str, pattern: str) -> Rule | None:
+    def _find_existing(cls, kind: str, pattern: str) -> Rule | None:
         row: Rule | None = (
             cls.select().where(cls.kind == kind, cls.pattern == pattern).for_update().first()
         )
         return row
 
     @classmethod
-    def found(cls, rule_id: int, *, lock: bool = False) -> Rule:
-        """The rule of that number, a removed one too; raises NotFound."""
+    def find(cls, rule_id: int, *, lock: bool = False) -> Rule:
+        """The rule with this id, even if removed; raises NotFound."""
         query = cls.select().where(cls.id == rule_id)
         row: Rule | None = (query.for_update() if lock else query).first()
         if row is None:
@@ -96,48 +98,48 @@ class Rule(Model):
 
     @classmethod
     def remove(cls, rule_id: int, moderator_id: int | None = None) -> Rule:
-        """Remove a rule; ``restore`` brings it back. Raises NotFound."""
+        """Remove a rule; ``restore`` reverses it. Raises NotFound."""
         with db.atomic():
-            rule = cls.found(rule_id, lock=True)
+            rule = cls.find(rule_id, lock=True)
             if rule.removed_at is not None:
                 return rule
-            return rule.become("rule.remove", moderator_id, {}, removed=True)
+            return rule.update_and_audit("rule.remove", moderator_id, {}, removed=True)
 
     @classmethod
     def restore(cls, rule_id: int, moderator_id: int | None = None) -> Rule:
-        """Bring a removed rule back as it was; raises NotFound."""
+        """Restore a removed rule; raises NotFound."""
         with db.atomic():
-            rule = cls.found(rule_id, lock=True)
+            rule = cls.find(rule_id, lock=True)
             if rule.removed_at is None:
                 return rule
-            return rule.become("rule.restore", moderator_id, {})
+            return rule.update_and_audit("rule.restore", moderator_id, {})
 
     @classmethod
     def change(
-        cls, rule_id: int, moderator_id: int | None, *, seen: str = "", **wanted: Any
+        cls, rule_id: int, moderator_id: int | None, *, seen: str = "", **changes: Any
     ) -> Rule:
-        """Give a rule other facts; raises Invalid, NotFound, and Conflict.
+        """Change a rule's values; raises Invalid, NotFound and Conflict.
 
-        ``seen`` is the ``version`` that the person had before them; Conflict where the rule has
-        changed since, or where another rule has that pattern.
+        ``seen`` is the ``version`` that the person edited: Conflict if the rule has changed since,
+        or if another rule has the new pattern.
         """
         with db.atomic():
-            rule = cls.found(rule_id, lock=True)
+            rule = cls.find(rule_id, lock=True)
             if seen and seen != rule.version:
                 raise Conflict(f"{rule.changed_by} has changed this rule since you opened it.")
-            values = {**rule.facts, **wanted}
+            values = {**rule.facts, **changes}
             values["pattern"] = values["pattern"].strip()
             check(*(values[name] for name in FACTS[:4]))
             if values == rule.facts and rule.removed_at is None:
                 return rule
-            other = cls._standing(values["kind"], values["pattern"])
+            other = cls._find_existing(values["kind"], values["pattern"])
             if other is not None and other.id != rule.id:
-                raise Conflict(f"Rule {other.id} has this pattern already.", field="pattern")
-            return rule.become("rule.change", moderator_id, values)
+                raise Conflict(f"Rule {other.id} already has this pattern.", field="pattern")
+            return rule.update_and_audit("rule.change", moderator_id, values)
 
     @classmethod
     def switch(cls, ids: Sequence[int], moderator_id: int | None, *, active: bool) -> list[int]:
-        """Switch these rules on or off; returns the numbers of those that were not so before."""
+        """Switch these rules on or off; returns the ids of those that changed."""
         with db.atomic():
             rows = (
                 cls.select()
@@ -146,15 +148,21 @@ class Rule(Model):
                 .for_update()
             )
             changed = [
-                rule.become("rule.switch", moderator_id, {"active": active}) for rule in list(rows)
+                rule.update_and_audit("rule.switch", moderator_id, {"active": active})
+                for rule in list(rows)
             ]
         return [rule.id for rule in changed]
 
-    def become(
-        self, act: str, moderator_id: int | None, values: dict[str, Any], *, removed: bool = False
+    def update_and_audit(
+        self,
+        action: str,
+        moderator_id: int | None,
+        values: dict[str, Any],
+        *,
+        removed: bool = False,
     ) -> Rule:
-        """Write these values with their audit row; call it in the transaction."""
-        before = None if act == "rule.add" else self.facts
+        """Write these values with an audit row; call it in a transaction."""
+        before = None if action == "rule.add" else self.facts
         Rule.update(
             **values,
             moderator=moderator_id,
@@ -162,28 +170,30 @@ class Rule(Model):
             removed_at=peewee.fn.now() if removed else None,
         ).where(Rule.id == self.id).execute()
         rule: Rule = Rule.get_by_id(self.id)
-        Audit.append(act, rule.subject, moderator_id=moderator_id, before=before, after=rule.facts)
+        Audit.append(
+            action, rule.subject, moderator_id=moderator_id, before=before, after=rule.facts
+        )
         Revision.bump("rules")
         return rule
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a version of a rule holds."""
+        """The values in a version of the rule."""
         return {name: getattr(self, name) for name in FACTS}
 
     @property
     def subject(self) -> str:
-        """How the audit calls this rule."""
+        """This rule's name in the audit."""
         return f"rule {self.id}"
 
     @property
     def version(self) -> str:
-        """Changes with every change of the rule."""
+        """A version string; every change of the rule changes it."""
         return f"{self.updated_at.timestamp():.6f}"
 
     @property
     def changed_by(self) -> str:
-        """Who changed it last, or where it came from."""
+        """Who last changed it, or its source."""
         if self.moderator_id:
             name: str = self.moderator.name
             return name
@@ -191,38 +201,38 @@ class Rule(Model):
 
     @classmethod
     def put(cls, rows: Iterable[tuple[str, str, str, str, bool]], *, source: str) -> int:
-        """Add (kind, pattern, action, label, active) rows, changing those that stand already."""
+        """Add (kind, pattern, action, label, active) rows and change existing ones."""
         values = []
         for row in rows:
             check(*row[:4])
             facts = dict(zip(FACTS, row, strict=True))
             times = {"created_at": peewee.fn.now(), "updated_at": peewee.fn.now()}
             values.append({**facts, **times, "source": source, "removed_at": None})
-        kept = {(value["kind"], value["pattern"]): value for value in values}
+        unique = {(value["kind"], value["pattern"]): value for value in values}
         with db.atomic():
-            for batch in peewee.chunked(kept.values(), 500):
+            for batch in peewee.chunked(unique.values(), 500):
                 cls.insert_many(batch).on_conflict(
                     conflict_target=[cls.kind, cls.pattern],
                     preserve=[cls.action, cls.label, cls.active, cls.updated_at, cls.removed_at],
                 ).execute()
             Revision.bump("rules")
-        return len(kept)
+        return len(unique)
 
 
 def check(kind: str, pattern: str, action: str, label: str) -> None:
-    """Raises Invalid where this is no rule, with the field that is to blame."""
-    for name, value, known in (("kind", kind, KINDS), ("action", action, ACTIONS)):
-        if value not in known:
-            raise Invalid(f"{name} is one of {', '.join(known)}, not {value!r}.", field=name)
+    """Raises Invalid naming the field if the values are not a valid rule."""
+    for name, value, allowed in (("kind", kind, KINDS), ("action", action, ACTIONS)):
+        if value not in allowed:
+            raise Invalid(f"{name} must be one of {', '.join(allowed)}, not {value!r}.", field=name)
     if label not in LABELS:
-        raise Invalid(f"label is one of {', '.join(LABELS)}, not {label!r}.", field="label")
+        raise Invalid(f"label must be one of {', '.join(LABELS)}, not {label!r}.", field="label")
     if "\0" in pattern:
-        raise Invalid("The pattern holds a NUL character.", field="pattern")
+        raise Invalid("The pattern contains a NUL character.", field="pattern")
     try:
         pattern.encode()
         validate(kind, pattern)
     except UnicodeEncodeError as error:
-        raise Invalid("The pattern holds half a character.", field="pattern") from error
+        raise Invalid("The pattern contains half of a surrogate pair.", field="pattern") from error
     except PatternError as error:
         raise Invalid(str(error), field="pattern") from error
 
@@ -237,7 +247,7 @@ matcher = Watched("rules", _matcher)
 
 
 def check_text(title: str, description: str) -> list[Finding]:
-    """What the active rules find in the texts; a process learns of changed rules within 1 s."""
+    """Findings of the active rules in the texts; changes of rules take effect within 1 s."""
     return [
         _finding(match, name)
         for name, text in zip(FIELDS, (title, description), strict=True)
@@ -249,7 +259,7 @@ def check_text(title: str, description: str) -> list[Finding]:
 def _finding(match: Match, name: str) -> Finding:
     rule = match.rule
     if rule is UNFINISHED:
-        error = f"the regular expressions took too long for the {name}"
+        error = f"the regular expressions exceeded their time limit on the {name}"
         return Finding("failure", rule.label, rule.action, evidence={"error": error})
     evidence = {"rule": rule.id, "kind": rule.kind, "pattern": rule.pattern, "field": name}
     evidence |= {"start": match.start, "end": match.end, "text": match.text}

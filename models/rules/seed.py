@@ -1,4 +1,4 @@
-"""What a fresh database is planted with."""
+"""The initial data of a new database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from models.rules import starter_list
 from models.rules.rule import Rule
 
 
-def plant() -> None:
-    """Put the starter rules in where there is no rule at all; they are the operator's then."""
+def seed_rules() -> None:
+    """Add the starter rules if there are no rules; from then on they are the operator's."""
     if not Rule.select().exists():
         Rule.put(starter_list.load(), source="starter")

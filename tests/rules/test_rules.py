@@ -110,7 +110,7 @@ def test_a_second_rule_of_the_pattern_is_refused_beside_the_field(admin, make, w
     make(word)
     reply = admin.post("/rules", kind="word", pattern=word, action="allow", label="other")
     assert reply.status_code == 409
-    assert "There is such a word rule already." in reply.text
+    assert "A word rule with this pattern already exists." in reply.text
     assert f'value="{word}"' in reply.text
 
 

@@ -1,7 +1,7 @@
-"""Domain rules, looked up in the hosts that a text names, however these are written.
+"""Matches domain rules against the host names in a text, even if they are disguised.
 
-A host is one look-up for each of its suffixes, so the cost does not depend on how many rules there
-are, and "notevil.com" or "evil.com.au" are simply other names.
+Each suffix of a host is one look-up, so the cost does not depend on the number of rules, and
+"notevil.com" or "evil.com.au" do not match "evil.com".
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _MAY_HOLD_HOST = re.compile(r"\.(?![\s.])|\.(?<=\s\.)")
 _AROUND_HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:\*\.|www\.)?|(?::\d+)?(?:[/?#].*)?$")
 _SOUND_HOST = re.compile(r"[^\W_][\w-]*(?:\.[^\W_][\w-]*)+")
 
-Label = tuple[str, int, int]  # a name, and its place among the letters
+Label = tuple[str, int, int]  # a name, and its position among the letters
 
 
 class Domains:
-    """Names to find. The key of a name is its place in `names`."""
+    """Host names to find. A name's key is its index in `names`."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._keys: dict[str, list[int]] = {}
@@ -53,7 +53,7 @@ class Domains:
 def canonical_host(text: str) -> str:
     """The host of a domain rule ("https://www.Evil.com/x" gives "evil.com"); "" if there is none.
 
-    Punycode and accents fold away, so that a name matches however it is written.
+    Punycode is decoded and accents are removed, so every spelling of a name matches.
     """
     letters = "".join(Folded(text).letters.split())
     host = ".".join(map(_readable, _AROUND_HOST.sub("", letters).split(".")))
@@ -61,16 +61,16 @@ def canonical_host(text: str) -> str:
 
 
 def _hosts(folded: Folded) -> Iterator[list[Label]]:
-    """Each host that the text names, as its labels; "evil[.]com" and "evil (dot) com" too."""
+    """Each host name in the text, as its labels; including "evil[.]com" and "evil (dot) com"."""
     if not _MAY_HOLD_HOST.search(folded.letters) and "dot" not in folded.letters:
         return
     for host in _HOST.finditer(folded.letters):
-        found = _LABELS.finditer(folded.letters, host.start(), host.end())
-        yield [(_readable(label[1]), *label.span(1)) for label in found]
+        labels = _LABELS.finditer(folded.letters, host.start(), host.end())
+        yield [(_readable(label[1]), *label.span(1)) for label in labels]
 
 
 def _readable(label: str) -> str:
-    """A label as letters, decoded where it is punycode; a broken one stays as it is."""
+    """A label with punycode decoded; invalid punycode is unchanged."""
     if not label.startswith("xn--"):
         return label
     try:
@@ -80,7 +80,7 @@ def _readable(label: str) -> str:
 
 
 def _host_lengths(folded: Folded, labels: list[Label]) -> Iterator[int]:
-    """How many labels belong to the host: all, or up to a capital ("see evil.com.Then go")."""
+    """How many labels may belong to the host: all, or up to a capital ("see evil.com.Then go")."""
     yield len(labels)
     for count in range(2, len(labels)):
         if folded.text[folded.place(labels[count][1])].isupper():

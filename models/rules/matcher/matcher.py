@@ -1,7 +1,7 @@
-"""The matcher: which rules a text trips, and where.
+"""The matcher: which rules a text matches, and where.
 
-Three finders share the work, each linear in the text and flat in the number of rules: `Terms` for
-words and phrases, `Domains` for hosts, and RE2 for regular expressions.
+There are three finders: `Terms` for words and phrases, `Domains` for host names, and RE2 for
+regular expressions. Each takes time linear in the text and independent of the number of rules.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from models.rules.matcher.terms import Terms
 KINDS = ("word", "phrase", "regex", "domain")
 MAX_MATCHES = 200
 MAX_PATTERN = 500  # characters
-MAX_PROGRAM = 2_500  # RE2's instructions; at worst each is tried at each letter, 2 s for 100,000
-MAX_MEMORY = 1 << 20  # bytes of RE2 a regex, which a hostile text may fill
-MAX_SECONDS = 2.0  # of this thread for all regexes on one text; the rest is left to a person
-_REGEX_GROUP = 50  # regexes asked in one pass whether any of them matches
+MAX_PROGRAM = 2_500  # RE2 instructions; at worst each runs at every letter, 2 s for 100,000
+MAX_MEMORY = 1 << 20  # bytes of RE2 memory per regex, which a hostile text may fill
+MAX_SECONDS = 2.0  # thread time for all regexes on one text; after that a person reviews it
+_REGEX_GROUP = 50  # regexes tested together in one pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class RuleSpec:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A rule that a text trips. `text` is `original[start:end]`, in characters."""
+    """A rule that a text matches. `text` is `original[start:end]`, in characters."""
 
     rule: RuleSpec
     start: int
@@ -48,18 +48,19 @@ class Match:
     text: str
 
 
-# What `find` says of a text whose regexes took too long: no rule's match, but no clean text either.
+# The result of `find` for a text whose regexes exceeded MAX_SECONDS: no rule matched, but the text
+# is not known to be clean.
 UNFINISHED = RuleSpec(-1, "regex", "", "review", "error")
 
 
 class PatternError(ValueError):
-    """A pattern that no matcher can use; the message says why, for the person who wrote it."""
+    """An invalid pattern; the message explains the reason to its author."""
 
 
 def validate(kind: str, pattern: str) -> None:
-    """Raises PatternError where `Matcher` could not use the pattern."""
+    """Raises PatternError if `Matcher` cannot use the pattern."""
     if kind not in KINDS:
-        raise PatternError(f"A rule is a word, a phrase, a regex or a domain, not “{kind}”.")
+        raise PatternError(f"kind must be word, phrase, regex or domain, not “{kind}”.")
     if not pattern.strip():
         raise PatternError("The pattern is empty.")
     if len(pattern) > MAX_PATTERN:
@@ -69,7 +70,7 @@ def validate(kind: str, pattern: str) -> None:
 
 def _validate_word(pattern: str) -> None:
     if len(pattern.split()) > 1:
-        raise PatternError("A word has no spaces; make it a phrase.")
+        raise PatternError("A word must not contain spaces. Make it a phrase.")
     _validate_phrase(pattern)
 
 
@@ -78,14 +79,14 @@ def _validate_phrase(pattern: str) -> None:
     if len(bare) == 1 and bare.isascii():
         raise PatternError("A single letter would match far too much.")
     if not any(char.isprintable() and not char.isspace() for char in bare):
-        raise PatternError("The pattern has nothing that can be seen.")
+        raise PatternError("The pattern has no visible characters.")
 
 
 def _validate_regex(pattern: str) -> None:
     expression = _compile(pattern)
     if expression.programsize > MAX_PROGRAM:
         raise PatternError(
-            "The regular expression would take too long; count less with {…}, use \\pL less."
+            "The regular expression would take too long. Use smaller {…} counts and less \\pL."
         )
     hits = [*expression.finditer(""), *expression.finditer("a 1.")]
     if any(hit.start() == hit.end() for hit in hits):
@@ -94,7 +95,7 @@ def _validate_regex(pattern: str) -> None:
 
 def _validate_domain(pattern: str) -> None:
     if not canonical_host(pattern):
-        raise PatternError("A domain looks like example.com, without spaces.")
+        raise PatternError("A domain must look like example.com, without spaces.")
 
 
 _VALIDATORS = {
@@ -106,16 +107,18 @@ _VALIDATORS = {
 
 
 def _compile(pattern: str) -> Any:
-    """An RE2 expression, blind to case. `\\w`, `\\b` and `\\d` know ASCII only (use `\\pL`)."""
+    """A case-insensitive RE2 expression. `\\w`, `\\b` and `\\d` match ASCII only (use `\\pL`)."""
     options = re2.Options()
     options.case_sensitive = False
-    options.never_capture = True  # only the whole match counts, and names may repeat in a group
+    options.never_capture = (
+        True  # only the whole match is used, and group names may repeat in a joined expression
+    )
     options.log_errors = False
     options.max_mem = MAX_MEMORY
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeError) as error:
-        raise PatternError(f"The regular expression cannot be used: {_reason(error)}.") from error
+        raise PatternError(f"The regular expression is not valid: {_reason(error)}.") from error
 
 
 def _reason(error: Exception) -> str:
@@ -128,35 +131,35 @@ class Matcher:
 
     def __init__(self, rules: Iterable[RuleSpec]) -> None:
         self.broken: list[tuple[RuleSpec, str]] = []
-        sound: dict[str, list[RuleSpec]] = {kind: [] for kind in KINDS}
+        valid: dict[str, list[RuleSpec]] = {kind: [] for kind in KINDS}
         for rule in rules:
             try:
                 validate(rule.kind, rule.pattern)
             except PatternError as error:
                 self.broken.append((rule, str(error)))
             else:
-                sound[rule.kind].append(rule)
-        self._worded = [*sound["word"], *sound["phrase"]]
-        self._named = sound["domain"]
-        self._expressed = sound["regex"]
-        self._terms = Terms(rule.pattern for rule in self._worded)
-        self._domains = Domains(rule.pattern for rule in self._named)
-        self._regexes = _Regexes([rule.pattern for rule in self._expressed])
+                valid[rule.kind].append(rule)
+        self._term_rules = [*valid["word"], *valid["phrase"]]
+        self._domain_rules = valid["domain"]
+        self._regex_rules = valid["regex"]
+        self._terms = Terms(rule.pattern for rule in self._term_rules)
+        self._domains = Domains(rule.pattern for rule in self._domain_rules)
+        self._regexes = _Regexes([rule.pattern for rule in self._regex_rules])
 
     def find(self, text: str) -> list[Match]:
-        """All hits, `allow` ones too, ordered by start; at most MAX_MATCHES. Never raises."""
+        """All matches, also of `allow` rules, by start; at most MAX_MATCHES. Never raises."""
         folded = Folded(text)
         spans = (
-            (self._worded, self._terms.find(folded, MAX_MATCHES)),
-            (self._named, self._domains.find(folded, MAX_MATCHES)),
-            ([*self._expressed, UNFINISHED], self._regexes.find(text, MAX_MATCHES)),
+            (self._term_rules, self._terms.find(folded, MAX_MATCHES)),
+            (self._domain_rules, self._domains.find(folded, MAX_MATCHES)),
+            ([*self._regex_rules, UNFINISHED], self._regexes.find(text, MAX_MATCHES)),
         )
-        found = {
+        matches = {
             Match(rules[key], start, end, text[start:end])
             for rules, hits in spans
             for key, start, end in hits
         }
-        return sorted(found, key=_order)[:MAX_MATCHES]
+        return sorted(matches, key=_order)[:MAX_MATCHES]
 
 
 def _order(match: Match) -> tuple[bool, int, int, int]:
@@ -164,7 +167,7 @@ def _order(match: Match) -> tuple[bool, int, int, int]:
 
 
 def effective(matches: list[Match]) -> list[Match]:
-    """The reject and review hits, but those inside the span of an `allow` hit (an exception)."""
+    """The reject and review matches, without those inside an `allow` match (an exception)."""
     allowed = [(match.start, match.end) for match in matches if match.rule.action == "allow"]
     return [
         match
@@ -178,11 +181,11 @@ def effective(matches: list[Match]) -> list[Match]:
 
 
 class _Regexes:
-    """Regular expressions, asked in groups first: most texts match none.
+    """Regular expressions, tested in groups first, as most texts match none.
 
-    A group is one expression that matches where any of its members does, no larger than one may
-    be, so that no question takes longer than the longest regex. (RE2's own `Set` answers "no
-    match" when it runs out of memory.)
+    A group is one expression that matches if any of its members does. It is not larger than a
+    single regex may be, so testing it takes no longer than the longest regex. (RE2's own `Set`
+    returns "no match" when it runs out of memory.)
     """
 
     def __init__(self, patterns: list[str]) -> None:
@@ -193,19 +196,19 @@ class _Regexes:
         ]
 
     def find(self, text: str, limit: int) -> Iterator[tuple[int, int, int]]:
-        """At most `limit` hits of each: key, start and end.
+        """At most `limit` matches of each: key, start and end.
 
-        The key behind the last one says that MAX_SECONDS ended it before all were asked.
+        A final key equal to the number of regexes means that MAX_SECONDS passed before all ran.
         """
         if not self._groups:
             return
         raw = text.encode("utf-8", "replace")  # a lone surrogate becomes one "?"
-        sound = raw.decode("utf-8")
+        decoded = raw.decode("utf-8")
         until = thread_time() + MAX_SECONDS
         for keys, gate in self._groups:
             if gate is None or gate.search(raw):
                 for key in keys:
-                    hits = islice(self._members[key].finditer(sound), limit)
+                    hits = islice(self._members[key].finditer(decoded), limit)
                     yield from ((key, *hit.span()) for hit in hits if hit.end() > hit.start())
                     if thread_time() > until:
                         break
@@ -215,7 +218,7 @@ class _Regexes:
 
 
 def _grouped(sizes: list[int]) -> Iterator[range]:
-    """The keys in groups of at most _REGEX_GROUP, together no larger than MAX_PROGRAM."""
+    """The keys in groups of at most _REGEX_GROUP, each no larger than MAX_PROGRAM."""
     first, size = 0, 0
     for key, more in enumerate(sizes):
         if key > first and (size + more > MAX_PROGRAM or key - first == _REGEX_GROUP):
@@ -227,7 +230,7 @@ def _grouped(sizes: list[int]) -> Iterator[range]:
 
 
 def _compile_any(patterns: list[str]) -> Any:
-    """One expression for all; None where there is but one, or they are too large together."""
+    """One expression for all; None for a single pattern, or if they are too large together."""
     if len(patterns) == 1:
         return None
     try:

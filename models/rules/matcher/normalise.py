@@ -1,8 +1,8 @@
-"""Text as a reader sees it: its letters, each with its place in the original text.
+"""Normalises text to the letters that a reader sees, each with its position in the original.
 
-Lower case, no accents, no invisible characters, look-alikes of other scripts as the letter they
-imitate (`ＶÍÅＧＲＡ` becomes `viagra`). ASCII text only needs `str.lower`; the rest is one
-`str.translate`. Places are worked out only when something was found.
+Lower case, no accents, no invisible characters, and look-alikes of other scripts replaced by the
+letter they imitate (`ＶÍÅＧＲＡ` becomes `viagra`). ASCII text only needs `str.lower`; other text
+needs one `str.translate`. Positions are computed only if something matched.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Look-alikes that Unicode does not decompose, by the Latin letter they imitate. Distilled from
-# Unicode's confusables (UTS 39), without the scripts whose own rules would suffer (Georgian,
-# Ethiopic, Indic, CJK). Each letter stands for both of its cases, so that a Cyrillic or Greek rule
-# still matches its own script whatever the case: pattern and text are folded alike.
+# Look-alikes that Unicode does not decompose, by the Latin letter they imitate. Taken from
+# Unicode's confusables (UTS 39), without scripts for which rules would then mismatch (Georgian,
+# Ethiopic, Indic, CJK). Each letter is mapped in both cases, so a Cyrillic or Greek rule still
+# matches its own script in any case: pattern and text are folded alike.
 _IMITATIONS = """
 a аαɑᴀꭺᎪꓮ   b вβʙƀᏴꓐ  c сϲᴄᏟꓚ   d ԁđᴅᎠꓓɗ  e еεєᴇᎬꓰəҽ  f ƒꜰꓝք  g ɡɢᏀꓖց  h нһħʜᎻꓧհ
 i іιıɪɩɨᎥӏ  j јϳᴊᎫꓙ   k кκᴋᏦꓗ   l łʟᏞꓡɫ  m мμᴍᎷꓟ    n ηɴռոꓠ   o оοøᴏօꓳɵ  p рρᴘᏢꓑ
@@ -26,7 +26,7 @@ _LOOKALIKES = {
     for imitation in imitations
 }
 
-# Marks that decorate a letter. Those of Indic and South-East Asian scripts are vowels, and stay.
+# Accents. Marks of Indic and South-East Asian scripts are vowels and are kept.
 _ACCENTS = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a"
     "\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
@@ -40,7 +40,7 @@ _SPACELESS = (
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 _UNSPACED_RUN = re.compile(f"[{_SPACELESS}{_HANGUL}]+")
 _OPENS_ANYWHERE = re.compile(f"[{_SPACELESS}]")
-TABLE_LIMIT = 20_000  # characters remembered; the rest of Unicode is folded anew each time
+TABLE_LIMIT = 20_000  # cached characters; others are folded each time
 _SCRIPTS = {
     "latin": "a-zA-Z\u00c0-\u024f",
     "cyrillic": "\u0400-\u052f",
@@ -48,7 +48,7 @@ _SCRIPTS = {
 }
 _USES = {script: re.compile(f"[{letters}]") for script, letters in _SCRIPTS.items()}
 
-# Letters that imitate none of another script, so that only who writes the script uses them.
+# Letters without a look-alike in another script, so they prove that a text uses the script.
 _ONLY_IN = {
     "latin": re.compile("[dfgjlqsuvwzDFGJLQSUVWZ]"),
     "cyrillic": re.compile("[бджзилпфцчшщъыьэюяБДЖЗИЛПФЦЧШЩЪЫЬЭЮЯ]"),
@@ -56,13 +56,13 @@ _ONLY_IN = {
 }
 
 
-# A capital I inside a small word looks like an l ("kiIl"); this letter stands for either.
+# A capital I inside a lower-case word looks like an l ("kiIl"); this letter means either.
 EITHER_I_OR_L = "\u01c0"
 _CAPITAL_I = re.compile(r"I(?=[a-z])(?<=[a-z]I)")
 
 
 class _Letters(dict[int, str]):
-    """`str.translate` table to letters, filled as characters are met; a value may be empty."""
+    """`str.translate` table to letters, filled on demand; a value may be empty."""
 
     def __missing__(self, code: int) -> str:
         letters = _fold(chr(code))
@@ -72,7 +72,7 @@ class _Letters(dict[int, str]):
 
 
 def _fold(char: str) -> str:
-    """The letters that one character reads as: none, one, or several ("ﬁ" gives "fi")."""
+    """The letters for one character: none, one, or several ("ﬁ" gives "fi")."""
     category = unicodedata.category(char)
     if category == "Cf" or char in _FILLERS or _ACCENTS.match(char):
         return ""
@@ -100,9 +100,9 @@ _LETTERS = _Letters()
 
 
 class Folded:
-    """A text as letters, one space before and after it, and each letter's place in the text.
+    """A text as letters with a space before and after, and each letter's position in the text.
 
-    Runs of scripts written without spaces get a space on either side, so that "这fuck那" has words.
+    Runs of scripts written without spaces get a space on both sides, so "这fuck那" has words.
     """
 
     __slots__ = ("_starts", "_written", "letters", "text")
@@ -114,13 +114,13 @@ class Folded:
         self.letters = _read(text)
 
     def letters_either_i(self) -> str:
-        """The letters, with EITHER_I_OR_L for each capital I between two small letters."""
+        """The letters, with EITHER_I_OR_L for each capital I between two lower-case letters."""
         if not _CAPITAL_I.search(self.text):
             return self.letters
         return _read(_CAPITAL_I.sub(EITHER_I_OR_L, self.text))
 
     def place(self, index: int) -> int:
-        """Where in the text the letter at `index` (0 to the number of letters) begins."""
+        """The position in the text of the letter at `index` (0 to the number of letters)."""
         if self.text.isascii():
             return min(max(index - 1, 0), len(self.text))
         if self._starts is None:
@@ -128,7 +128,7 @@ class Folded:
         return self._starts[index]
 
     def is_written_in(self, script: str) -> bool:
-        """Whether the text has letters that only this script has, and so does not imitate it."""
+        """Whether the text has letters that only this script has, so it imitates no other."""
         if script not in self._written:
             self._written[script] = _ONLY_IN[script].search(self.text) is not None
         return self._written[script]
@@ -158,10 +158,10 @@ def opens_anywhere(char: str) -> bool:
 
 
 def closes_anywhere(char: str) -> bool:
-    """Likewise at a word's end; Korean appends particles to its words, but puts none before."""
+    """The same for a word's end; Korean appends particles to words, but puts none before."""
     return _UNSPACED_RUN.match(char) is not None
 
 
 def scripts_of(text: str) -> set[str]:
-    """Which of the scripts that imitate each other the text has letters of."""
+    """The scripts, of those that have look-alikes, that the text has letters of."""
     return {script for script, letters in _USES.items() if letters.search(text)}

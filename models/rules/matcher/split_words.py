@@ -1,7 +1,7 @@
-"""Words that were split, put together again: "f.uck", "via-gra", "v i a g r a"; and masked ones.
+"""Joins words that were split ("f.uck", "via-gra", "v i a g r a"), and finds masked words.
 
-What a text is put together from is a list of pieces, (start, end) of its letters in their order.
-Every walk is linear in the text.
+A joined text is a list of pieces, (start, end) of letters in order. Every function takes time
+linear in the text.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from itertools import pairwise
 
 Piece = tuple[int, int]
 
-JOIN = "\x01"  # stands, inside a marked shape, for punctuation that may sit inside one word
-BREAK = "\n"  # stands, behind the letters, for a place where two lines of pieces meet
+JOIN = "\x01"  # in a marked shape: punctuation that may be inside one word
+BREAK = "\n"  # after the letters: the boundary between two lists of pieces
 
 _JOIN_BEFORE_LETTER = re.compile(f"{JOIN}(?=[^ {JOIN}])")
 _JOINS = re.compile(f"{JOIN}+")
 _SINGLES = re.compile(" [^ ](?: {1,3}[^ ]){2,}(?= )")
 _ADDRESS = f"www{JOIN}"
-_CONTEXT = 24  # characters on either side of a spelled-out word, for the phrases it is part of
-_LONGEST_ROW = 64  # letters; longer rows are read whole only
-_SHORTEST_ROW = 3  # letters that must be left of a word when others are taken from its row
+_CONTEXT = 24  # characters on both sides of a spelled-out word, for phrases that contain it
+_LONGEST_ROW = 64  # letters; longer rows are only read whole
+_SHORTEST_ROW = 3  # letters that must remain when a short word is cut from a row
 
-# What ends an ordinary compound: "strap-on" is no "strapon", unless a rule has the hyphen too.
+# Endings of ordinary compounds: "strap-on" does not match "strapon", unless the rule has a hyphen.
 _PARTICLES = frozenset("on off up out by to down over".split())
 
 # A row of letters may begin or end with one of these: "b u y v i a g r a", "a v i a g r a". (Not
@@ -31,8 +31,8 @@ _PARTICLES = frozenset("on off up out by to down over".split())
 _LEADS = "a i my no buy get hot new you free best cheap big".split()
 _TAILS = "a i u 2 me you now".split()
 
-# One or two letters masked, none at either end. Dots and hyphens are too common to be doubled but
-# after a first letter ("f--k").
+# One or two masked letters, not at the ends. Double dots and hyphens are too common, so they count
+# only after a first letter ("f--k").
 _LETTER = r"[^\W\d_]"
 _MASKED = re.compile(
     rf"{_LETTER}+(?:[*#_.-]|[*#_]{{2}}|[*#_]{_LETTER}+[*#_]){_LETTER}+|{_LETTER}(?:\.\.|--){_LETTER}+"
@@ -41,7 +41,7 @@ _SHORTEST_MASKED = 4
 
 
 def split_words(marked: str) -> list[Piece]:
-    """The words that have punctuation inside, without what they begin and end with."""
+    """Words with punctuation inside, without leading and trailing punctuation."""
     words, done = [], 0
     for join in _JOIN_BEFORE_LETTER.finditer(marked):
         if join.start() >= done:
@@ -54,7 +54,7 @@ def split_words(marked: str) -> list[Piece]:
 
 
 def joined(marked: str, words: list[Piece]) -> list[Piece]:
-    """The whole text, less the punctuation inside these words; nothing where all may keep it."""
+    """The whole text without the punctuation inside these words; empty if no word is joined."""
     pieces, done = [], 0
     for start, end in words:
         if _may_join(marked[start:end]):
@@ -65,9 +65,9 @@ def joined(marked: str, words: list[Piece]) -> list[Piece]:
 
 
 def _may_join(word: str) -> bool:
-    """Whether a word may be one that was split.
+    """Whether a word may have been split on purpose.
 
-    "cu.m" is a measure, "strap-on" a compound and "www.example.com" an address.
+    "cu.m" is a unit, "strap-on" a compound and "www.example.com" an address.
     """
     if len(word) - word.count(JOIN) <= 3 or word.startswith(_ADDRESS):
         return False
@@ -76,7 +76,7 @@ def _may_join(word: str) -> bool:
 
 
 def masked(letters: str, words: list[Piece]) -> list[Piece]:
-    """The words of which one or two letters are masked ("f*ck", "s#it", "f--k")."""
+    """Words with one or two masked letters ("f*ck", "s#it", "f--k")."""
     return [
         (start, end)
         for start, end in words
@@ -85,9 +85,9 @@ def masked(letters: str, words: list[Piece]) -> list[Piece]:
 
 
 def spelled_out(shape: str) -> list[Piece]:
-    """Letters that stand alone in a row ("v i a g r a"), each row with what is around it.
+    """Rows of single letters ("v i a g r a"), each with its context.
 
-    Only single letters join: "push it" and "smart watch" never do. Wider gaps part the words. A
+    Only single letters are joined, never "push it" or "smart watch". Wider gaps separate words. A
     row is also read without a short word at its beginning or end.
     """
     pieces = []
@@ -108,7 +108,7 @@ def _gap(letters: list[int], count: int) -> int:
 
 
 def _cuts(row: str, wide: list[int]) -> Iterator[set[int]]:
-    """After how many letters of the row a word ends, in each way that it may be read."""
+    """The letter counts after which a word ends, for each way to read the row."""
     yield set(wide)
     if len(row) > _LONGEST_ROW:
         return

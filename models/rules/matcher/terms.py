@@ -1,8 +1,8 @@
-"""Words and phrases, found all at once.
+"""Finds all words and phrases in one scan.
 
-One Aho-Corasick automaton over *shapes* (see `text_views` beside this file), so that the cost of
-a scan does not grow with the terms. It only proposes; each candidate is then spelled out against
-the letters.
+It uses one Aho-Corasick automaton over *shapes* (see `text_views.py`), so the cost of a scan does
+not grow with the number of terms. The automaton finds candidates; each is then compared with the
+letters.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ class Term(NamedTuple):
     tail: str
 
 
-# The terms of one shape: those that have it as it stands, without any runs, and without spaces.
+# The terms of one shape: unchanged, without runs of letters, and without spaces.
 Owners = tuple[tuple[Term, ...], ...]
-_AS_IT_STANDS, _RUNLESS, _RUN_TOGETHER = range(3)
+_UNCHANGED, _RUNLESS, _RUN_TOGETHER = range(3)
 
 
 class Terms:
-    """Patterns to find. The key of a pattern is its place in `patterns`."""
+    """Patterns to find. A pattern's key is its index in `patterns`."""
 
-    # pyahocorasick and ahocorasick_rs measure alike (3 µs a KB; 10,000 terms: 6 and 8 ms to build,
-    # 4 and 2 MB). The former yields its matches one by one, so a flood of them costs no memory, and
-    # takes any string.
+    # pyahocorasick and ahocorasick_rs are equally fast (3 µs per KB; 10,000 terms: 6 and 8 ms to
+    # build, 4 and 2 MB). The former yields matches one by one, so many matches need no memory, and
+    # it accepts any string.
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._literals: list[tuple[int, str]] = []
@@ -60,7 +60,7 @@ class Terms:
         self._automaton: Any = _automaton(owners) if owners else None
 
     def find(self, folded: Folded, limit: int) -> Iterator[tuple[int, int, int]]:
-        """Hits: key, start and end in the original text; somewhat more than the first `limit`."""
+        """Matches: key, start and end in the original text; a few more than `limit`."""
         for key, literal in self._literals:
             yield from ((key, *span) for span in _occurrences(literal, folded.text, limit))
         if self._automaton is None:
@@ -78,15 +78,15 @@ class Terms:
             for hit in _spelled(view, squeezed, owners, last + 1 - size, last + 1):
                 hits += 1
                 yield hit
-            # Some way on: an exception around the last hit may end after it.
+            # Scan a bit further: an exception around the last match may end after it.
             stop = min(stop, last + self._reach) if hits >= limit else stop
 
     def _unmask(self, view: View) -> Iterator[tuple[int, int, int]]:
-        """The terms that masked words leave possible; the automaton is asked with wildcards."""
+        """The terms that masked words may be, looked up in the automaton with wildcards."""
         for start, end in view.masked:
-            wanted = f" {view.shape[start:end].replace(' ', JOIN)} "
-            for shape in self._automaton.keys(wanted, JOIN, ahocorasick.MATCH_EXACT_LENGTH):
-                for term in self._automaton.get(shape)[1][_AS_IT_STANDS]:
+            pattern = f" {view.shape[start:end].replace(' ', JOIN)} "
+            for shape in self._automaton.keys(pattern, JOIN, ahocorasick.MATCH_EXACT_LENGTH):
+                for term in self._automaton.get(shape)[1][_UNCHANGED]:
                     if len(term.letters) == end - start and _fits(term, view, (start, end)):
                         yield from _hit(term, view, start, end)
 
@@ -100,7 +100,7 @@ def _automaton(owners: dict[str, list[list[Term]]]) -> Any:
 
 
 def _term(key: int, pattern: str) -> Term | None:
-    """The pattern as a term; None where it has no letters (an emoji), and is found as it is."""
+    """The pattern as a term; None if it has no letters (an emoji), so it is searched literally."""
     view = plain_view(pattern)
     shape = view.shape.strip(" ")
     if not shape:
@@ -112,16 +112,16 @@ def _term(key: int, pattern: str) -> Term | None:
 
 
 def _ways(term: Term) -> Iterator[tuple[int, str, Term]]:
-    """The shapes that the term may be found by: the way, the shape, and the term so spelled."""
+    """The shapes by which the term is found: the way, the shape, and the term in that spelling."""
     for spelling in (term, *_respelled(term)):
-        yield _AS_IT_STANDS, Squeezed(spelling.shape).squeezed, spelling
+        yield _UNCHANGED, Squeezed(spelling.shape).squeezed, spelling
         yield _RUNLESS, Squeezed(spelling.shape, everything=True).squeezed, spelling
     if (together := _run_together(term)) is not None:
         yield _RUN_TOGETHER, together.shape, together
 
 
 def _respelled(term: Term) -> Iterator[Term]:
-    """The term with two letters that look or sound like one of its own."""
+    """The term with a letter replaced by two that look or sound like it."""
     for letter, pair in _DIGRAPHS.items():
         if letter in term.letters and len(term.letters) >= _SHORTEST_RESPELLED:
             shape, letters = (_replace_runs(text, letter, pair) for text in term[2:4])
@@ -133,7 +133,7 @@ def _replace_runs(text: str, letter: str, pair: str) -> str:
 
 
 def _run_together(term: Term) -> Term | None:
-    """A phrase without its spaces, as a row of single letters has it ("b a d w o r d s")."""
+    """A phrase without its spaces, as in a row of single letters ("b a d w o r d s")."""
     if " " not in term.shape:
         return None
     pairs = list(zip(term.shape, term.letters, strict=True))
@@ -145,7 +145,7 @@ def _run_together(term: Term) -> Term | None:
 
 
 def _padded(shape: str) -> str:
-    """The shape with the spaces that make it match whole words only, where its script has them."""
+    """The shape with spaces so that it matches whole words only, if its script uses spaces."""
     head = "" if opens_anywhere(shape[0]) else " "
     tail = "" if closes_anywhere(shape[-1]) else " "
     return f"{head}{shape}{tail}"
@@ -161,8 +161,8 @@ def _occurrences(literal: str, text: str, limit: int) -> Iterator[tuple[int, int
 def _spelled(
     view: View, squeezed: Squeezed, owners: Owners, start: int, end: int
 ) -> Iterator[tuple[int, int, int]]:
-    """The terms that `squeezed[start:end]`, which has their shape, really spells."""
-    terms = owners[_RUNLESS if squeezed.everything else _AS_IT_STANDS]
+    """The terms that `squeezed[start:end]`, which has their shape, actually spells."""
+    terms = owners[_RUNLESS if squeezed.everything else _UNCHANGED]
     together = () if squeezed.everything or not view.joined else owners[_RUN_TOGETHER]
     if not terms and not together:
         return
@@ -177,7 +177,7 @@ def _spelled(
 
 
 def _fits(term: Term, view: View, place: Piece) -> bool:
-    """Whether the term has the letters that are not masked."""
+    """Whether the unmasked letters match the term."""
     shape, letters = (text[slice(*place)] for text in (view.shape, view.letters))
     triples = zip(term.letters, shape, letters, strict=True)
     return spells(
@@ -187,7 +187,7 @@ def _fits(term: Term, view: View, place: Piece) -> bool:
 
 
 def _hit(term: Term, view: View, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-    """The term at its place in the text, unless something forbids it."""
+    """The match's key and span in the original text, unless its symbols or script differ."""
     if _has_symbols(term, view, first, last):
         span = view.span(first - len(term.head), last + len(term.tail))
         if not is_foreign(term.pattern, view.folded.text[slice(*span)], view.folded):
@@ -195,7 +195,7 @@ def _hit(term: Term, view: View, first: int, last: int) -> Iterator[tuple[int, i
 
 
 def _has_symbols(term: Term, view: View, first: int, last: int) -> bool:
-    """Whether the symbols around the term ("c++", "#tag") stand around the candidate."""
+    """Whether the term's symbols ("c++", "#tag") surround the candidate."""
     return (
         len(term.head) <= first
         and view.letters.startswith(term.head, first - len(term.head))

@@ -1,13 +1,13 @@
-"""Letters as the shapes that an automaton scans, in each of the ways a text may be read.
+"""Converts letters to the shapes that the automaton scans, for each way to read a text.
 
-A shape has each letter as its class: leetspeak and the letters it stands for share one (`i`, `l`
-and `1` are all `i`), and what is no word is a space. A text is read as it stands, with symbols as
-letters ("$hit"), and with words joined that were split ("v i a g r a", "vi-agra"); each of these
-with single spaces and, where letters are drawn out, without runs ("fuuuck"). A shape that matches
-must still be spelled out against the letters (see `verify` beside this file). Words of which
-letters are masked ("f*ck") have no shape; a view only names them.
+A shape replaces each letter by its class: leetspeak and the letters it imitates share one (`i`, `l`
+and `1` are all `i`), and everything outside words is a space. A text is read unchanged, with
+symbols as letters ("$hit"), and with split words joined ("v i a g r a", "vi-agra"); each of these
+with single spaces and, if letters are stretched, without runs ("fuuuck"). A matching shape must
+still be compared with the letters (see `verify.py`). Words with masked letters ("f*ck") have no
+shape; a view only lists them.
 
-Every step is a C-level pass over the text; the way back is worked out only when it is asked for.
+Every step is a C-level pass over the text. Positions are mapped back only on request.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _JOINERS = frozenset("._-*#~'`/\\|^\u00b4·•\u2010\u2011\u2013\u2018\u2019\u30
 _DIGIT_CLASS = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g"}
 _SYMBOL_CLASS = {"@": "a", "$": "s", "!": "i", "|": "i", "+": "t", "€": "e", "£": "l"}
 
-# What a leet character may be read as. `1` is an i in "v1agra" and an l in "1oser".
+# The letters that a leet character may mean. `1` is an i in "v1agra" and an l in "1oser".
 READINGS = {
     **_DIGIT_CLASS,
     **_SYMBOL_CLASS,
@@ -50,10 +50,10 @@ _SPACES = re.compile(" {2,}")
 _RUNS = re.compile(r"(.)\1+", re.DOTALL)
 _REPEATED = re.compile(r"(.)(?=\1)", re.DOTALL)
 
-# No ordinary word has three of a letter; these do not even have two. (RE2 answers in 2 µs a KB.)
+# No ordinary word has a letter three times in a row, and these not even twice. (RE2: 2 µs per KB.)
 RARELY_DOUBLED = frozenset("ahjkquvwxy")
 
-# In shapes, "ill" is already three i: four of these, or three of one letter, are asked for.
+# In shapes "ill" is already three i, so four i are required, and three of other letters.
 _STRETCHED = re2.compile(
     "|".join(
         ["iiii"]
@@ -61,7 +61,7 @@ _STRETCHED = re2.compile(
         + [letter * 3 for letter in map(chr, range(0x430, 0x450))]
         + [letter * 3 for letter in map(chr, [*range(0x3B1, 0x3CA), *range(0x627, 0x64B)])]
         + [letter * 2 for letter in sorted(RARELY_DOUBLED - {"w"})]
-        + ["[^ w]ww", " ww[^w]", " www[^ ]"]  # but the "www" of an address
+        + ["[^ w]ww", " ww[^w]", " www[^ ]"]  # except the "www" of an address
     )
 )
 
@@ -100,8 +100,8 @@ _LEET = _Shapes({**_CLASSES, **_SYMBOL_CLASS})
 class View:
     """One way to read a text: its shape, and the letters behind each character of the shape.
 
-    Shape and letters are those of `source` and its own shape, put together from `pieces` if given.
-    `masked` are the words of which letters are masked, as places in the shape.
+    If `pieces` are given, shape and letters are joined from those pieces of `shape` and `source`.
+    `masked` are the words with masked letters, as positions in the shape.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class View:
 
     @cached_property
     def letters(self) -> str:
-        """As many as the shape has."""
+        """The letters, one for each character of the shape."""
         return self._source if self._pieces is None else _put_together(self._source, self._pieces)
 
     @cached_property
@@ -130,17 +130,17 @@ class View:
         return [at for piece in self._pieces for at in range(*piece)]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The place in the original text of `shape[start:end]`, which is not empty."""
+        """The span in the original text of `shape[start:end]`, which must not be empty."""
         first, last = self._picks[start], self._picks[end - 1]
         return self.folded.place(first), self.folded.place(last + 1)
 
     @property
     def joined(self) -> bool:
-        """Whether words that were split are put together in it."""
+        """Whether the view joins split words."""
         return self._pieces is not None
 
     def is_joined(self, start: int, end: int) -> bool:
-        """Whether `shape[start:end]` was put together from more than one piece of the text."""
+        """Whether `shape[start:end]` was joined from more than one piece of the text."""
         return self._picks[end - 1] - self._picks[start] != end - 1 - start
 
 
@@ -150,7 +150,7 @@ def _put_together(text: str, pieces: list[Piece]) -> str:
 
 
 class Squeezed:
-    """A shape with runs of spaces (or of any character) cut to one, and the way back."""
+    """A shape with runs of spaces (or of any character) reduced to one, and the mapping back."""
 
     __slots__ = ("_heads", "_runs", "_tails", "everything", "shape", "squeezed")
 
@@ -163,12 +163,12 @@ class Squeezed:
         self._tails: list[int] = []
 
     def place(self, index: int) -> int:
-        """Where in the shape the squeezed character at `index` begins."""
+        """The position in the shape of the squeezed character at `index`."""
         if not self._heads:
             runs = [run.span() for run in self._runs.finditer(self.shape)]
             removed = accumulate(end - start - 1 for start, end in runs)
             self._tails = [0, *(end for _, end in runs)]
-            self._heads = [0, *(end - gone for (_, end), gone in zip(runs, removed, strict=True))]
+            self._heads = [0, *(end - count for (_, end), count in zip(runs, removed, strict=True))]
         at = bisect_right(self._heads, index) - 1
         return self._tails[at] + index - self._heads[at]
 
@@ -180,17 +180,17 @@ def _single_spaced(shape: str) -> str:
 
 
 def plain_view(text: str) -> View:
-    """The text as it stands: symbols separate, digits may be letters. Patterns are read so."""
+    """The text unchanged: symbols separate words, digits may be letters. Used for patterns too."""
     folded = Folded(text)
     return View(folded, folded.letters, folded.letters.translate(_PLAIN).replace(JOIN, " "))
 
 
 def views(folded: Folded) -> Iterator[View]:
-    """All readings of a text: as it stands, with symbols as letters, with split words joined."""
+    """All readings of a text: unchanged, with symbols as letters, with split words joined."""
     letters = folded.letters_either_i()
     yield from _readings(folded, letters, letters.translate(_PLAIN))
     if _has_leet_symbol(letters):
-        open_letters = _CLOSING_SYMBOLS.sub(lambda found: " " * len(found[0]), letters)
+        open_letters = _CLOSING_SYMBOLS.sub(lambda match: " " * len(match[0]), letters)
         yield from _readings(folded, letters, open_letters.translate(_LEET))
 
 
@@ -201,7 +201,7 @@ def _has_leet_symbol(letters: str) -> bool:
 
 
 def squeezes(view: View) -> Iterator[Squeezed]:
-    """The shape with single spaces; and, where letters are stretched ("fuuuck"), without runs."""
+    """The shape with single spaces; and, if letters are stretched ("fuuuck"), without runs."""
     yield Squeezed(view.shape)
     if "iii" in view.letters or "lll" in view.letters or _STRETCHED.search(view.shape):
         yield Squeezed(view.shape, everything=True)

@@ -1,4 +1,4 @@
-"""Whether a piece of text that has the shape of a pattern really spells it."""
+"""Verifies that a candidate with the shape of a pattern actually spells it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MAX_GAP = 3  # visible characters between two words of a phrase
 
 
 def spells(pattern: tuple[str, str], candidate: tuple[str, str]) -> bool:
-    """Whether the candidate spells the pattern; each is a shape and the letters behind it.
+    """Whether the candidate spells the pattern; each is a (shape, letters) pair.
 
-    Both go run by run ("viaaagra" is v, i, aaa, g, r, a), so stretched letters compare whole.
+    They are compared run by run ("viaaagra" is v, i, aaa, g, r, a), to allow stretched letters.
     """
     if pattern[1] == candidate[1]:
         return True
@@ -48,14 +48,14 @@ def _same_run(kind: str, want: str, have: str) -> bool:
 
 
 def _same_gap(want: str, have: str) -> bool:
-    """Symbols of the pattern ("s&m") are required; else anything short that ends no sentence."""
+    """Symbols of the pattern ("s&m") are required; else any short gap within a sentence matches."""
     if not is_loose(want):
         return _required(want) <= set(have)
     return len("".join(have.split())) <= _MAX_GAP and not _SENTENCE_END.search(have)
 
 
 def is_loose(gap: str) -> bool:
-    """Whether a gap of a pattern asks for no symbol, so that any other short gap will do."""
+    """Whether a gap of a pattern requires no symbol, so any short gap matches."""
     return not _required(gap)
 
 
@@ -72,9 +72,9 @@ def _stands_for(char: str, letter: str) -> bool:
 
 
 def _is_stretched(want: str, have: str) -> bool:
-    """Whether `have` is `want` drawn out: three of a letter or more, or two of a rare double.
+    """Whether `have` is `want` stretched: a letter 3 times or more, or a rarely doubled one twice.
 
-    "viaaagra" and "fuuck" are; "rapper" is not "raper", and fewer letters never will do.
+    "viaaagra" and "fuuck" are; "rapper" is not "raper", and fewer letters never match.
     """
     if len(set(want)) > 1:  # letters of one class side by side, as in "kill"
         wanted, got = _runs(want, want), _runs(have, have)
@@ -88,7 +88,7 @@ def _is_stretched(want: str, have: str) -> bool:
 
 
 def _is_alphabetic(char: str) -> bool:
-    """Whether the letter may be replaced or drawn out; ideographs and digits may not."""
+    """Whether the letter may be replaced or stretched; ideographs and digits may not."""
     return char.lower() != char.upper() or "\u0590" <= char <= "\u08ff"
 
 
@@ -102,9 +102,9 @@ def _has_digit(text: str) -> bool:
 
 
 def is_foreign(pattern: str, hit: str, folded: Folded) -> bool:
-    """Whether a hit is a real word of another script: Russian "сок" is juice, not a spelling.
+    """Whether a match is a real word of another script, such as Russian "сок" (juice).
 
-    True where hit and pattern share no script, and the text is written in the hit's own.
+    True if match and pattern share no script, and the text is written in the match's script.
     """
     if pattern.isascii() and hit.isascii():
         return False

@@ -41,6 +41,7 @@ LIST = ListPage(
     page="known_images",
     path="/known-images",
     listing=known_list,
+    filter_type=known_list.KnownHashFilter,
     sheets=import_export,
     facts=FACTS,
     choices={

@@ -30,7 +30,8 @@ class ListPage:
 
     page: str  # name of the blueprint, and folder of the templates of its own
     path: str  # below the blueprint's prefix
-    listing: ModuleType  # of models: Filter and page()
+    listing: ModuleType  # of models: page()
+    filter_type: Callable[..., Any]  # of models: RuleFilter or KnownHashFilter
     sheets: ModuleType  # of models: plan(), load() and export()
     facts: tuple[str, ...]  # columns of an export
     choices: Mapping[str, Collection[str]]  # values of each filter
@@ -48,7 +49,7 @@ class ListPage:
 
     def wanted(self) -> Any:
         """The filter that the request asks for."""
-        return self.listing.Filter(**list_filter.asked(self.choices))
+        return self.filter_type(**list_filter.asked(self.choices))
 
     def kept(self) -> dict[str, Any]:
         """The filter as an address has it."""

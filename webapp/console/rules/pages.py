@@ -27,6 +27,7 @@ LIST = ListPage(
     page="rules",
     path="",
     listing=rule_list,
+    filter_type=rule_list.RuleFilter,
     sheets=import_export,
     facts=FACTS,
     choices={
@@ -89,7 +90,7 @@ def switch_many() -> Any:
 @auth.configures
 def switch(rule_id: int) -> Any:
     """Switch one rule on or off."""
-    Rule.found(rule_id)
+    Rule.find(rule_id)
     Rule.switch([rule_id], auth.moderator().id, active=request.form.get("to") == "1")
     return _row(rule_id)
 
@@ -136,7 +137,7 @@ def add() -> Any:
 @login_required
 def edit(rule_id: int) -> str:
     """One rule: its editor, what it would hit, and its versions."""
-    rule = Rule.found(rule_id)
+    rule = Rule.find(rule_id)
     return _editor(rule, rule.facts)
 
 
@@ -145,7 +146,7 @@ def edit(rule_id: int) -> str:
 @auth.configures
 def change(rule_id: int) -> Any:
     """Change a rule, as the person saw it."""
-    rule = Rule.found(rule_id)
+    rule = Rule.find(rule_id)
     wanted = dict(zip(FACTS, _fields(), strict=False))
     try:
         Rule.change(rule_id, auth.moderator().id, seen=request.form.get("seen", ""), **wanted)
@@ -159,7 +160,7 @@ def change(rule_id: int) -> Any:
 @auth.configures
 def go_back(rule_id: int) -> Any:
     """Make a rule what it was in an earlier version."""
-    rule = Rule.found(rule_id)
+    rule = Rule.find(rule_id)
     try:
         rule_list.go_back(rule, request.form.get("version", ""), auth.moderator().id)
     except Conflict as error:
@@ -174,7 +175,7 @@ def attempt() -> Any:
     if fragments.wanted():
         return render_template("rules/_trial.html", **_trial(request.form))
     number = request.form.get("id", "")
-    rule = Rule.found(int(number)) if number.isdigit() else None
+    rule = Rule.find(int(number)) if number.isdigit() else None
     return _editor(rule, request.form)
 
 
@@ -190,7 +191,7 @@ def _row(rule_id: int, **more: Any) -> Any:
     if not fragments.wanted():
         return redirect(LIST.address(**more), 303)
     values = {
-        "row": Rule.found(rule_id),
+        "row": Rule.find(rule_id),
         "hits": finding_counts.of_rules([rule_id]),
         "most_hits": finding_counts.MOST_HITS,
     }
@@ -222,7 +223,7 @@ def _trial(form: Any) -> dict[str, Any]:
     if not pattern.strip():
         return {"trial": None}
     try:
-        trial = dry_run.run(kind, pattern, action, form.get("text", ""), apart=offload)
+        trial = dry_run.run(kind, pattern, action, form.get("text", ""), run_in_thread=offload)
     except Invalid as error:
         return {"trial": None, "wrong": error}
     return {"trial": trial, "shown": dry_run.SHOWN, "action": action}
