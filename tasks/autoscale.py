@@ -106,7 +106,7 @@ def read(settings: Settings, pace: float = 0.0) -> Reading:
     known = [beat["jobs_per_second"] for beat in beats if beat["jobs_per_second"] > 0]
     return Reading(
         at=time.monotonic(),
-        depth=load_samples.count_undone(),
+        depth=load_samples.count_waiting(),
         arrivals=load_samples.received_since(LOOK_BACK) / LOOK_BACK,
         pace=fmean(known) if known else pace,
         workers=scale.running(settings)["worker"],

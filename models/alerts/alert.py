@@ -1,4 +1,4 @@
-"""Alerts: one row from start to end, and the notices owed for both, a transactional outbox."""
+"""Alerts: one row from start to end, and a transactional outbox of notices for both."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import peewee
 
 from models.alerts.evaluate import Alarm, Changes
-from models.alerts.rules import BY_NAME, RULES, WARNING, Rule
+from models.alerts.rules import BY_NAME, RULES, WARNING, AlertRule
 from models.database.connection import Model, db
 from models.settings import addresses
 
 START, END = "start", "end"
 ATTEMPTS = 8
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0  # seconds between tries: a quarter of an hour of them
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0  # seconds between attempts, about 15 minutes in all
 LEASE = 60  # seconds; longer than a notice may take to send
-FORGOTTEN_AFTER = 600  # seconds without a word of a host's alert, as of one that was taken away
+FORGOTTEN_AFTER = 600  # seconds without an update from a host, such as a removed one
 LOCAL = [rule.name for rule in RULES if rule.local]
 
 
 class Alert(Model):
-    """A rule that speaks, or spoke, once."""
+    """One alert: a rule that fired, from start to end."""
 
     id = peewee.BigAutoField()
     rule = peewee.TextField()
@@ -37,21 +37,21 @@ class Alert(Model):
 
     @classmethod
     def open(cls) -> list[Alert]:
-        """What speaks now, the gravest and oldest first."""
+        """Open alerts, most severe and oldest first."""
         order = cls.level, cls.started_at  # critical comes before warning
         return list(cls.select().where(cls.ended_at.is_null()).order_by(*order))
 
     @classmethod
     def recent(cls, limit: int, before: int | None = None) -> list[Alert]:
-        """The newest that are over, of those before a number where one is given."""
+        """The newest ended alerts; with ``before``, only those with a smaller id."""
         query = cls.select().where(cls.ended_at.is_null(False))
         if before is not None:
             query = query.where(cls.id < before)
         return list(query.order_by(cls.id.desc()).limit(limit))
 
     @property
-    def known(self) -> Rule | None:
-        """Its rule; None where there is no such rule any more."""
+    def known(self) -> AlertRule | None:
+        """Its rule; None if the rule no longer exists."""
         return BY_NAME.get(self.rule)
 
     @property
@@ -76,15 +76,15 @@ class Notice(Model):
 
     @classmethod
     def of(cls, alerts: Collection[Alert]) -> dict[int, list[Notice]]:
-        """The notices of some alerts, by the alert's number."""
-        found: dict[int, list[Notice]] = {alert.id: [] for alert in alerts}
-        for row in cls.select().where(cls.alert.in_(list(found))).order_by(cls.id):
-            found[row.alert_id].append(row)
-        return found
+        """The notices of these alerts, by alert id."""
+        notices: dict[int, list[Notice]] = {alert.id: [] for alert in alerts}
+        for row in cls.select().where(cls.alert.in_(list(notices))).order_by(cls.id):
+            notices[row.alert_id].append(row)
+        return notices
 
 
 def channels(alert_urls: str) -> dict[str, str]:
-    """The addresses of ``ALERT_URLS`` by names that can be shown: kind and a digest."""
+    """The URLs of ``ALERT_URLS`` by displayable names: the scheme and a digest."""
     return {_channel(url): url for url in addresses(alert_urls)}
 
 
@@ -93,23 +93,23 @@ def _channel(url: str) -> str:
 
 
 def open_rules(host: str) -> list[str]:
-    """Names of the rules that speak already: those of all, and this host's own."""
+    """Names of the rules with an open alert: global ones and this host's."""
     query = Alert.select(Alert.rule).where(Alert.ended_at.is_null(), _is_of(host))
     return [row[0] for row in query.tuples()]
 
 
-def speaking() -> dict[str, int]:
-    """How many alerts of each rule are open, on all hosts together."""
+def open_counts() -> dict[str, int]:
+    """The number of open alerts per rule, on all hosts."""
     count = peewee.fn.count(Alert.id)
     query = Alert.select(Alert.rule, count).where(Alert.ended_at.is_null()).group_by(Alert.rule)
     return dict(query.tuples())
 
 
 def apply(changes: Changes, host: str, to: Iterable[str]) -> None:
-    """Store what changed and owe its notices to the channels ``to``, in one transaction.
+    """Store the changes and add notices for the channels ``to``, in one transaction.
 
-    Safe when several hosts do it at once: an alert begins only where none of its rule is open,
-    ends only where it is open, and whoever did the one or the other owes the notices.
+    Safe if several hosts do it at once: an alert starts only if its rule has none open, ends only
+    if it is open, and only the host that changed it adds the notices.
     """
     channel_names = list(to)
     with db.atomic():
@@ -117,9 +117,9 @@ def apply(changes: Changes, host: str, to: Iterable[str]) -> None:
             begun = _begin(alarm, host)
             if begun is not None:
                 _owe(begun, START, channel_names)
-        for alarm in changes.goes_on:
-            _keep(alarm, host)
-        for number in (*_end(changes.ended, host), *_end_forgotten(host)):
+        for alarm in changes.continued:
+            _update(alarm, host)
+        for number in (*_end(changes.ended, host), *_end_stale(host)):
             _owe(number, END, channel_names)
 
 
@@ -133,7 +133,7 @@ def _begin(alarm: Alarm, host: str) -> int | None:
     return row[0] if row else None
 
 
-def _keep(alarm: Alarm, host: str) -> None:
+def _update(alarm: Alarm, host: str) -> None:
     rule, subject = _named(alarm.rule, host)
     Alert.update(
         sentence=alarm.sentence,
@@ -147,8 +147,8 @@ def _end(rules: Collection[str], host: str) -> list[int]:
     return _ended(Alert.rule.in_(list(rules)), _is_of(host)) if rules else []
 
 
-def _end_forgotten(host: str) -> list[int]:
-    """End what is of a host that no longer speaks, so that it does not stand for ever."""
+def _end_stale(host: str) -> list[int]:
+    """End the alerts of hosts that no longer report, so they do not stay open for ever."""
     silent = peewee.fn.now() - peewee.SQL("make_interval(secs => %s)", (FORGOTTEN_AFTER,))
     return _ended(Alert.rule.in_(LOCAL), Alert.subject != host, Alert.seen_at < silent)
 
@@ -162,7 +162,7 @@ def _is_of(host: str) -> Any:
     return Alert.subject.in_(("", host))
 
 
-def _named(rule: Rule, host: str) -> tuple[str, str]:
+def _named(rule: AlertRule, host: str) -> tuple[str, str]:
     return rule.name, host if rule.local else ""
 
 
@@ -175,10 +175,12 @@ def _owe(number: int, kind: str, to: Iterable[str]) -> None:
         Notice.insert_many(rows).on_conflict_ignore().execute()
 
 
-def begun_earlier(alarm: Alarm, seconds: float, told: Collection[str], to: Iterable[str]) -> None:
-    """Store an alert that began so many seconds ago and could not be stored then.
+def store_earlier(
+    alarm: Alarm, seconds: float, notified: Collection[str], to: Iterable[str]
+) -> None:
+    """Store an alert that began ``seconds`` ago and could not be stored then.
 
-    The channels in ``told`` have heard of it; the others of ``to`` are owed its start.
+    The channels in ``notified`` already have its start; the others of ``to`` get a notice.
     """
     with db.atomic():
         number = _begin(alarm, "")
@@ -188,17 +190,17 @@ def begun_earlier(alarm: Alarm, seconds: float, told: Collection[str], to: Itera
         Alert.update(started_at=began).where(Alert.id == number).execute()
         _owe(number, START, to)
         Notice.update(state="sent", attempts=1, sent_at=began).where(
-            Notice.alert == number, Notice.channel.in_(list(told))
+            Notice.alert == number, Notice.channel.in_(list(notified))
         ).execute()
 
 
-def try_out(by: str, to: Iterable[str]) -> None:
-    """Owe every channel a trial, by which an operator sees that alerts arrive."""
+def send_test(by: str, to: Iterable[str]) -> None:
+    """Send a test notice to every channel."""
     with db.atomic():
         row = Alert.create(
             rule="trial",
             level=WARNING,
-            sentence=f"{by} tries whether alerts arrive here.",
+            sentence=f"{by} tests whether alerts arrive here.",
             reading=0.0,
             bound=0.0,
             started_at=peewee.fn.now(),
@@ -209,9 +211,9 @@ def try_out(by: str, to: Iterable[str]) -> None:
 
 
 def claim_notices(limit: int) -> list[Notice]:
-    """Claim notices that are due; what is not recorded within the lease is sent again.
+    """Claim due notices; one whose result is not recorded within the lease is sent again.
 
-    An end waits for its start, so that a receiver never hears them the wrong way round.
+    An end waits for its start, so a receiver gets them in order.
     """
     rows = db.execute_sql(
         "UPDATE notice SET attempts = attempts + 1,"
@@ -227,15 +229,15 @@ def claim_notices(limit: int) -> list[Notice]:
     return list(Notice.select(Notice, Alert).join(Alert).where(Notice.id.in_(ids)))
 
 
-def sent(notice: Notice) -> None:
-    """The channel took it."""
+def mark_sent(notice: Notice) -> None:
+    """Record that the channel accepted it."""
     Notice.update(state="sent", outcome="", sent_at=peewee.fn.now(), lease_until=None).where(
         Notice.id == notice.id
     ).execute()
 
 
-def not_sent(notice: Notice, outcome: str, *, again: bool = True) -> None:
-    """The channel did not take it: again later, or failed after the last attempt."""
+def mark_not_sent(notice: Notice, outcome: str, *, again: bool = True) -> None:
+    """Record a failure: retry later, or failed after the last attempt."""
     pause = min(FIRST_PAUSE * 2 ** (notice.attempts - 1), LONGEST_PAUSE)
     Notice.update(
         state="owed" if again and notice.attempts < ATTEMPTS else "failed",
@@ -246,6 +248,6 @@ def not_sent(notice: Notice, outcome: str, *, again: bool = True) -> None:
 
 
 def purge(days: int) -> int:
-    """Remove alerts that ended so many days ago; returns how many."""
+    """Delete alerts that ended more than ``days`` ago; returns their number."""
     old = peewee.fn.now() - peewee.SQL("make_interval(days => %s)", (days,))
     return int(Alert.delete().where(Alert.ended_at < old).execute())

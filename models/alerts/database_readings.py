@@ -1,4 +1,4 @@
-"""What the database knows of how the server fares."""
+"""Readings of the server's state from the database, for alerts and metrics."""
 
 from __future__ import annotations
 
@@ -27,32 +27,34 @@ WHERE backend_type = 'client backend' GROUP BY 1
 
 
 def deliveries() -> tuple[int, int]:
-    """Webhook calls that are owed, and those that were given up."""
+    """The numbers of owed and of dead webhook deliveries."""
     row = one(COUNTS) or (0, 0)
     return int(row[0]), int(row[1])
 
 
 def quarantined() -> int:
-    """Submissions that failed at every attempt and that no person has decided yet."""
+    """The number of submissions that failed at every attempt and are not decided yet."""
     row = one("SELECT count(*) FROM submission WHERE status = 'quarantined'") or (0,)
     return int(row[0])
 
 
 def connections() -> tuple[dict[str, int], int]:
-    """PostgreSQL's connections by their state, and the most that it takes."""
+    """PostgreSQL's connections by state, and its max_connections."""
     most = one("SELECT current_setting('max_connections')::int") or (0,)
     return dict(db.execute_sql(CONNECTIONS).fetchall()), int(most[0])
 
 
 def read() -> dict[str, float]:
-    """Connections in use in percent of what may be taken, the ages of the oldest review debt and
-    of the oldest open flag in seconds (0 where there is none), and the webhook calls that were
-    given up within a day."""
+    """The readings by alert rule.
+
+    Connections in use in percent, the age of the oldest review debt and of the oldest open flag in
+    seconds (0 if there is none), and the number of deliveries that became dead within a day.
+    """
     row = one(READINGS) or ()
     return {name: float(value or 0) for name, value in zip(NAMES, row, strict=False)}
 
 
 def standby_silent() -> float | None:
-    """Seconds since a standby process last took a sample of the load; None before the first."""
+    """Seconds since a standby process last stored a load sample; None before the first."""
     row = one("SELECT extract(epoch FROM now() - max(at)) FROM load_sample")
     return float(row[0]) if row and row[0] is not None else None

@@ -1,8 +1,7 @@
-"""When an alert begins and when it ends, from readings over time. Pure.
+"""Decides when an alert starts and ends, from readings over time. Pure.
 
-A rule speaks while its reading is above its bound. Its alert begins when that has held for
-``ALERT_AFTER`` seconds, and ends when the reading has been below nine tenths of the bound for as
-long, so that it does not flap.
+An alert starts when its reading has been above the threshold for ``ALERT_AFTER`` seconds. It ends
+when the reading has been below 90 % of the threshold for the same time, so that it does not flap.
 """
 
 from __future__ import annotations
@@ -10,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from models.alerts.rules import RULES, Rule
+from models.alerts.rules import RULES, AlertRule
 from models.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What the rules look at, each by its rule's name.
+    """The readings, by rule name.
 
-    None is what could not be read: it begins nothing and ends nothing. Shares are in percent,
-    times in seconds; ``why`` are words for a sentence, by rule.
+    None means that the value could not be read: it starts and ends no alert. Shares are in percent,
+    times in seconds; ``why`` are details for a rule's sentence.
     """
 
     database: int | None = None
@@ -41,9 +40,9 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """That a rule speaks: its reading above its bound, in a sentence."""
+    """A rule with its reading, its threshold and the sentence for them."""
 
-    rule: Rule
+    rule: AlertRule
     reading: float
     bound: float
     sentence: str
@@ -51,27 +50,27 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is new: alerts to begin, readings of those that go on, names of those to end."""
+    """Alerts to start, new readings of open alerts, and names of the rules whose alerts end."""
 
     began: tuple[Alarm, ...] = ()
-    goes_on: tuple[Alarm, ...] = ()
+    continued: tuple[Alarm, ...] = ()
     ended: tuple[str, ...] = ()
 
 
 class Watch:
-    """Remembers since when each rule has wanted to change, and lets it after a while."""
+    """Tracks for how long each rule's state has differed, and changes it after ``ALERT_AFTER``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._since: dict[str, float] = {}
 
     def look(self, readings: Readings, open_: Collection[str], now: float) -> Changes:
-        """What changes at these readings; ``open_`` are the rules that speak already.
+        """The changes for these readings; ``open_`` are the rules with an open alert.
 
-        ``now`` is any clock in seconds that only goes forward.
+        ``now`` is a monotonic time in seconds.
         """
         began: list[Alarm] = []
-        goes_on: list[Alarm] = []
+        continued: list[Alarm] = []
         ended: list[str] = []
         for rule in RULES:
             is_open = rule.name in open_
@@ -86,13 +85,13 @@ class Watch:
             if is_open and settled:
                 ended.append(rule.name)
             elif is_open and holds:
-                goes_on.append(alarm)
+                continued.append(alarm)
             elif settled:
                 began.append(alarm)
-        return Changes(tuple(began), tuple(goes_on), tuple(ended))
+        return Changes(tuple(began), tuple(continued), tuple(ended))
 
-    def _alarm(self, rule: Rule, readings: Readings) -> Alarm | None:
-        """What the rule says if it speaks; None where it cannot be read."""
+    def _alarm(self, rule: AlertRule, readings: Readings) -> Alarm | None:
+        """The rule's alarm for its reading; None if there is no reading."""
         reading = getattr(readings, rule.name)
         if reading is None:
             return None
@@ -100,7 +99,7 @@ class Watch:
         return Alarm(rule, float(reading), rule.bound(self._settings), rule.say(reading, why))
 
     def _settled(self, name: str, changing: bool, now: float) -> bool:
-        """Whether a rule has wanted to change for long enough."""
+        """Whether a rule's state has differed for ``ALERT_AFTER`` seconds."""
         if not changing:
             self._since.pop(name, None)
             return False

@@ -1,4 +1,4 @@
-"""The rules of the alerts: what each looks at, from when it speaks, and what it says. Pure."""
+"""The alert rules: each one's reading, threshold and texts. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from models.settings import Settings
 
 CRITICAL, WARNING = "critical", "warning"
-COMING_DOWN = 0.9  # an alert ends below this share of its bound
+COMING_DOWN = 0.9  # an alert ends below this share of its threshold
 UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule. Without a ``setting`` its bound is 0; a setting that is 0 turns it off.
+class AlertRule:
+    """An alert rule. Without a ``setting`` its threshold is 0; a setting of 0 turns it off.
 
-    ``sentence`` takes ``{reading}`` and ``{why}``; ``part`` is the part of ``/readyz`` that says
-    the same at once. ``local``: it is of one host, so that each standby speaks for its own.
+    ``sentence`` may contain ``{reading}`` and ``{why}``; ``part`` is the part of ``/readyz`` that
+    reports the same immediately. ``local``: per host, so each host's standby reports its own.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Rule:
     local: bool = False
 
     def bound(self, settings: Settings) -> float:
-        """The reading above which it speaks."""
+        """Its threshold."""
         return float(getattr(settings, self.setting)) if self.setting else 0.0
 
     def is_off(self, settings: Settings) -> bool:
@@ -38,7 +38,7 @@ class Rule:
         return bool(self.setting) and self.bound(settings) == 0
 
     def holds(self, reading: float, bound: float, *, open_: bool) -> bool:
-        """Whether it speaks at this reading, being open already or not."""
+        """Whether the reading is above the threshold (``COMING_DOWN`` of it for an open alert)."""
         return reading > bound * (COMING_DOWN if open_ else 1.0)
 
     def say(self, reading: float, why: str = "") -> str:
@@ -46,24 +46,24 @@ class Rule:
         return self.sentence.format(reading=worded(reading, self.unit), why=why).strip()
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
+RULES: tuple[AlertRule, ...] = (
+    AlertRule(
         "database",
         CRITICAL,
-        "PostgreSQL is away",
-        "PostgreSQL does not answer: nothing can be uploaded or read.",
-        "Look at its log in var/log, or at the server that DATABASE_URL names.",
+        "PostgreSQL is down",
+        "PostgreSQL does not respond: nothing can be uploaded or read.",
+        "Read its log in var/log, or check the server in DATABASE_URL.",
         part="PostgreSQL",
     ),
-    Rule(
+    AlertRule(
         "redis",
         CRITICAL,
-        "Redis is away",
-        "Redis does not answer: the workers take uploads from PostgreSQL, more slowly.",
-        "Look at its log in var/log, or at the server that REDIS_URL names.",
+        "Redis is down",
+        "Redis does not respond: workers take uploads from PostgreSQL, which is slower.",
+        "Read its log in var/log, or check the server in REDIS_URL.",
         part="Redis",
     ),
-    Rule(
+    AlertRule(
         "workers",
         CRITICAL,
         "Workers are missing",
@@ -72,106 +72,106 @@ RULES: tuple[Rule, ...] = (
         part="Workers",
         local=True,
     ),
-    Rule(
+    AlertRule(
         "model",
         CRITICAL,
-        "The model cannot be asked",
-        "Rules decide alone, and what they let through owes its check: {why}",
-        "Put the model file back, or NSFW_MODEL right; the debt is then worked off by itself.",
+        "The model is unavailable",
+        "Only text rules decide; uploads that they approve become review debt: {why}",
+        "Restore the model file, or correct NSFW_MODEL. The debt is then worked off automatically.",
         part="Model",
     ),
-    Rule(
+    AlertRule(
         "memory",
         CRITICAL,
         "Memory is short",
-        "{reading} of the memory are in use; uploads pause at MEMORY_THRESHOLD.",
-        "Run fewer workers with scripts/scale, or give the machine more memory.",
+        "{reading} of the memory is in use; uploads pause at MEMORY_THRESHOLD.",
+        "Run fewer workers with scripts/scale, or add memory.",
         setting="alert_memory",
         unit="%",
         part="Memory",
         local=True,
     ),
-    Rule(
+    AlertRule(
         "disk",
         CRITICAL,
         "The disk is nearly full",
-        "{reading} of the disk are in use; uploads pause at DISK_THRESHOLD.",
-        "Free some room, or shorten RETENTION_DAYS.",
+        "{reading} of the disk is in use; uploads pause at DISK_THRESHOLD.",
+        "Free disk space, or lower RETENTION_DAYS.",
         setting="alert_disk",
         unit="%",
         part="Disk",
         local=True,
     ),
-    Rule(
+    AlertRule(
         "error_rate",
         CRITICAL,
-        "Answers fail",
-        "{reading} of the last minute's answers were errors of the server.",
-        "The logs of the web processes in var/log name each by its request id.",
+        "Requests fail",
+        "{reading} of the last minute's responses were server errors (5xx).",
+        "The logs of the web processes in var/log list each failure with its request id.",
         setting="alert_error_rate",
         unit="%",
     ),
-    Rule(
+    AlertRule(
         "answer_seconds",
         WARNING,
-        "Answers are slow",
-        "One answer in twenty took longer than {reading} in the last minute.",
-        "Server-Timing in a reply says where its time went.",
+        "Responses are slow",
+        "5 % of the last minute's responses took longer than {reading}.",
+        "The Server-Timing header of a response shows where the time went.",
         setting="alert_answer_seconds",
         unit="s",
     ),
-    Rule(
+    AlertRule(
         "queue_depth",
         WARNING,
         "The queue is long",
-        "{reading} jobs wait; past MAX_QUEUE_SIZE more wait in PostgreSQL.",
+        "{reading} jobs wait. Beyond MAX_QUEUE_SIZE further jobs wait in PostgreSQL.",
         "Start more workers with scripts/scale.",
         setting="alert_queue_depth",
         unit="jobs",
         part="Queue",
     ),
-    Rule(
+    AlertRule(
         "database_connections",
         WARNING,
         "Database connections run out",
-        "{reading} of PostgreSQL's connections are taken.",
-        "Lower DB_POOL_MAX, or raise max_connections of the server.",
+        "{reading} of PostgreSQL's connections are in use.",
+        "Lower DB_POOL_MAX, or raise max_connections on the server.",
         setting="alert_connections",
         unit="%",
     ),
-    Rule(
+    AlertRule(
         "redis_connections",
         WARNING,
         "Redis connections run out",
-        "{reading} of Redis's connections are taken.",
-        "Lower REDIS_POOL_MAX, or raise maxclients of the server.",
+        "{reading} of Redis's connections are in use.",
+        "Lower REDIS_POOL_MAX, or raise maxclients on the server.",
         setting="alert_connections",
         unit="%",
     ),
-    Rule(
+    AlertRule(
         "review_debt_age",
         WARNING,
         "Review debt is old",
-        "Something let through unchecked has waited {reading} for its checks.",
-        "Start more workers, or look at the debt in Review.",
+        "The oldest unchecked upload has waited {reading} for its checks.",
+        "Start more workers, or review the debt in the console.",
         setting="alert_review_debt_age",
         unit="s",
     ),
-    Rule(
+    AlertRule(
         "oldest_flag_age",
         WARNING,
         "A flag has waited long",
         "The oldest flag has waited {reading} for a person.",
-        "Review it, or ask somebody to.",
+        "Review it, or ask a moderator to.",
         setting="alert_oldest_flag_age",
         unit="s",
     ),
-    Rule(
+    AlertRule(
         "dead_deliveries",
         WARNING,
         "Webhook calls were given up",
         "{reading} given up within the last day.",
-        "See what came of them, and send them again.",
+        "See their results under Deliveries, and resend them.",
         unit="calls",
     ),
 )

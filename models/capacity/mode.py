@@ -45,7 +45,7 @@ def _bound(threshold: int, above: bool) -> float:
 def why(load: Load, mode: str, settings: Settings) -> str:
     """The reason for a mode, in a few words."""
     if mode == DIRECT:
-        return "Redis is away"
+        return "Redis is down"
     if mode == FAST_TRACK:
         return f"depth {load.depth:,}, fast-track from {settings.fast_track_depth:,}"
     if mode == ASYNC:

@@ -1,4 +1,4 @@
-"""All that is held about an author, piece by piece: any number of uploads fits in memory."""
+"""Exports all data about an author, in batches, so that memory use is bounded."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from models.submissions.submission import Submission
 from models.verdict import Finding
 from models.webhooks.delivery import Delivery
 
-STEP = 100  # submissions that are read at once
-TOLD = (
+STEP = 100  # submissions read at once
+EXPORTED = (
     "external_id",
     "title",
     "description",
@@ -46,26 +46,26 @@ class Person:
     user_id: str
 
     def check(self) -> None:
-        """Raises NotFound where nothing is known of them."""
+        """Raises NotFound if nothing is stored about them."""
         if self.record() is None and next(self.uploads(), None) is None:
-            raise NotFound("There is no such author.")
+            raise NotFound("This author does not exist.")
 
     def record(self) -> dict[str, Any] | None:
-        """Strikes, suspension and premium, where there is any."""
+        """Strikes, suspension and premium mark; None if there is no row."""
         row = Author.get_or_none(Author.client == self.client_id, Author.user_id == self.user_id)
         if row is None:
             return None
         names = ("strikes", "suspended_at", "premium_at", "created_at")
         return {name: getattr(row, name) for name in names}
 
-    def acts(self) -> list[dict[str, Any]]:
-        """What people did about the author, with their reasons."""
+    def actions(self) -> list[dict[str, Any]]:
+        """Moderators' actions on the author, with their reasons."""
         about = subject(self.client_id, self.user_id)
         rows = Audit.select().where(Audit.subject == about).order_by(Audit.id)
         return [{"at": row.at, "act": row.action, "details": row.details} for row in rows]
 
     def uploads(self) -> Iterator[CaseFile]:
-        """Every submission with all that belongs to it, the oldest first."""
+        """Every submission with all that belongs to it, oldest first."""
         after = UUID(int=0)
         while rows := self._after(after):
             yield from case_file.read(rows, authors=False)
@@ -77,24 +77,24 @@ class Person:
         return list(query.order_by(Submission.id).limit(STEP))
 
 
-def upload(known: CaseFile) -> dict[str, Any]:
-    """One submission as the export tells it."""
-    row = known.submission
+def upload(file: CaseFile) -> dict[str, Any]:
+    """One submission in the format of the export."""
+    row = file.submission
     return {
         "job_id": row.id,
-        **{name: getattr(row, name) for name in TOLD},
+        **{name: getattr(row, name) for name in EXPORTED},
         "user_ip_hash": bytes(row.ip_hash).hex() if row.ip_hash else None,
         "content_removed_at": row.purged_at,
-        "images": [_image(image) for image in known.images],
-        "findings": [_finding(found) for found in known.findings],
-        "decisions": [_decision(decision) for decision in known.decisions],
-        "appeal": _appeal(known.appeal) if known.appeal else None,
+        "images": [_image(image) for image in file.images],
+        "findings": [_finding(finding) for finding in file.findings],
+        "decisions": [_decision(decision) for decision in file.decisions],
+        "appeal": _appeal(file.appeal) if file.appeal else None,
         "events": _events(row.id),
     }
 
 
 def file_name(image: Image) -> str:
-    """The name of a picture's original in an archive."""
+    """The name of a picture's original in the archive."""
     return f"originals/{image.submission_id}-{image.position}"
 
 
@@ -108,9 +108,9 @@ def _image(image: Image) -> dict[str, Any]:
     }
 
 
-def _finding(found: Finding) -> dict[str, Any]:
+def _finding(finding: Finding) -> dict[str, Any]:
     names = ("check", "label", "action", "score", "image", "evidence")
-    return {name: getattr(found, name) for name in names}
+    return {name: getattr(finding, name) for name in names}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
@@ -123,8 +123,8 @@ def _decision(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _appeal(found: Appeal) -> dict[str, Any]:
-    return {"at": found.created_at, "message": found.message, "answered_at": found.decided_at}
+def _appeal(appeal: Appeal) -> dict[str, Any]:
+    return {"at": appeal.created_at, "message": appeal.message, "answered_at": appeal.decided_at}
 
 
 def _events(submission_id: UUID) -> list[dict[str, Any]]:
@@ -135,5 +135,5 @@ def _events(submission_id: UUID) -> list[dict[str, Any]]:
 
 
 def now() -> Any:
-    """The database's time."""
+    """The database's current time."""
     return db.execute_sql("SELECT now()").fetchone()[0]

@@ -1,8 +1,8 @@
-"""Erasure: a submission, or all of an author, goes at once because somebody asked.
+"""Erasure on request: deletes a submission, or all submissions of an author, at once.
 
-The stub stays, without the author's name: ids, verdict, decisions, times. What nobody had decided
-is closed as rejected, without a strike and without an event; owed events are cancelled, as whoever
-asked knows.
+A stub without the author's name stays: ids, verdict, decisions, times. Undecided submissions are
+closed as rejected, without a strike and without an event. Pending events are cancelled, because
+the requester knows about the erasure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from models.people.moderator import Moderator
 from models.privacy.purge import purge
 from models.submissions.submission import Submission
 
-BATCH = 500  # submissions of an author that go in one transaction
+BATCH = 500  # submissions of an author erased in one transaction
 LONGEST_REASON = 500
 CLOSE = (
     "closed AS (INSERT INTO decision (submission_id, from_verdict, to_verdict, reason)"
@@ -44,24 +44,24 @@ SETS = """,
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who asks: a moderator with a reason, or the client itself."""
+    """Who requests it: a moderator with a reason, or the client."""
 
     moderator: Moderator | None = None
     reason: str = ""
 
     def check(self) -> None:
-        """Raises Forbidden for a moderator who is no administrator."""
+        """Raises Forbidden for a moderator who is not an administrator."""
         if self.moderator is not None and not self.moderator.can_configure:
             raise Forbidden("Only administrators may erase.")
 
     @property
     def moderator_id(self) -> int | None:
-        """The moderator's number, None for the client."""
+        """The moderator's id, None for the client."""
         return self.moderator.id if self.moderator else None
 
 
 class Erasure(Model):
-    """The request to erase an author; ``user_id`` stands until all that bears it is gone."""
+    """A request to erase an author; ``user_id`` is kept until nothing else contains it."""
 
     id = peewee.BigAutoField()
     client = peewee.ForeignKeyField(Client)
@@ -76,7 +76,7 @@ class Erasure(Model):
 
     @classmethod
     def unfinished(cls) -> list[Erasure]:
-        """Requests that were taken a minute ago and whose process died on the way."""
+        """Unfinished requests older than a minute, whose process died."""
         minute = peewee.SQL("interval '1 minute'")
         return list(
             cls.select().where(cls.finished_at.is_null(), cls.asked_at < peewee.fn.now() - minute)
@@ -84,10 +84,10 @@ class Erasure(Model):
 
 
 def erase_submission(submission_id: UUID, client_id: int | None, by: By) -> list[str]:
-    """Erase one submission, of this client where one is named; returns the keys of its files.
+    """Erase one submission, of this client if given; returns the keys of its files.
 
-    Raises NotFound. Asking again changes nothing. Safe while a worker has it: the worker's claim is
-    taken away in the same statement, so that it can write nothing of it any more.
+    Raises NotFound. Repeating it changes nothing. Safe while a worker processes it: the same
+    statement removes the worker's lease, so the worker can no longer write to it.
     """
     by.check()
     with db.atomic():
@@ -113,18 +113,17 @@ def erase_submission(submission_id: UUID, client_id: int | None, by: By) -> list
 
 
 def ask_for_author(client_id: int, user_id: str, digest: bytes, by: By) -> Erasure | None:
-    """Take the request to erase an author; ``erase_next`` and ``finish`` do it.
+    """Store a request to erase an author; ``erase_next`` and ``finish`` carry it out.
 
-    None where it was done before and nothing has come since. Raises NotFound for an author of whom
-    nothing is known.
+    None if the author was erased before and has no new data. Raises NotFound for an unknown author.
     """
     by.check()
     with db.atomic():
-        if not _is_known(client_id, user_id):
+        if not _has_data(client_id, user_id):
             before = Erasure.select().where(Erasure.client == client_id, Erasure.author == digest)
             if before.exists():
                 return None
-            raise NotFound("There is no such author.")
+            raise NotFound("This author does not exist.")
         row: int = Erasure.insert(
             client=client_id,
             moderator=by.moderator_id,
@@ -138,9 +137,9 @@ def ask_for_author(client_id: int, user_id: str, digest: bytes, by: By) -> Erasu
 
 
 def erase_next(asked: Erasure) -> list[str] | None:
-    """Erase a batch of the author's submissions; the keys of their files, None at the end.
+    """Erase a batch of the author's submissions; returns the keys of their files, None at the end.
 
-    What the author sent after the request stays.
+    Submissions sent after the request are kept.
     """
     with db.atomic():
         count, keys = _erase(
@@ -161,7 +160,7 @@ def erase_next(asked: Erasure) -> list[str] | None:
 
 
 def finish(asked: Erasure) -> None:
-    """Forget the author's record and the name; whoever comes second finds it done."""
+    """Delete the author's row and name; if two processes do it, the second changes nothing."""
     with db.atomic():
         row = Erasure.select().where(Erasure.id == asked.id).for_update().first()
         if row is None or row.finished_at is not None:
@@ -184,7 +183,7 @@ def finish(asked: Erasure) -> None:
 
 
 def author_digest(key: str, client_id: int, user_id: str) -> bytes:
-    """The keyed hash by which an erased author is known again."""
+    """The keyed hash by which an erased author is recognised."""
     return hmac.new(key.encode(), f"{client_id}/{user_id}".encode(), hashlib.sha256).digest()
 
 
@@ -193,17 +192,17 @@ def _erase(chosen: str, **values: Any) -> tuple[int, list[str]]:
     return count, keys
 
 
-def _is_known(client_id: int, user_id: str) -> bool:
+def _has_data(client_id: int, user_id: str) -> bool:
     mine = "WHERE client_id = %s AND user_id = %s"
-    found = one(
+    row = one(
         f"SELECT EXISTS (SELECT FROM submission {mine}) OR EXISTS (SELECT FROM author {mine})",
         *(client_id, user_id, client_id, user_id),
     )
-    return found == (True,)
+    return row == (True,)
 
 
 def _alias() -> str:
-    """What stands where the author's name was."""
+    """The replacement for the author's name."""
     return f"erased-{secrets.token_hex(6)}"
 
 

@@ -1,4 +1,4 @@
-"""Files that no row owns any more: the list that outlives whoever dies while removing them."""
+"""The list of files to delete, which no row refers to; it survives a crash during deletion."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from models.database.connection import db
 
-PASSES = 2  # the second takes what a worker drew that still held the picture at the first
+PASSES = 2  # the second deletes what a worker wrote that still had the picture during the first
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A picture whose files are to go; ``animated`` where stills may lie beside it."""
+    """A picture whose files are to be deleted; ``animated``: it may have stills too."""
 
     key: str
     animated: bool
 
 
-# What a transaction that deletes pictures does with their keys; ``pictures`` is that part of it.
+# Part of a statement that deletes pictures: ``pictures`` is its CTE of the deleted rows.
 OWE = (
     "INSERT INTO removal (storage_key, animated) SELECT storage_key, animated FROM pictures"
     " ON CONFLICT (storage_key) DO NOTHING"
@@ -26,9 +26,9 @@ OWE = (
 
 
 def due(limit: int, keys: Sequence[str] | None = None) -> list[Removal]:
-    """What is to be removed now, of these keys where some are named. Hold it in a transaction.
+    """The removals due now, of ``keys`` if given. Call it in a transaction.
 
-    Several processes may do so at once: each takes other rows.
+    Several processes may do it at once: each locks different rows.
     """
     named = "" if keys is None else " AND storage_key = ANY(%(keys)s)"
     rows = db.execute_sql(
@@ -40,7 +40,7 @@ def due(limit: int, keys: Sequence[str] | None = None) -> list[Removal]:
 
 
 def done(keys: Sequence[str], again: float) -> None:
-    """These files are gone: look once more ``again`` seconds later, then forget them."""
+    """These files are deleted: check again after ``again`` seconds, then drop the entry."""
     db.execute_sql(
         "DELETE FROM removal WHERE storage_key = ANY(%s) AND passes + 1 >= %s",
         (list(keys), PASSES),
@@ -49,7 +49,7 @@ def done(keys: Sequence[str], again: float) -> None:
 
 
 def failed(keys: Sequence[str], again: float) -> None:
-    """These files could not be removed: try again ``again`` seconds later."""
+    """These files could not be deleted: retry in ``again`` seconds."""
     _later(keys, again, passes=0)
 
 

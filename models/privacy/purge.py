@@ -1,8 +1,7 @@
-"""Purging: a submission's content goes in one statement, and the stub stays.
+"""Purge: deletes a submission's content in one statement and keeps a stub.
 
-Gone are texts and their words, pictures, findings, the author's address, the names that the
-client gave, and what a delivery told beyond the verdict. What stays: ids, verdict, score, decisions
-and times.
+Deleted are texts and their words, pictures, findings, the author's IP hash, the client's own ids,
+and everything in deliveries except the verdict. Kept are ids, verdict, score, decisions and times.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 from models.database.connection import db
 from models.privacy.file_removal import OWE
 
-# ``chosen`` are locked rows: their ids, verdicts and whether they are to be closed.
+# ``chosen`` are locked rows with their ids and verdicts.
 PARTS = f"""
 WITH chosen AS MATERIALIZED ({{chosen}}),
 pictures AS (
@@ -37,9 +36,10 @@ gone AS (
         fingerprint = '', idempotency_key = 'purged:' || submission.id, purged_at = now(),
         lease_by = NULL, lease_until = NULL, review_by = NULL, review_until = NULL,
         reasons = (SELECT coalesce(jsonb_agg(
-            CASE WHEN told->>'check' IN ('classifier', 'known_hashes', 'duplicates', 'sample')
-            THEN told ELSE told || '{{{{"explanation": "What was found is no longer kept"}}}}' END),
-            '[]') FROM jsonb_array_elements(submission.reasons) told),
+            CASE WHEN reason->>'check' IN ('classifier', 'known_hashes', 'duplicates', 'sample')
+            THEN reason ELSE reason
+            || '{{{{"explanation": "What was found is no longer kept"}}}}' END),
+            '[]') FROM jsonb_array_elements(submission.reasons) reason),
         version = version + 1
         {{sets}}
     FROM chosen WHERE submission.id = chosen.id RETURNING submission.id)
@@ -48,10 +48,10 @@ SELECT (SELECT count(*) FROM gone), coalesce((SELECT array_agg(storage_key) FROM
 
 
 def purge(chosen: str, values: dict[str, Any], *, more: str = "", sets: str = "") -> Any:
-    """Purge the rows of the query ``chosen``; returns (how many, keys of their pictures' files).
+    """Purge the rows of the query ``chosen``; returns (number of rows, keys of their files).
 
-    ``more`` are further parts of the statement, ``sets`` further columns. One statement, so that
-    all of it is committed or nothing.
+    ``more`` are additional CTEs, ``sets`` additional columns. It is one statement, so all of it is
+    committed or nothing.
     """
     sql = PARTS.format(chosen=chosen, more=more, sets=sets)
     return db.execute_sql(sql, values).fetchone()

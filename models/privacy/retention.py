@@ -1,7 +1,7 @@
-"""Retention: what has been kept for its time is due to go.
+"""Retention: purges submissions past their retention time.
 
-Only what is decided: a flag that waits for a person, an upload that waits for its checks, and one
-whose client has not heard its verdict yet are kept until that is done. The time is the database's.
+Only decided submissions are purged. Flags waiting for review, uploads waiting for checks, and
+submissions with a pending delivery are kept until that is done. Times are the database's.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ WHERE purged_at IS NULL AND NOT review_owed AND verdict IN ('approved', 'rejecte
 ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 
-# What was removed from the configuration and could be brought back, sessions that are over, and
-# what is known of authors who were erased.
+# Removed configuration that could be restored, expired sessions, and requests for erasure.
 REST = (
     "DELETE FROM rule WHERE removed_at < {limit}",
     "DELETE FROM known_hash WHERE removed_at < {limit} AND picture IS NULL",
@@ -29,16 +28,15 @@ REST = (
 
 
 def purge_due(days: int, limit: int) -> int:
-    """Purge the oldest submissions that are past their days; returns how many.
+    """Purge the oldest submissions past their retention time; returns their number.
 
-    Any number of processes may do so at once: each takes rows that no other holds, and whoever
-    works on one is not waited for.
+    Any number of processes may do it at once: each skips rows that another has locked.
     """
     count, _ = purge(DUE, {"days": days, "limit": limit})
     return int(count)
 
 
 def purge_rest(days: int) -> int:
-    """Delete what else is past its days; returns how many rows."""
+    """Delete other data past its retention time; returns the number of rows."""
     limit = "now() - make_interval(days => %(days)s)"
     return sum(db.execute_sql(sql.format(limit=limit), {"days": days}).rowcount for sql in REST)

@@ -1,15 +1,15 @@
-"""Counts of what happened in a span of time, and the figures that follow from them. Pure.
+"""Counts of events in a time span, and figures derived from them. Pure.
 
-A count is of a (kind, name, detail); counts of shorter spans add up to those of longer ones, waits
-too, since they are counted in classes.
+A count has a key (kind, name, detail). Counts of shorter spans add up to those of longer ones,
+including waits, which are counted in classes.
 
 | kind | name | detail |
 | --- | --- | --- |
 | received | mode | priority |
 | verdict | the machine's first verdict | mode |
-| label | what it was given for | the verdict |
-| changed | another verdict of the machine's, later | the one before |
-| person | a moderator's verdict; an undo takes it back | the machine's |
+| label | the reason of the first verdict | the verdict |
+| changed | a later verdict of the machine | the previous one |
+| person | a moderator's verdict; an undo subtracts it | the machine's verdict |
 | appeal | asked | |
 | wait | class of the wait for the first verdict | |
 | wait_ms | sum | |
@@ -25,15 +25,15 @@ from models.capacity.mode import MODES
 from models.verdict import APPROVED, REJECTED, VERDICTS
 
 SHORTEST_WAIT = 0.01  # seconds; the first class ends here
-CLASSES_AN_OCTAVE = 4  # a class is 19 % wide, so a percentile is right within 10 %
+CLASSES_AN_OCTAVE = 4  # a class is 19 % wide, so a percentile is accurate within 10 %
 Key = tuple[str, str, str]
 
 
 class Counts(Counter[Key]):
-    """What happened in a span of time."""
+    """The counts of a time span."""
 
     def of(self, kind: str, name: str = "", detail: str = "") -> int:
-        """The sum over all that is left open."""
+        """The sum of the counts; an empty name or detail matches all."""
         return sum(
             count
             for key, count in self.items()
@@ -41,37 +41,37 @@ class Counts(Counter[Key]):
         )
 
     def by(self, kind: str, names: Sequence[str]) -> dict[str, int]:
-        """The counts of a kind by these names."""
+        """The counts of a kind for these names."""
         return {name: self.of(kind, name) for name in names}
 
     @property
     def overturned(self) -> int:
-        """Rejections of the machine that a person made approvals: false positives."""
+        """False positives: rejections by the machine that a moderator changed to approvals."""
         return self.of("person", APPROVED, REJECTED)
 
     @property
     def missed(self) -> int:
-        """Approvals of the machine that a person made rejections: false negatives."""
+        """False negatives: approvals by the machine that a moderator changed to rejections."""
         return self.of("person", REJECTED, APPROVED)
 
     @property
     def rejected(self) -> int:
-        """Rejections by the machine, at once or later."""
+        """Rejections by the machine, as first or later verdict."""
         return self.of("verdict", REJECTED) + self.of("changed", REJECTED)
 
     @property
     def false_positive_share(self) -> float | None:
-        """The overturned among the machine's rejections, 0 to 1; None where there is none."""
+        """The overturned share of the machine's rejections, 0 to 1; None without rejections."""
         return min(1.0, self.overturned / self.rejected) if self.rejected else None
 
     @property
     def wait_mean(self) -> float | None:
-        """Seconds from upload to first verdict."""
+        """The mean seconds from upload to first verdict."""
         count = self.of("wait")
         return round(self.of("wait_ms") / count / 1000, 3) if count else None
 
     def wait_percentile(self, percent: float) -> float | None:
-        """The wait that so many in a hundred do not pass: the middle of its class."""
+        """The percentile of the wait in seconds: the middle of its class."""
         classes = sorted((int(name), n) for (kind, name, _), n in self.items() if kind == "wait")
         left = sum(n for _, n in classes) * percent / 100
         for number, n in classes:
@@ -81,15 +81,15 @@ class Counts(Counter[Key]):
         return None
 
     def labels(self, most: int = 6) -> list[tuple[str, int]]:
-        """What flags and rejections were given for most often."""
-        found = Counter({key[1]: 0 for key in self if key[0] == "label"})
+        """The most frequent reasons of flags and rejections."""
+        counts = Counter({key[1]: 0 for key in self if key[0] == "label"})
         for (kind, name, _), count in self.items():
             if kind == "label":
-                found[name] += count
-        return found.most_common(most)
+                counts[name] += count
+        return counts.most_common(most)
 
     def told(self) -> dict[str, Any]:
-        """The figures by name, as the API and the charts have them; waits in seconds."""
+        """The figures by name, as in the API and the charts; waits in seconds."""
         return {
             "received": self.of("received"),
             "modes": self.by("received", MODES),
@@ -104,7 +104,7 @@ class Counts(Counter[Key]):
 
 
 def total(many: Iterable[Counts]) -> Counts:
-    """All of them together."""
+    """The sum of several counts."""
     result = Counts()
     for counts in many:
         result.update(counts)

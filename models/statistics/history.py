@@ -1,6 +1,6 @@
-"""What happened over the last hour, day, week, month or year, read from the rollups.
+"""Counts over the last hour, day, week, month or year, read from the rollups.
 
-Each span is read from the coarsest counts that draw it, so that a year costs what an hour does.
+Each span is read from the coarsest sufficient counts, so a year costs as much as an hour.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from models.database.connection import db
 from models.statistics.counters import Counts, total
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-EVERYBODY = 0  # the client that stands for all together
+EVERYBODY = 0  # the client id of the counts of all clients combined
 BINNED = """
 SELECT extract(epoch FROM date_bin(
         %(step)s * interval '1 second', at, '2001-01-01T00:00:00Z'))::bigint AS step,
@@ -22,12 +22,12 @@ FROM {table} WHERE client_id = %(client)s
 GROUP BY 1, 2, 3, 4
 """
 QUERIES = {table: BINNED.format(table=table) for table in ("tally", "tally_hour", "tally_day")}
-MONDAY = 978_307_200  # 2001-01-01T00:00:00Z, from which the steps are counted
+MONDAY = 978_307_200  # 2001-01-01T00:00:00Z, the origin of the steps
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of time up to now: its steps, their seconds, and where their counts are."""
+    """A time span up to now: its number of steps, seconds per step, and the table of counts."""
 
     name: str
     steps: int
@@ -49,7 +49,7 @@ SPANS = {
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The counts of a span by the begin of each step (seconds of the epoch); the last one runs."""
+    """The counts of a span by the start of each step (epoch seconds); the last step is not over."""
 
     span: Span
     until: int
@@ -68,13 +68,13 @@ class History:
 
 
 def read(span: Span, client_id: int = EVERYBODY) -> History:
-    """What happened in a span, of one client or of all."""
+    """The counts of a span, for one client or for all."""
     now = int(db.execute_sql("SELECT extract(epoch FROM now())").fetchone()[0])
     last = now - (now - MONDAY) % span.seconds
     first = last - (span.steps - 1) * span.seconds
     points = {at: Counts() for at in range(first, last + 1, span.seconds)}
     values = {"step": span.seconds, "client": client_id, "first": first}
     for at, kind, name, detail, n in db.execute_sql(QUERIES[span.table], values).fetchall():
-        if at in points:  # a step may have begun just now
+        if at in points:  # a new step may just have begun
             points[at][kind, name, detail] += n
     return History(span, now, points)

@@ -1,4 +1,4 @@
-"""Statistics: samples of the load for charts, and counts of verdicts over time."""
+"""Samples of the load for charts, and counts of recent submissions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LoadSample(Model):
 
     @classmethod
     def take(cls, **load: Any) -> None:
-        """Store the load of this moment."""
+        """Store a sample of the current load."""
         cls.insert(at=peewee.fn.now(), **load).execute()
 
 
@@ -44,11 +44,11 @@ SELECT {STEP}, round(avg(depth)), max(depth_max), avg(wait), avg(throughput),
     round(avg(to_review)), round(avg(review_debt)), {MODE}
 FROM load_hour WHERE at > {SINCE} GROUP BY 1 ORDER BY 1
 """
-RAW_MINUTES = 24 * 60  # what is longer is read from the hours
+RAW_MINUTES = 24 * 60  # longer spans are read from the hourly table
 
 
 def samples(minutes: int, points: int = 180) -> list[dict[str, Any]]:
-    """The last minutes in at most ``points`` steps: means of numbers, the worst mode."""
+    """The last minutes in at most ``points`` steps, with means of numbers and the worst mode."""
     raw = minutes <= RAW_MINUTES
     step = max(10 if raw else 3600, minutes * 60 // points)
     sql = FROM_SAMPLES if raw else FROM_HOURS
@@ -58,7 +58,7 @@ def samples(minutes: int, points: int = 180) -> list[dict[str, Any]]:
 
 
 def decided_since(seconds: int) -> int:
-    """How many submissions were decided in the last seconds."""
+    """The number of submissions decided in the last ``seconds``."""
     return int(
         db.execute_sql(
             "SELECT count(*) FROM submission WHERE decided_at > now() - make_interval(secs => %s)",
@@ -68,7 +68,7 @@ def decided_since(seconds: int) -> int:
 
 
 def received_since(seconds: float) -> int:
-    """How many submissions came in during the last seconds."""
+    """The number of submissions received in the last ``seconds``."""
     floor = UUID(int=int((time.time() - seconds - 60) * 1000) << 80)  # ids begin with their time
     return int(
         db.execute_sql(
@@ -79,8 +79,8 @@ def received_since(seconds: float) -> int:
     )
 
 
-def count_undone() -> int:
-    """Submissions that wait for a worker, those that owe their full checks too."""
+def count_waiting() -> int:
+    """The number of submissions waiting for a worker, including the review debt."""
     return int(
         db.execute_sql(
             "SELECT (SELECT count(*) FROM submission WHERE status IN ('received', 'queued'))"

@@ -1,8 +1,8 @@
-"""Rollups: what happened is counted once, into minutes, hours and days, from the truth's own rows.
+"""Rollups: counts committed rows once, into minutes, hours and days.
 
-Nothing is counted on an upload's way: every ten seconds one statement counts all that was committed
-since. The minutes are raw and go after STATS_RAW_DAYS, with the samples of the load; hours and days
-stay. There is nothing in them of any person, only numbers by client.
+Uploads count nothing themselves: every ten seconds one statement counts all rows committed since.
+Minutes are raw and are deleted after STATS_RAW_DAYS, like the load samples; hours and days are
+kept. They contain no personal data, only numbers per client.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from models.database.connection import db, one
 from models.statistics.counters import CLASSES_AN_OCTAVE, SHORTEST_WAIT
 from models.verdict import LABELS
 
-WINDOW = timedelta(hours=1)  # counted at once, so that a long backlog goes in short transactions
-SLACK = timedelta(seconds=60)  # between the clock that an id was made by and the database's
+WINDOW = timedelta(hours=1)  # counted at once, so a long backlog is split into short transactions
+SLACK = timedelta(seconds=60)  # largest difference between the clock of an id and the database's
 
-# What is committed later than its time shows: a row carries the time at which its transaction began
-# and is seen when that ends. So everything is counted up to the begin of the oldest that is open.
-# What has been open for a quarter of an hour is no upload and no decision.
+# A row has the time at which its transaction began, but is visible only after the commit. So rows
+# are counted up to the start of the oldest open transaction. A transaction open for 15 minutes is
+# neither an upload nor a decision.
 HORIZON = """
 SELECT greatest(now() - interval '15 minutes', least(now(),
     (SELECT min(xact_start) FROM pg_stat_activity
@@ -82,7 +82,7 @@ WITH made AS MATERIALIZED (
 UPDATE tally_mark SET counted_to = %(until)s
 """
 
-# Whole hours anew from their samples: doing so twice changes nothing.
+# Recomputes whole hours from their samples, so it is idempotent.
 LOAD_HOURS = """
 INSERT INTO load_hour
 SELECT date_trunc('hour', at) AS hour, avg(priority + normal), max(priority + normal),
@@ -101,17 +101,17 @@ ON CONFLICT (at) DO UPDATE SET
 
 
 def keep_raw(days: int) -> None:
-    """Make the raw rows' partitions of the next days, and drop those of more than ``days`` ago."""
+    """Create the raw tables' partitions for the next days and drop those older than ``days``."""
     db.execute_sql("SELECT keep_raw_days(%s)", (days,))
 
 
 def count(days: int) -> bool:
-    """Count what was committed since the last time; whether there may be more to count.
+    """Count rows committed since the last call; returns whether there may be more to count.
 
-    Each row is counted once, whoever counts and whoever dies:
-    1. the mark's row is locked; who finds it locked leaves the counting to the other;
-    2. the horizon is read under that lock, and the rows by a later statement, which sees all that
-       was committed before it;
+    Each row is counted once, with any number of processes and after any crash:
+    1. the mark's row is locked; a process that finds it locked does nothing;
+    2. the horizon is read under that lock, and the rows by a later statement, which sees everything
+       committed before it;
     3. counts and the new mark are one statement in one transaction.
     """
     with db.atomic():
@@ -140,10 +140,10 @@ def _window(since: datetime, until: datetime, days: int) -> dict[str, Any]:
 
 
 def _floor(at: datetime) -> UUID:
-    """The least id of a submission of that time: ids begin with it, in milliseconds."""
+    """The lowest id of a submission at that time: ids begin with the time in milliseconds."""
     return UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 def roll_up_load() -> None:
-    """Bring the hours of the load up to now."""
+    """Update the hourly table of the load."""
     db.execute_sql(LOAD_HOURS)

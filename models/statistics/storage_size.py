@@ -1,4 +1,4 @@
-"""How much room submissions take: bytes of their tables and pictures, as PostgreSQL tells them."""
+"""The storage used by submissions: bytes of tables, from PostgreSQL, and of pictures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from models.database.connection import db
 
-# Indexes and long values included. None of these tables is partitioned.
+# Includes indexes and TOAST tables. None of these tables is partitioned.
 SIZE = (
     "SELECT coalesce(sum(pg_total_relation_size(to_regclass(name))), 0)::float FROM unnest(%s) name"
 )
-# What is past its days is a stub: its pictures are gone, and most of its row.
+# After the retention time only a stub is left, without pictures and most of the row.
 COUNTS = """
 SELECT count(*) FILTER (WHERE purged_at IS NULL), count(*) FILTER (WHERE purged_at IS NOT NULL)
 FROM submission
@@ -20,10 +20,10 @@ OF_A_SUBMISSION = ["submission", "submission_words", "finding", "decision", "del
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """What is stored now: counts, and bytes of the database and of the original pictures.
+    """The stored volume: counts, and bytes of the database and of original pictures.
 
-    ``submissions`` are those that are kept whole, ``stubs`` those whose content is gone; ``rows``
-    are the bytes of both, indexes included.
+    ``submissions`` have their content, ``stubs`` are purged; ``rows`` are the bytes of both,
+    including indexes.
     """
 
     submissions: int
@@ -35,7 +35,7 @@ class Volume:
 
 
 def measure() -> Volume:
-    """The volume of this moment; counts are exact and take a while on millions of rows."""
+    """The current volume; counts are exact and slow with millions of rows."""
     submissions, stubs = db.execute_sql(COUNTS).fetchone()
     images, pictures = db.execute_sql(
         "SELECT count(*), coalesce(sum(bytes), 0)::float FROM image"

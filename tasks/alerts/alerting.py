@@ -81,9 +81,9 @@ class Alerting:
             with connection():
                 if outcome:
                     log.warning("notice not sent by %s: %s", notice.channel, outcome)
-                    alert.not_sent(notice, outcome, again=url is not None)
+                    alert.mark_not_sent(notice, outcome, again=url is not None)
                 else:
-                    alert.sent(notice)
+                    alert.mark_sent(notice)
         except Exception:
             log.exception("notice %s", notice.id)  # its lease runs out and it is sent again
 

@@ -60,7 +60,7 @@ class Outage:
             rule = BY_NAME["database"]
             lasted = max(0.0, time.time() - noted["since"])
             alarm = Alarm(rule, 1.0, 0.0, rule.say(1))
-            alert.begun_earlier(alarm, lasted, noted["told"], channels)
+            alert.store_earlier(alarm, lasted, noted["told"], channels)
             self._path.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Any] | None:

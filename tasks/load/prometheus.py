@@ -151,6 +151,6 @@ def _database() -> Iterator[Metric]:
 
 
 def _alerts() -> Metric:
-    speaking = alert.speaking()
+    speaking = alert.open_counts()
     rows = [((rule.name, rule.level), float(speaking.get(rule.name, 0))) for rule in RULES]
     return _gauge("alert", "Open alerts of a rule.", ("rule", "level"), rows)

@@ -15,7 +15,7 @@ SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WHERE|ORDER 
 CONSTANT = re.compile(r"[A-Z][A-Z0-9_]*")
 PIECES = {
     "models/authors/listing.py": {"mine", "source", "condition", "place", "order"},
-    "models/review/claims.py": {"wanted.sql()", "chosen.sql()", "skipped"},
+    "models/review/claims.py": {"criteria.sql()", "chosen.sql()", "skipped"},
     "models/submissions/search_conditions.py": {"asked"},
     "models/database/connection.py": {
         "chosen",

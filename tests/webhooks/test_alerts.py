@@ -114,7 +114,7 @@ def test_readings_have_words(value, unit, words) -> None:
 
 
 def test_a_sentence_says_the_reading() -> None:
-    assert BY_NAME["memory"].say(91) == "91 % of the memory are in use; uploads pause at " + (
+    assert BY_NAME["memory"].say(91) == "91 % of the memory is in use; uploads pause at " + (
         "MEMORY_THRESHOLD."
     )
     for rule in RULES:
@@ -259,7 +259,7 @@ def test_a_channel_that_fails_is_tried_again_shown_and_keeps_its_secret(own) -> 
 
 def test_an_administrator_sends_a_trial_and_nobody_else(own) -> None:
     tried = person(own.stack, "administrator").post("/alerts/trials")
-    assert tried.status_code == 200 and "tries whether alerts arrive here" in tried.text
+    assert tried.status_code == 200 and "tests whether alerts arrive here" in tried.text
     wait_until(lambda: "Sluice: Trial" in [text["title"] for text in own.hook.told], 30)
     assert person(own.stack, "moderator").post("/alerts/trials", form="/").status_code == 403
 
@@ -303,8 +303,8 @@ def test_an_outage_of_the_database_is_told_while_it_lasts(own) -> None:
 
     supervisor = Supervisor(Settings.load(stack.env))
     supervisor.stop(["postgres:postgres"])
-    wait_until(lambda: heard() == ["Sluice: PostgreSQL is away"], 60)
+    wait_until(lambda: heard() == ["Sluice: PostgreSQL is down"], 60)
     supervisor.start(["postgres:postgres"])
     wait_until(lambda: len(heard()) == 2, 60)
-    assert heard()[1] == "Sluice: over: PostgreSQL is away"
+    assert heard()[1] == "Sluice: over: PostgreSQL is down"
     assert stack.sql("SELECT ended_at > started_at FROM alert WHERE rule = 'database'") == [(True,)]

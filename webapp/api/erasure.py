@@ -38,5 +38,5 @@ def erase_author(user_id: str) -> tuple[str, int]:
 def checked(user_id: str) -> str:
     """The author's id from a URL; raises NotFound if it cannot be one."""
     if len(user_id) > LONGEST["user_id"] or "\0" in user_id:
-        raise NotFound("There is no such author.")
+        raise NotFound("This author does not exist.")
     return user_id

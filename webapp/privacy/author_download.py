@@ -40,7 +40,7 @@ def document(client: str, person: Person) -> Iterator[str]:
             "client": client,
             "user_id": person.user_id,
             "author": person.record(),
-            "acts": person.acts(),
+            "acts": person.actions(),
         }
         yield _json(head)[:-1] + ', "submissions": ['
         comma = ""

@@ -10,7 +10,7 @@ from flask_login import login_required
 
 from models.alerts import alert
 from models.alerts.alert import Alert, Notice
-from models.alerts.rules import RULES, Rule, worded
+from models.alerts.rules import RULES, AlertRule, worded
 from models.settings import Settings, get_settings
 from webapp.http import fragments
 from webapp.signin import auth
@@ -87,7 +87,7 @@ def show() -> str:
 def try_out() -> Any:
     """Send a test message to every channel."""
     settings = get_settings()
-    alert.try_out(auth.moderator().name, alert.channels(settings.alert_urls))
+    alert.send_test(auth.moderator().name, alert.channels(settings.alert_urls))
     return redirect(url_for("alerts.show", tried=1), 303)
 
 
@@ -96,7 +96,7 @@ def _notices(alerts: list[Alert]) -> dict[int, list[Notice]]:
     return Notice.of(alerts) if alerts and auth.moderator().can_configure else {}
 
 
-def _bound(rule: Rule, settings: Settings) -> str:
+def _bound(rule: AlertRule, settings: Settings) -> str:
     if rule.is_off(settings):
         return "off"
     return f"above {worded(rule.bound(settings), rule.unit)}" if rule.setting else "always"
