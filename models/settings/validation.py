@@ -89,6 +89,6 @@ def _check_web(settings: Table) -> None:
         ("WEB_SERVERS", servers),
         ("METRICS_LISTEN", [settings.metrics_listen] if settings.metrics_listen else []),
     ):
-        for place in places:
-            if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", place):
-                raise SettingError(f"{name} contains {place!r}, which is not HOST:PORT")
+        for value in values:
+            if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", value):
+                raise SettingError(f"{name} contains {value!r}, which is not HOST:PORT")
