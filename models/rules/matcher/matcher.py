@@ -60,7 +60,7 @@ class PatternError(ValueError):
 def validate(kind: str, pattern: str) -> None:
     """Raises PatternError if `Matcher` cannot use the pattern."""
     if kind not in KINDS:
-        raise PatternError(f"kind must be word, phrase, regex or domain, not “{kind}”.")
+        raise PatternError(f"A rule must be a word, a phrase, a regex or a domain, not “{kind}”.")
     if not pattern.strip():
         raise PatternError("The pattern is empty.")
     if len(pattern) > MAX_PATTERN:
