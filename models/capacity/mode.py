@@ -1,4 +1,4 @@
-"""How a submission is answered, chosen from the load. Pure."""
+"""Chooses the mode of a submission (sync, async, fast_track, direct) from the load. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from models.settings import Settings
 
 SYNC, ASYNC, FAST_TRACK, DIRECT = "sync", "async", "fast_track", "direct"
 MODES = (SYNC, ASYNC, FAST_TRACK, DIRECT)
-COMING_DOWN = 0.8  # a mode is left below this share of its threshold, so that it does not flap
+COMING_DOWN = 0.8  # hysteresis: a mode ends below this share of its threshold
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a mode is chosen from: jobs waiting by queue, and shares in use in percent."""
+    """The load: waiting jobs per queue, and memory and disk in use in percent."""
 
     priority: int = 0
     normal: int = 0
@@ -23,12 +23,12 @@ class Load:
 
     @property
     def depth(self) -> int:
-        """Jobs that wait in both queues."""
+        """Waiting jobs in both queues."""
         return self.priority + self.normal
 
 
 def choose(load: Load, previous: str, settings: Settings) -> str:
-    """The mode for this load, ``previous`` being the one in force (hysteresis)."""
+    """The mode for this load; ``previous`` is the current mode (for hysteresis)."""
     if not load.redis:
         return DIRECT
     if load.depth >= _bound(settings.fast_track_depth, previous == FAST_TRACK):
@@ -43,7 +43,7 @@ def _bound(threshold: int, above: bool) -> float:
 
 
 def why(load: Load, mode: str, settings: Settings) -> str:
-    """The reason for a mode, in a few words."""
+    """The reason for a mode, as a short text."""
     if mode == DIRECT:
         return "Redis is down"
     if mode == FAST_TRACK:
@@ -54,14 +54,14 @@ def why(load: Load, mode: str, settings: Settings) -> str:
 
 
 def forced_async(*, has_text: bool, has_images: bool, settings: Settings) -> bool:
-    """Whether the settings answer this kind of submission asynchronously whatever the load."""
+    """Whether the settings force async for this kind of submission at any load."""
     return (has_text and settings.moderation_content_async) or (
         has_images and settings.moderation_image_async
     )
 
 
 def shortage(load: Load, settings: Settings) -> str | None:
-    """The part that is too full to take an upload, in words; None where there is room."""
+    """The resource too short to accept uploads, as a text; None if there is room."""
     if not settings.enable_backpressure:
         return None
     if load.disk >= settings.disk_threshold:

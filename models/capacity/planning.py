@@ -1,7 +1,7 @@
-"""Planning: what a site's uploads ask of machines, and what a burst will do to the queue. Pure.
+"""Capacity planning: the machines that a site needs, and the effect of a burst. Pure.
 
-Everything follows from a few rates. A running stack knows its own; ``ASSUMED`` stands in where none
-runs.
+Everything is computed from a few rates. A running stack measures its own; ``ASSUMED`` is the
+default.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 DAY, MONTH = 86_400, 30
-BUSY = 0.8  # share of its time that a worker or a core shall be busy at the peak
-WORKERS_SHARE = 0.35  # of the cores in a flood, their priority being lower than that of the web
+BUSY = 0.8  # target utilisation of a worker or a core at the peak
+WORKERS_SHARE = 0.35  # of the cores in a burst, as workers have a lower priority than the web
 MB, GB = 1e6, 1e9
-COMING_DOWN = 0.8  # as in ``mode``: a mode is left below this share of its threshold
+COMING_DOWN = 0.8  # as in ``mode.py``: a mode ends below this share of its threshold
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What one of each does, and where the figures are from.
+    """Costs per upload and per process, and their source.
 
-    ``text`` and ``image`` are the seconds of a worker, and so of a core, for a submission's text
-    and for each picture; ``intake`` the seconds of a core that taking one upload in costs.
-    ``row`` and ``row_image`` are bytes of the database, indexes included, and ``stub`` what stays
-    of a row for good; ``thumbnail`` is bytes of media. ``worker`` and ``base`` are bytes of memory:
-    of one worker, and of all else. ``measured`` names what the figures that are measured here were
-    measured on; ``assumed`` says of what the others are.
+    ``text`` and ``image`` are worker seconds (one core) for a submission's text and for each
+    picture; ``intake`` is core seconds to accept one upload. ``row`` and ``row_image`` are bytes of
+    the database including indexes, ``stub`` the bytes that remain after a purge; ``thumbnail`` is
+    bytes of media. ``worker`` and ``base`` are bytes of memory, of one worker and of everything
+    else. ``measured`` says for the measured figures what they were measured on; ``assumed`` is the
+    source of the others.
     """
 
     text: float = 0.004
@@ -43,19 +43,19 @@ class Rates:
     assumed: str = "after scripts/bench of 2026-11-21 on 2 cores"
 
     def job(self, images: float) -> float:
-        """Seconds of a worker for one submission with so many pictures."""
+        """Worker seconds for one submission with this number of pictures."""
         return self.text + self.image * images
 
 
-# Of the bench are 43 pictures a second and worker, 496 uploads a second on two cores, 98 MB a
-# worker and 484 MB idle; how that splits into text and picture, and a row's bytes, are estimates.
-# Of 20,000 rows that were purged and packed, 0.8 kB each stayed.
+# The bench measured 43 pictures per second and worker, 496 uploads per second on two cores, 98 MB
+# per worker and 484 MB idle. The split into text and picture and a row's bytes are estimates.
+# Of 20,000 rows that were purged and compacted, 0.8 kB per row remained.
 ASSUMED = Rates()
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a site sends: ``peak`` is the busiest hour beside the mean one."""
+    """A site's uploads: ``peak`` is the ratio of the busiest hour to the mean hour."""
 
     uploads_per_day: float
     peak: float = 3.0
@@ -65,18 +65,18 @@ class Demand:
 
     @property
     def mean(self) -> float:
-        """Uploads a second over the day."""
+        """Mean uploads per second."""
         return self.uploads_per_day / DAY
 
     @property
     def busiest(self) -> float:
-        """Uploads a second in the busiest hour."""
+        """Uploads per second in the busiest hour."""
         return self.mean * self.peak
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Money a month, in any currency. The defaults are examples, no offer of anybody."""
+    """Prices per month, in any currency. The defaults are examples, not offers."""
 
     core: float = 8.0
     memory_gb: float = 2.0
@@ -87,12 +87,12 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the demand asks for; sizes in GB after ``retention_days``, traffic in Mbit/s and GB.
+    """The resources for a demand; sizes in GB after ``retention_days``, traffic in Mbit/s and GB.
 
-    ``stubs_gb`` is what the database grows by in a month from then on: verdicts and decisions stay.
+    ``stubs_gb`` is the database growth per month after that: verdicts and decisions are kept.
 
-    ``workers`` keep up with the busiest hour; ``least_workers`` with the day, so that the busiest
-    hour is answered by fast rules and its debt is gone by night.
+    ``workers`` keep up with the busiest hour. ``least_workers`` keep up with the mean load: in the
+    busiest hour fast rules decide, and the review debt is worked off by night.
     """
 
     workers: int
@@ -110,12 +110,12 @@ class Needs:
 
     @property
     def total(self) -> float:
-        """Money a month for everything."""
+        """The total cost per month."""
         return sum(self.cost.values())
 
 
 def plan(demand: Demand, rates: Rates, prices: Prices, *, cores_a_machine: int = 8) -> Needs:
-    """The machines that a demand needs."""
+    """The resources for a demand."""
     job = rates.job(demand.images)
     workers = math.ceil(demand.busiest * job / BUSY)
     web = math.ceil(demand.busiest * rates.intake / BUSY)  # a web instance is one core's work
@@ -124,7 +124,7 @@ def plan(demand: Demand, rates: Rates, prices: Prices, *, cores_a_machine: int =
     database = kept * (rates.row + rates.row_image * demand.images) / GB
     media = kept * demand.images * (demand.image_kb * 1e3 + rates.thumbnail) / GB
     upload = demand.images * demand.image_kb * 1e3 + 2_000
-    # A database is quick while its newest day is in memory, and no longer than that.
+    # A database is fast only while its newest day fits in memory.
     newest = min(database, database / max(demand.retention_days, 1))
     memory = (rates.base * max(1, web // 2) + rates.worker * workers) / GB + newest
     traffic = demand.uploads_per_day * MONTH * upload / GB
@@ -157,10 +157,10 @@ def _cost(needs: Needs, prices: Prices) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """A burst: so many uploads, taken in at ``intake`` a second.
+    """A burst of ``uploads``, accepted at ``intake`` per second.
 
-    The workers together do ``during`` jobs a second while it lasts, as the web has the same cores,
-    and ``after`` once it is over.
+    All workers together process ``during`` jobs per second while it lasts, as they share the cores
+    with the web, and ``after`` per second when it is over.
     """
 
     uploads: int
@@ -170,7 +170,7 @@ class Flood:
 
 
 def flood(uploads: int, cores: float, workers: int, rates: Rates, images: float) -> Flood:
-    """A burst over so many connections that the cores are never idle while it lasts."""
+    """A burst over enough connections to keep all cores busy."""
     job = rates.job(images)
     most = min(workers, cores) / job
     during = min(most, cores * WORKERS_SHARE / job)
@@ -178,8 +178,8 @@ def flood(uploads: int, cores: float, workers: int, rates: Rates, images: float)
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What a burst does: most jobs that wait, most debt, and seconds since it began."""
+class BurstForecast:
+    """The effect of a burst: peak depth and debt, and times in seconds since its start."""
 
     depth: float
     debt: float
@@ -191,7 +191,7 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """Sums until ``at``: jobs enqueued and done, and what waits and is owed then."""
+    """Totals at the time ``at``: jobs enqueued and done, waiting jobs and review debt."""
 
     at: float
     enqueued: float
@@ -201,16 +201,16 @@ class _Moment:
     flooding: bool
 
 
-def foresee(flood: Flood, fast_from: int, step: float = 0.1) -> Foreseen:
-    """How the queue goes through a burst, fast rules answering from the depth ``fast_from`` on.
+def forecast(flood: Flood, fast_from: int, step: float = 0.1) -> BurstForecast:
+    """Simulate a burst; fast-track begins at the depth ``fast_from``.
 
-    Raises ValueError where nothing is served after it, for that burst has no end.
+    Raises ValueError if nothing is accepted or processed, as the burst would never end.
     """
     if flood.intake <= 0 or flood.after <= 0:
-        raise ValueError("a burst ends only where uploads are taken in and worked on")
+        raise ValueError("a burst ends only if uploads are accepted and processed")
     moments = list(_course(flood, fast_from, step))
     queued = [moment.at for moment in moments if moment.flooding or moment.depth > 0]
-    return Foreseen(
+    return BurstForecast(
         depth=max(moment.depth for moment in moments),
         debt=max(moment.debt for moment in moments),
         answered=flood.uploads / flood.intake,
@@ -242,7 +242,7 @@ def _course(flood: Flood, fast_from: int, step: float) -> Iterator[_Moment]:
 
 
 def _worst_wait(moments: list[_Moment]) -> float:
-    """The longest time from a job's enqueuing to the moment that as many are done."""
+    """The longest time from enqueuing a job until that many jobs are done."""
     worst, later = 0.0, iter(moments)
     reached = next(later)
     for before, moment in pairwise(moments):

@@ -1,7 +1,7 @@
-"""How long a job will wait for its verdict. Pure.
+"""Estimates how long a job will wait for its verdict. Pure.
 
-The queue is looked at as a fluid: its lanes are drained at the pace of the workers that serve them,
-as they have measured it themselves. What comes later and would overtake is not foreseen.
+The queue is modelled as a fluid: workers drain its lanes at the rates that they have measured
+themselves. Later arrivals with higher priority are ignored.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-PACE_JOBS = 120  # jobs after which what was measured before counts for a third in the pace
-PACE_SECONDS = 20.0  # and seconds of work after which it does
-TURN_JOBS = 40  # jobs that tell whether the pace is another one now
-SLOWER, FASTER = 1.5, 2.0  # times as slow or as quick as before; chance hardly does that
-UNKNOWN_RATE = 10.0  # jobs a second of one worker before it has measured itself
+PACE_JOBS = 120  # jobs after which earlier measurements have a weight of 1/e
+PACE_SECONDS = 20.0  # seconds of work after which they have
+TURN_JOBS = 40  # jobs after which a change of rate is detected
+SLOWER, FASTER = 1.5, 2.0  # factors of change that are hardly random
+UNKNOWN_RATE = 10.0  # assumed jobs per second of a worker without measurements
 
 
 @dataclass(slots=True)
 class Pace:
-    """The pace of one worker, by jobs and the seconds that it was busy with them.
+    """One worker's rate, from jobs and the seconds it was busy with them.
 
-    Texts and pictures differ so much that the last ten jobs say little of the next hundred, and a
-    flood that takes the processors away changes it within a second: so some hundred jobs are looked
-    at, however long they took, and what is older fades. Where the last forty were much slower or
-    quicker than those before, a flood has begun or ended, and only they count.
+    Texts and pictures differ so much that the last ten jobs do not predict the next hundred, and a
+    burst that takes CPU time changes the rate within a second. So about a hundred jobs count, and
+    older ones decay exponentially. If the last forty were much slower or faster than those before,
+    a burst has begun or ended, and only they count.
     """
 
     jobs: float = 0.0
@@ -32,7 +32,7 @@ class Pace:
     lately: tuple[int, float] = (0, 0.0)
 
     def add(self, jobs: int, seconds: float) -> None:
-        """So many jobs were done in so many seconds of work."""
+        """Record ``jobs`` done in ``seconds`` of work."""
         before = self.rate
         kept = math.exp(-jobs / PACE_JOBS - seconds / PACE_SECONDS)
         self.jobs = self.jobs * kept + jobs
@@ -46,15 +46,15 @@ class Pace:
 
     @property
     def rate(self) -> float:
-        """Jobs a second while busy; 0 before the first one."""
+        """Jobs per second while busy; 0 before the first job."""
         return self.jobs / self.seconds if self.seconds > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Jobs a second of each running worker while it is busy, 0 for one that has not worked yet.
+    """The rates of the running workers, in jobs per second while busy; 0 if not measured yet.
 
-    ``both`` serve both lanes, ``priority`` only the lane of that name.
+    ``both`` serve both lanes, ``priority`` only the priority lane.
     """
 
     both: Sequence[float] = ()
@@ -62,10 +62,9 @@ class Crew:
 
 
 def estimate(ahead: int, rates: Sequence[float]) -> float:
-    """Seconds until a job with ``ahead`` jobs before it is decided, all workers serving them.
+    """Seconds until a job with ``ahead`` jobs before it is decided, if all workers serve it.
 
-    A worker that has not worked yet counts as a typical one. Without workers it is what one would
-    take.
+    A worker without measurements counts as a typical one. Without workers, one is assumed.
     """
     typical = _typical(rates)
     total = sum(rate or typical for rate in rates) or typical
@@ -82,15 +81,15 @@ def in_lane(
 ) -> float:
     """Seconds until a job with ``ahead`` jobs before it in its lane is decided.
 
-    ``others`` wait in the other lane; while they do, the workers of both lanes give
-    ``normal_share`` of their jobs to the normal one, and all of them to one lane once the other is
-    empty. A worker takes ``batch(waiting)`` jobs at once: half of those come before it, as well.
+    ``others`` jobs wait in the other lane. Until it is empty, workers of both lanes take
+    ``normal_share`` of their jobs from the normal lane; then all from one lane. A worker takes
+    ``batch(waiting)`` jobs at once, of which half are before this job on average.
     """
     typical = _typical([*crew.both, *crew.priority])
     both = sum(rate or typical for rate in crew.both)
     only = sum(rate or typical for rate in crew.priority)
     if not both and not (priority and only):
-        both = typical  # nobody serves this lane: what one worker would take
+        both = typical  # no worker serves this lane: assume one
     shared = (only + both * (1 - normal_share), both * normal_share)
     mine, theirs = shared if priority else shared[::-1]
     until_empty = others / theirs if theirs else 0.0
@@ -102,5 +101,5 @@ def in_lane(
 
 
 def _typical(rates: Sequence[float]) -> float:
-    known = [rate for rate in rates if rate > 0]
-    return sum(known) / len(known) if known else UNKNOWN_RATE
+    measured = [rate for rate in rates if rate > 0]
+    return sum(measured) / len(measured) if measured else UNKNOWN_RATE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from models.capacity.planning import foresee
+from models.capacity.planning import forecast
 from models.settings import Settings
 from scripts.benches.burst import Burst, median_error, rates, run
 from scripts.benches.burst_chart import chart
@@ -113,9 +113,9 @@ def _outcome(seen: Burst) -> list[Figure]:
 
 
 def _foreseen(first: Burst, whole: Burst, settings: Settings) -> list[Figure]:
-    """What the small burst before it let us foresee, beside what came."""
+    """What the small burst before it let us forecast, beside what came."""
     flood = replace(rates(first), uploads=len(whole.acknowledged))
-    told = foresee(flood, settings.fast_track_depth)
+    told = forecast(flood, settings.fast_track_depth)
     began = whole.began
     fast = {one["job_id"] for one in whole.acknowledged if one["mode"] == "fast_track"}
     queued = max(row[2] for job, row in whole.rows.items() if job not in fast)

@@ -15,13 +15,13 @@ import peewee
 
 from models.capacity.planning import (
     ASSUMED,
+    BurstForecast,
     Demand,
-    Foreseen,
     Needs,
     Prices,
     Rates,
     flood,
-    foresee,
+    forecast,
     plan,
 )
 from models.database.connection import connect, connection
@@ -92,14 +92,16 @@ def measured(settings: Settings) -> Rates:
     return replace(ASSUMED, **found, measured=on)  # type: ignore[arg-type]
 
 
-def _burst(options: argparse.Namespace, settings: Settings, rates: Rates, needs: Needs) -> Foreseen:
+def _burst(
+    options: argparse.Namespace, settings: Settings, rates: Rates, needs: Needs
+) -> BurstForecast:
     """What a burst does to these machines."""
     sent = flood(options.burst, needs.cores, needs.workers, rates, options.images)
-    return foresee(sent, settings.fast_track_depth)
+    return forecast(sent, settings.fast_track_depth)
 
 
 def _document(
-    demand: Demand, rates: Rates, prices: Prices, needs: Needs, burst: Foreseen | None
+    demand: Demand, rates: Rates, prices: Prices, needs: Needs, burst: BurstForecast | None
 ) -> dict[str, Any]:
     told = {
         "demand": asdict(demand),
@@ -110,7 +112,9 @@ def _document(
     return {**told, "burst": asdict(burst)} if burst else told
 
 
-def _text(demand: Demand, rates: Rates, needs: Needs, burst: Foreseen | None, size: int) -> str:
+def _text(
+    demand: Demand, rates: Rates, needs: Needs, burst: BurstForecast | None, size: int
+) -> str:
     rows = [
         ("Uploads", f"{demand.uploads_per_day:,.0f} a day: {demand.mean:,.1f} a second,"
                     f" {demand.busiest:,.1f} in the busiest hour"),
@@ -156,7 +160,7 @@ def _sources(rates: Rates, images: float) -> list[tuple[str, str]]:
     ]
 
 
-def _told(burst: Foreseen, size: int) -> str:
+def _told(burst: BurstForecast, size: int) -> str:
     return (
         f"of {size:,}: answered in {burst.answered:,.0f} s, at most {burst.depth:,.0f} wait, the"
         f" longest {burst.worst_wait:,.0f} s; all checked in full after {burst.checked:,.0f} s"

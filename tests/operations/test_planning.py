@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.capacity.planning import ASSUMED, Demand, Flood, Prices, Rates, flood, foresee, plan
+from models.capacity.planning import ASSUMED, Demand, Flood, Prices, Rates, flood, forecast, plan
 from tests.support.api import drawn, eventually
 from tests.support.stack import ROOT
 
@@ -58,7 +58,7 @@ def test_more_uploads_never_need_less(per_day, peak, images):
 
 
 def test_a_small_burst_stays_in_the_queue():
-    seen = foresee(Flood(500, intake=100, during=20, after=50), fast_from=1000)
+    seen = forecast(Flood(500, intake=100, during=20, after=50), fast_from=1000)
     assert seen.debt == 0
     assert seen.answered == 5
     assert seen.depth == pytest.approx(400, rel=0.02)
@@ -67,7 +67,7 @@ def test_a_small_burst_stays_in_the_queue():
 
 
 def test_a_flood_is_held_at_the_threshold_and_the_rest_is_owed():
-    seen = foresee(Flood(10_000, intake=400, during=40, after=80), fast_from=1000)
+    seen = forecast(Flood(10_000, intake=400, during=40, after=80), fast_from=1000)
     assert seen.depth == pytest.approx(1000, rel=0.05)
     assert seen.answered == 25
     assert seen.checked == pytest.approx(25 + (10_000 - 25 * 40) / 80, rel=0.02)
@@ -79,7 +79,7 @@ def test_a_flood_is_held_at_the_threshold_and_the_rest_is_owed():
     st.integers(10, 2000),
 )  # fmt: skip
 def test_whatever_comes_ends_and_is_bounded(uploads, intake, during, after, fast_from):
-    seen = foresee(Flood(uploads, intake, during, after), fast_from, step=0.5)
+    seen = forecast(Flood(uploads, intake, during, after), fast_from, step=0.5)
     assert seen.answered <= seen.drained + 0.5
     assert seen.drained <= seen.checked + 0.5
     assert seen.depth <= fast_from + intake * 0.5 + 1
@@ -98,7 +98,7 @@ def test_in_a_flood_answers_come_before_checks():
 
 def test_a_burst_without_an_end_is_refused():
     with pytest.raises(ValueError, match="ends only"):
-        foresee(Flood(10, 1, 1, 0), 1000)
+        forecast(Flood(10, 1, 1, 0), 1000)
 
 
 def test_the_script_plans_where_nothing_runs(new_stack):
