@@ -53,7 +53,7 @@ def test_hosts_that_scale_themselves_come_to_rest_together():
 def test_the_reason_says_where_the_bound_holds_it_back():
     told = choose(Reading(0, 0, 400.0, 10.0, 1, 2), BOUNDS, Memory())
     assert told.workers == 16
-    assert "2 workers elsewhere; 17 wanted, 16 allowed" in told.why
+    assert "2 workers on other hosts; 17 required, 16 allowed" in told.why
 
 
 def test_without_a_known_pace_nothing_changes():
