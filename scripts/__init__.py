@@ -1,1 +1,1 @@
-"""The commands, and the packages behind two of them; nothing here is part of the server."""
+"""The commands, and the packages of scripts/bench and scripts/faults; not part of the server."""

@@ -1,7 +1,7 @@
-"""Fails where an installed package has a known vulnerability, as pip-audit reads the advisories.
+"""Fails if pip-audit reports a known vulnerability in an installed package.
 
-Says how many packages had an answer: where the advisories cannot be reached pip-audit skips
-every package and still calls that clean.
+It prints how many packages were checked: without network pip-audit skips every package and still
+reports success.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Makes .venv and installs setup.cfg's requirements into it, with progress.
+"""Creates .venv and installs setup.cfg's requirements into it, with progress.
 
-Runs on a bare Python with the standard library alone: ``_install.py [--check] [EXTRA...]``.
-A stamp in .venv says what is installed, so that a second run has nothing to do.
+Needs only Python's standard library: ``_install.py [--check] [EXTRA...]``. A stamp in .venv
+records what is installed, so a second run has nothing to do.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
 
 
 def requirements(extras: list[str]) -> dict[str, list[str]]:
-    """The requirement lines of setup.cfg by group: ``install`` and each extra asked for."""
+    """The requirement lines of setup.cfg by group: ``install`` and each requested extra."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     groups = {"install": config["options"]["install_requires"]}
@@ -57,7 +57,7 @@ def requirements(extras: list[str]) -> dict[str, list[str]]:
 
 
 def installed(wanted: dict[str, list[str]]) -> bool:
-    """Whether the stamp names this place, a Python that runs, and all that is wanted."""
+    """Whether the stamp matches this folder, a working Python, and all requirements."""
     stamp = read_stamp()
     return stamp.get("place") == str(VENV) and all(
         stamp["groups"].get(name) == digest(lines) for name, lines in wanted.items()
@@ -76,7 +76,7 @@ def digest(lines: list[str]) -> str:
 
 
 def venv_works() -> bool:
-    """A venv that was moved, or whose Python is gone or has changed, is made again."""
+    """Whether the venv works: it was not moved, and its Python exists and is unchanged."""
     command = [PYTHON, "-I", "-c", "import pip, sys; print(sys.version)"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -97,7 +97,7 @@ def make_venv() -> None:
 
 
 def bootstrap_pip(step: Step) -> None:
-    """Debian keeps ensurepip in a package of its own; pip's wheel can install itself."""
+    """Install pip from its own wheel: Debian packages ensurepip separately."""
     index = pip_option("index-url") or "https://pypi.org/simple"
     page = f"{index.rstrip('/')}/pip/"
     step.text = f"pip from {urllib.parse.urlsplit(page).hostname}"
@@ -114,7 +114,7 @@ def bootstrap_pip(step: Step) -> None:
 
 
 def newest_wheel(page: str, base: str) -> str:
-    """The link of the newest final release of pip among an index page's links."""
+    """The link to pip's newest final release on an index page."""
     found = {}
     for href in re.findall(r'href="([^"]+)"', page):
         match = re.search(r"/pip-(\d+(?:\.\d+)*)-py3-none-any\.whl(?:#|$)", href)
@@ -127,7 +127,7 @@ def newest_wheel(page: str, base: str) -> str:
 
 
 def fetch(address: str) -> bytes:
-    """The body at an address, with the user of the URL as basic authentication."""
+    """The body at a URL; credentials in the URL are sent as basic authentication."""
     parts = urllib.parse.urlsplit(address)
     headers = {"User-Agent": "sluice-up"}
     if parts.username:
@@ -137,7 +137,7 @@ def fetch(address: str) -> bytes:
     request = urllib.request.Request(parts.geturl(), headers=headers)
     context = ssl.create_default_context(cafile=pip_option("cert") or None)
     try:
-        # The scheme is that of the index which pip is set to.
+        # The scheme is that of pip's configured index.
         with urllib.request.urlopen(request, timeout=60, context=context) as reply:  # nosec B310
             return reply.read()
     except OSError as error:
@@ -153,7 +153,7 @@ def pip_option(name: str) -> str:
 
 
 def install(wanted: dict[str, list[str]]) -> None:
-    """Everything in one resolution, with the extras of earlier runs, then the stamp."""
+    """Install everything at once, with the extras of earlier runs, and write the stamp."""
     earlier = read_stamp().get("groups", {})
     groups = requirements(sorted({*wanted, *earlier} - {"install"}))
     STAMP.unlink(missing_ok=True)
@@ -195,7 +195,7 @@ def run_pip(lines: list[str], step: Step) -> None:
 
 
 def finish(lines: list[str]) -> None:
-    """Our own packages on the venv's path, the servers executable, all of it compiled."""
+    """Add the tree to the venv's path, make the servers executable, compile everything."""
     library = next((VENV / "lib").glob("python3*")) / "site-packages"
     (library / "sluice.pth").write_text(f"{ROOT}\n", "utf-8")
     for pattern in SERVERS:

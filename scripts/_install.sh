@@ -1,9 +1,9 @@
-# Makes .venv and installs what setup.cfg asks for. Source it after _lib.sh.
+# Creates .venv and installs the requirements of setup.cfg. Source it after _lib.sh.
 # shellcheck shell=bash
 
 PYTHON_NAMES="python3.13 python3.12 python3.11 python3.14 python3"
 
-# The first Python of 3.11 or newer that the service user can run too.
+# The first Python of 3.11 or newer that the service user can also run.
 find_python() {
   local name path
   for name in ${PYTHON:-$PYTHON_NAMES}; do
@@ -22,7 +22,7 @@ usable_python() {
     >/dev/null 2>&1
 }
 
-# install_packages [EXTRA...]: does nothing where the stamp in .venv says it is done.
+# install_packages [EXTRA...]: does nothing if the stamp in .venv says that all is installed.
 install_packages() {
   local python=$VENV/bin/python
   if [ -x "$python" ] &&
@@ -33,7 +33,7 @@ install_packages() {
   (umask 022 && unset PYTHONPATH PYTHONHOME && "$python" -I "$ROOT/scripts/_install.py" "$@")
 }
 
-# Extras that the settings ask for: a bucket's client is no part of every installation.
+# Extras that the settings require: the client of a bucket is optional.
 extras() {
   local storage=${STORAGE_URL:-}
   [ -n "$storage" ] ||
@@ -41,7 +41,7 @@ extras() {
   [[ $storage != s3://* ]] || printf s3
 }
 
-# SLUICE_HOME belongs to the service user; root gives it away only while it is empty.
+# SLUICE_HOME belongs to the service user; root changes its owner only while it is empty.
 make_home() {
   if [ ! -d "$SLUICE_HOME" ]; then
     mkdir -p "$(dirname "$SLUICE_HOME")"
@@ -49,15 +49,15 @@ make_home() {
   fi
   if is_root && [ "$(stat -c %U "$SLUICE_HOME")" = root ]; then
     [ -z "$(ls -A "$SLUICE_HOME")" ] ||
-      fail "$SLUICE_HOME belongs to root: chown -R $SERVICE_USER it, or name another SLUICE_HOME"
+      fail "$SLUICE_HOME belongs to root: run chown -R $SERVICE_USER on it, or set another SLUICE_HOME"
     chown "$SERVICE_USER:$(id -g "$SERVICE_USER")" "$SLUICE_HOME"
     "${AS_SERVICE[@]}" test -x "$SLUICE_HOME" || move_home
   fi
   "${AS_SERVICE[@]}" test -w "$SLUICE_HOME" -a -x "$SLUICE_HOME" ||
-    fail "$SERVICE_USER cannot write to $SLUICE_HOME; name another folder as SLUICE_HOME"
+    fail "$SERVICE_USER cannot write to $SLUICE_HOME: set SLUICE_HOME to another folder"
 }
 
-# An empty SLUICE_HOME where the service user cannot go becomes a link to a folder where it can.
+# Replaces an empty SLUICE_HOME that the service user cannot reach by a link to one that it can.
 move_home() {
   local place
   install -d -m 755 "$STATE_DIR"

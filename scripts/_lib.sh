@@ -3,8 +3,8 @@
 #   source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/_lib.sh"
 #
 # It sets ROOT (the tree that runs), VENV and SLUICE_HOME, answers --help from the script's own
-# header, and, as root, sees to it that the service user can reach the tree. `module tasks.x ARGS`
-# then becomes a Python module of ours, run as the service user.
+# header, and, as root, makes sure that the service user can read the tree. `module tasks.x ARGS`
+# then replaces the script by that Python module, run as the service user.
 # shellcheck shell=bash
 
 ROOT=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
@@ -33,7 +33,7 @@ answer_help() {
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# Root starts nothing that stays root: SLUICE_USER, else whoever owns var/, else sluice or nobody.
+# Root never runs the server as root: SLUICE_USER, else the owner of var/, else sluice or nobody.
 choose_service_user() {
   local owner=
   SERVICE_USER=$(id -un 2>/dev/null || id -u)
@@ -48,11 +48,11 @@ choose_service_user() {
   else
     SERVICE_USER=nobody
   fi
-  id -u "$SERVICE_USER" >/dev/null 2>&1 || fail "there is no user $SERVICE_USER (SLUICE_USER)"
+  id -u "$SERVICE_USER" >/dev/null 2>&1 || fail "the user $SERVICE_USER (SLUICE_USER) does not exist"
   [ "$(id -u "$SERVICE_USER")" != 0 ] || fail "SLUICE_USER must not be root"
 }
 
-# AS_SERVICE before a command runs it as the service user; for anyone but root it is empty.
+# AS_SERVICE before a command runs it as the service user; empty unless run as root.
 choose_launcher() {
   AS_SERVICE=()
   is_root || return 0
@@ -60,17 +60,17 @@ choose_launcher() {
   AS_SERVICE+=(--clear-groups --no-new-privs --)
 }
 
-# The files that belong to the tree: what git tracks or would track, else all but the generated.
+# The files of the tree: what git tracks or would track; without git, all but generated files.
 list_tree() {
   git -C "$ROOT" -c safe.directory='*' ls-files -coz --exclude-standard 2>/dev/null ||
     (cd "$ROOT" && find . \( -name .git -o -name .venv -o -path ./var -o -name __pycache__ \) \
       -prune -o -type f -print0)
 }
 
-# Root's checkout may lie where the service user may not look, such as /root or a private
-# temporary folder. Then the tree is copied to /var/lib/sluice and the script goes on there.
-# Safe when several scripts do so at once: one at a time holds the lock, and copies only what
-# changed since the stamp was written.
+# Root's checkout may be in a folder that the service user cannot read, such as /root or a private
+# temporary folder. Then the tree is copied to /var/lib/sluice and the script continues there.
+# Safe if several scripts do it at once: one at a time holds the lock, and it copies only if the
+# tree has changed since the stamp was written.
 go_where_the_service_can_read() {
   is_root || return 0
   "${AS_SERVICE[@]}" test -r "$ROOT/setup.cfg" -a -r "$ROOT/tasks/__init__.py" 2>/dev/null && return 0
@@ -105,8 +105,8 @@ copy_tree() {
   chmod -R go+rX,go-w "$1"
 }
 
-# What `up` was told by its environment holds while that stack runs, whatever this shell says:
-# so `PORT=9000 scripts/up` and then `scripts/status` speak of the same server.
+# The environment of `up` applies while that stack runs, and overrides this shell's: so
+# `PORT=9000 scripts/up` and then `scripts/status` use the same server.
 load_environment() {
   local name value
   [ -r "$SLUICE_HOME/run/environment" ] || return 0
@@ -115,7 +115,7 @@ load_environment() {
   done <"$SLUICE_HOME/run/environment"
 }
 
-# Becomes a Python module of ours as the service user, with `up`'s environment.
+# Replaces the script by a Python module, as the service user, with the environment of `up`.
 module() {
   [ -x "$VENV/bin/python" ] || fail "nothing is installed yet: run scripts/up first"
   load_environment
@@ -123,10 +123,10 @@ module() {
   exec "${AS_SERVICE[@]}" "$VENV/bin/python" -m "$@"
 }
 
-# Neither root's home nor a private temporary folder is any use to the service user.
+# The service user can use neither root's home nor a private temporary folder.
 #
-# `python -m` would import `models` and `tasks` from the folder that the user stands in, if it has
-# any: PYTHONSAFEPATH takes that folder off the path, PYTHONPATH puts this tree on it.
+# `python -m` would import `models` and `tasks` from the current folder, if it has any.
+# PYTHONSAFEPATH removes that folder from the path, PYTHONPATH adds this tree.
 service_environment() {
   unset PYTHONHOME
   export PYTHONPATH=$ROOT PYTHONSAFEPATH=1

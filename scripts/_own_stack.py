@@ -1,4 +1,4 @@
-"""Stacks of their own beside a running one, for the scripts that measure or harm one."""
+"""Starts separate stacks for scripts/bench and scripts/faults."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from models.settings import ROOT, Settings
 from tasks.servers import layout
 from tasks.servers.supervisor_client import Supervisor
 
-# Every limit is in force and none is reached.
+# All limits are on, and none is reached.
 SETTINGS = {
     "MAX_UPLOADS_PER_MINUTE": "1000000",
     "MAX_UPLOADS_PER_HOUR": "10000000",
     "MAX_UPLOADS_PER_MINUTE_PER_IP": "1000000",
-    "ENABLE_ADAPTIVE_RATE_LIMITING": "off",  # it would hold the one client back
+    "ENABLE_ADAPTIVE_RATE_LIMITING": "off",  # it would limit the only client
     "NGINX_RATE": "100000",
     "NGINX_CONNECTIONS": "10000",
     "MEMORY_THRESHOLD": "98",
@@ -45,7 +45,7 @@ class Stack:
     key: str = ""
 
     def script(self, name: str, *arguments: str) -> str:
-        """What a script of ours prints; raises RuntimeError with its complaint."""
+        """The output of a script; raises RuntimeError with its error message."""
         command = [str(ROOT / "scripts" / name), *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
         if done.returncode:
@@ -67,16 +67,16 @@ class Stack:
             connection.close()
 
     def pids(self, group: str) -> list[int]:
-        """The processes of one line of the Procfile."""
+        """The pids of one Procfile line."""
         return [m.pid for m in Supervisor(self.settings).members() if m.group == group and m.pid]
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Send a signal to one process by its name; one that is just gone is left alone."""
+        """Send a signal to a process by its name; nothing if it has just ended."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid(name), number)
 
     def pid(self, name: str) -> int:
-        """The process of that name, which leads a group of its own; it may be gone."""
+        """The pid of the process with that name, a group leader; it may have ended."""
         path = self.settings.run / f"{name}.pid"
         while not (text := path.read_text("ascii")):
             time.sleep(0.01)  # it is just being written
@@ -84,12 +84,12 @@ class Stack:
 
 
 def make(home: Path, **settings: object) -> Stack:
-    """A stack that does not run yet; its settings are the defaults, SETTINGS and these (None:
+    """A stack that is not started; its settings are the defaults, SETTINGS and these (None:
     the default)."""
     wanted = {**SETTINGS, **settings}
     stated = {name: str(value) for name, value in wanted.items() if value is not None}
     stated |= {"SLUICE_HOME": str(home), "PORT": str(free_port())}
-    # The caller's settings are those of another stack.
+    # The caller's settings belong to another stack.
     foreign = layout.stated(os.environ)
     inherited = {name: value for name, value in os.environ.items() if name not in foreign}
     return Stack(Settings.load(stated), {**inherited, **stated})
@@ -97,7 +97,7 @@ def make(home: Path, **settings: object) -> Stack:
 
 @contextmanager
 def stack(home: Path, **settings: object) -> Iterator[Stack]:
-    """A stack that runs for the block, with a client."""
+    """A running stack with a client, for the block."""
     made = make(home, **settings)
     try:
         made.script("up", "--detach")
@@ -108,7 +108,7 @@ def stack(home: Path, **settings: object) -> Iterator[Stack]:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
+    """A free port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

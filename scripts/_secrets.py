@@ -1,7 +1,7 @@
-"""Fails where a file holds what looks like a secret and .secrets.baseline does not know it.
+"""Fails if a file contains what looks like a secret and is not in .secrets.baseline.
 
-The files' names come on standard input, each ended by a NUL. The baseline is detect-secrets' own:
-every entry was looked at and is none. A new one that is none either goes in by
+It reads file names from standard input, each ended by a NUL. The baseline is in the format of
+detect-secrets; every entry was checked and is not a secret. Add a new false positive with
 ``detect-secrets scan --baseline .secrets.baseline``.
 """
 

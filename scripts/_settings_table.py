@@ -1,4 +1,4 @@
-"""Prints docs/settings.md from the settings' own help; its test fails where the two differ."""
+"""Prints docs/settings.md from the settings' help texts; a test fails if they differ."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ This page is generated: change the help texts in `models/settings/table.py`, the
 
 
 def shown(value: object) -> str:
-    """A default as it stands in the table."""
+    """A default value as the table shows it."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, Path):

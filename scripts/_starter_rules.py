@@ -1,7 +1,7 @@
-"""Makes models/rules/data/starter_rules.csv anew: `python scripts/_starter_rules.py`. Needs npm.
+"""Regenerates models/rules/data/starter_rules.csv: `python scripts/_starter_rules.py`. Needs npm.
 
-The words come from the npm package naughty-words (LDNOOBW, CC-BY-4.0); which of them are on, and
-under which label, is decided here, as are the rules of our own.
+The words come from the npm package naughty-words (LDNOOBW, CC-BY-4.0). This file sets which of them
+are on, their labels, and our own rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ar cs da de eo es fa fi fil fr fr-CA-u-sd-caqc hi hu it ja kab ko nl no pl pt ru
 
 Row = tuple[str, str, str, str, int]  # kind, pattern, action, label, active
 
-# English entries with an ordinary meaning, or too mild to call a person for: switched off.
+# English entries with an ordinary meaning, or too mild to need review: switched off.
 OFF = """
 alaskan pipeline; anal; anus; apeshit; arsehole; ass; asshole; ball kicking; ball sack; bareback;
 barenaked; bastard; bastardo; bastinado; bbw; beaver cleaver; big black; big knockers; bimbos;
@@ -54,7 +54,7 @@ voyeur; voyuer; vulva; wet dream; white power; wrapping men; wrinkled starfish; 
 s&m; 🖕
 """
 
-# Labels of the English entries; the rest is sexual.
+# Labels of the English entries; the others are `sexual`.
 LABELLED = {
     "hate": """
         beaner; beaners; bulldyke; coon; coons; darkie; fag; faggot; honkey; jigaboo; jiggaboo;
@@ -76,7 +76,7 @@ LABELLED = {
         """,
 }
 
-# Our own. `reject` only where no innocent reading is left.
+# Our own rules. `reject` only if there is no innocent meaning.
 OWN = (
     (
         "reject",
@@ -125,7 +125,7 @@ OWN_SPECIAL: tuple[Row, ...] = (
 
 
 def download(folder: Path) -> Path:
-    """The unpacked package, fetched with npm; raises CalledProcessError where npm cannot."""
+    """Download the package with npm and unpack it; raises CalledProcessError if npm fails."""
     command = ["npm", "pack", "--silent", PACKAGE]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     with tarfile.open(next(folder.glob("*.tgz"))) as archive:
@@ -134,7 +134,7 @@ def download(folder: Path) -> Path:
 
 
 def rows(package: Path) -> Iterator[Row]:
-    """Ours, then English, then the other languages, each pattern once."""
+    """Our own rules, then English, then the other languages, each pattern once."""
     known: set[str] = set()
     for row in (*own(), *english(package), *others(package)):
         if row[1].casefold() not in known and usable(row):
