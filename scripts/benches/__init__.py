@@ -1,1 +1,1 @@
-"""What `scripts/bench` measures: a module a family of rows."""
+"""The measurements of `scripts/bench`: one module per family of rows."""

@@ -1,6 +1,6 @@
-"""`scripts/bench`: runs the rows that were asked for, prints them and leaves them as files.
+"""`scripts/bench`: runs the requested rows, prints the figures and writes them to files.
 
-The script beside it starts this as the service user and keeps the files.
+The script `scripts/bench` starts this as the service user and copies the files.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
 
 
 def main() -> None:
-    """Run the rows one after another; one that fails is told, and the others go on."""
+    """Run the rows one after another; a failure is reported and does not stop the others."""
     options = _parse()
     os.umask(0o077)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -83,10 +83,10 @@ def _run(options: argparse.Namespace) -> tuple[list[Figure], list[str]]:
         except (RuntimeError, OSError) as error:
             print(f"{name}: {error}", file=sys.stderr)
             failed.append(name)
-        except Exception:  # a row that has a fault of its own costs no other its figures
+        except Exception:  # a failing row must not lose the other rows' figures
             traceback.print_exc()
             failed.append(name)
-        except KeyboardInterrupt:  # what was measured before is told
+        except KeyboardInterrupt:  # print what was measured so far
             return figures, [*failed, f"{name} (interrupted)"]
         print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return figures, failed

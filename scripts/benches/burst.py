@@ -1,4 +1,4 @@
-"""The burst: ten thousand uploads over a thousand connections, and what became of each of them."""
+"""The burst: 10,000 uploads over 1,000 connections, and the result of each."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ FROM submission s
 
 @dataclass
 class Burst:
-    """What was seen: each upload's answer, each row afterwards, the load at every look.
+    """The results: each upload's response, each row afterwards, and samples of the load.
 
-    ``began`` and ``answered`` are seconds of the epoch: the first upload and the last answer.
+    ``began`` and ``answered`` are epoch seconds of the first upload and the last response.
     """
 
     uploads: list[dict[str, Any]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Burst:
 
     @property
     def drained(self) -> float:
-        """The moment from which nothing waited any more, debt included."""
+        """The time when the queue and the review debt were empty."""
         last = [look["at"] for look in self.looks if look["depth"] or look["debt"]]
         return max(last, default=self.answered)
 
@@ -66,18 +66,18 @@ class Burst:
 
     @property
     def answers(self) -> Counter[str]:
-        """How many uploads got each status; 0 is a connection that ended without an answer."""
+        """The number of uploads per status; 0 is a connection closed without a response."""
         return Counter(str(one["status"]) for one in self.uploads)
 
     @property
     def errors(self) -> int:
-        """Answers that no design asks for."""
+        """The number of unexpected responses."""
         good = (200, 202, *BY_DESIGN)
         return sum(one["status"] not in good for one in self.uploads)
 
     @property
     def undecided(self) -> list[str]:
-        """Acknowledged ids that are lost or still wait for anything."""
+        """Acknowledged ids that are lost or not finished."""
         return [
             one["job_id"]
             for one in self.acknowledged
@@ -86,7 +86,7 @@ class Burst:
 
     @property
     def decided_twice(self) -> list[str]:
-        """Ids with two first decisions; debt may change a verdict, and says from which."""
+        """Ids with two first decisions; a later check of the debt records the old verdict."""
         return [
             job
             for job, row in self.rows.items()
@@ -95,7 +95,7 @@ class Burst:
 
     @property
     def waits(self) -> list[tuple[float, float, float]]:
-        """(seconds of the epoch, told, real) of each answer that told a wait, in seconds."""
+        """(epoch seconds, estimated, actual) of each response with an estimated wait."""
         found = []
         for one in self.acknowledged:
             decided_at = self.rows[one["job_id"]][2] if one["job_id"] in self.rows else None
@@ -122,9 +122,9 @@ def run(
     heavy: int = 1,
     **settings: object,
 ) -> tuple[list[Burst], Settings]:
-    """Bursts of so many uploads one after another on a stack of its own, and its settings.
+    """Run bursts of these sizes in sequence on a separate stack; returns them and its settings.
 
-    The first client sends ``heavy`` uploads for each one of the others.
+    The first client sends ``heavy`` uploads for each upload of the others.
     """
     with stack(plan.work / name, **settings) as server:
         keys = [*[server.key] * heavy, *(_client(server, number) for number in range(1, CLIENTS))]
@@ -150,7 +150,7 @@ def _client(server: Stack, number: int) -> str:
 
 
 def _warm_up(server: Stack, plan: Plan) -> None:
-    """Some uploads as on a quiet day, so that every process has worked and told its pace."""
+    """Send some uploads at a low rate, so that every worker has measured its rate."""
     jpeg = plan.picture.read_bytes()
     for make in (upload(server.key, text="A quiet day.", jpeg=jpeg), upload(server.key, text="x")):
         drive(server.settings.port, make, count=40, connections=4).require_success()
@@ -187,7 +187,7 @@ def _small(plan: Plan) -> Path:
 
 @contextmanager
 def _watching(server: Stack, seen: Burst) -> Iterator[None]:
-    """Look at the stack from another process during the block."""
+    """Sample the stack from another process during the block."""
     command = [sys.executable, "-m", "scripts.benches.burst_watch"]
     told = server.settings.sluice_home / "burst.jsonl"
     with told.open("w", encoding="utf-8") as file:
@@ -201,20 +201,20 @@ def _watching(server: Stack, seen: Burst) -> Iterator[None]:
 
 
 def _until_decided(server: Stack) -> None:
-    """Until nothing waits, nothing is at work and nothing is owed."""
+    """Wait until the queue and the debt are empty and no worker is busy."""
     deadline = time.monotonic() + PATIENCE
     open_ones = "SELECT 1 FROM submission WHERE verdict IS NULL OR review_owed LIMIT 1"
     while server.query(open_ones):
         if time.monotonic() > deadline:
-            return  # the figures say how many
+            return  # the figures report how many are undecided
         time.sleep(0.5)
 
 
 def rates(burst: Burst) -> Flood:
-    """What the machine did in a burst: uploads taken in, and jobs done during it and after it.
+    """The rates of a burst: uploads accepted, and jobs done during and after it.
 
-    It is counted from the first answer on: all connections begin at once, and until then there is
-    nothing to see, which says the less of a burst the longer it is.
+    Counted from the first response on: all connections start at once, and the time before the first
+    response matters less the longer the burst is.
     """
     first = min(one["at"] + one["seconds"] for one in burst.acknowledged)
     span = max(burst.answered - first, 0.1)
@@ -229,9 +229,9 @@ def rates(burst: Burst) -> Flood:
 
 
 def median_error(waits: list[tuple[float, float, float]], least: float = 1.0) -> float:
-    """The median of how far off the told waits were, in percent of the real ones.
+    """The median error of the estimated waits, in percent of the actual ones.
 
-    Waits below ``least`` seconds count as that: a tenth of a second told is no half of an error.
+    Waits below ``least`` seconds count as ``least``, so tiny waits give no large errors.
     """
     errors = [abs(told - real) / max(real, least) for _, told, real in waits]
     return 100 * statistics.median(errors) if errors else 0.0

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from scripts.benches.burst import Burst
-from scripts.benches.chart import Band, Chart, Line, Panel
+from scripts.benches.chart import Band, Chart, ChartLine, Panel
 
 COLOURS = {"async": "blue", "fast_track": "amber", "direct": "red"}
 SPAN = 1.0  # seconds over which a rate is counted
@@ -20,7 +20,7 @@ def chart(burst: Burst, depths: tuple[int, int]) -> str:
     looks = [(look["at"] - start, look) for look in burst.looks if look["at"] >= start - 2]
     end = max(at for at, _ in looks)
     busy = [at for at, look in looks if look["depth"] >= depths[0]]
-    calm = max([*busy, burst.answered - start]) * 1.1 + 3  # the debt has an axis of its own
+    calm = max([*busy, burst.answered - start]) * 1.1 + 3  # the debt has its own axis
     bands = list(_bands(burst, end))
     waits = [(at - start, told, real) for at, told, real in burst.waits]
     came = _rate(one["at"] + one.get("seconds", 0) - start for one in burst.acknowledged)
@@ -29,7 +29,7 @@ def chart(burst: Burst, depths: tuple[int, int]) -> str:
     panels = (
         Panel(
             "Queue depth, and the mode in force",
-            [Line("depth", [(at, look["depth"]) for at, look in looks], area=True)],
+            [ChartLine("depth", [(at, look["depth"]) for at, look in looks], area=True)],
             bands,
             [
                 (depths[0], f"async from {depths[0]:,}"),
@@ -40,21 +40,21 @@ def chart(burst: Burst, depths: tuple[int, int]) -> str:
         Panel(
             "Wait of those answered with 202, seconds",
             [
-                Line("real", [(at, real) for at, _, real in waits], "faint", dots=True),
-                Line("estimated", _means((at, told) for at, told, _ in waits)),
+                ChartLine("real", [(at, real) for at, _, real in waits], "faint", dots=True),
+                ChartLine("estimated", _means((at, told) for at, told, _ in waits)),
             ],
         ),
         Panel(
             "Uploads answered and submissions worked on, a second",
             [
-                Line("answered", came, "blue", area=True),
-                Line("decided by workers", _rate(checked), "accent"),
-                Line("debt worked off", _falls(looks), "amber"),
+                ChartLine("answered", came, "blue", area=True),
+                ChartLine("decided by workers", _rate(checked), "accent"),
+                ChartLine("debt worked off", _falls(looks), "amber"),
             ],
         ),
         Panel(
             "Review debt: let through by fast rules, not yet checked in full",
-            [Line("debt", [(at, look["debt"]) for at, look in looks], "amber", area=True)],
+            [ChartLine("debt", [(at, look["debt"]) for at, look in looks], "amber", area=True)],
             end=end,
         ),
     )
@@ -73,7 +73,7 @@ def _bands(burst: Burst, end: float) -> Iterable[Band]:
 
 
 def _rate(moments: Iterable[float]) -> list[tuple[float, float]]:
-    """How many a second, at the middle of each second between the first and the last."""
+    """The rate per second, at the middle of each second."""
     counted = Counter(int(at // SPAN) for at in moments)
     if not counted:
         return []
@@ -82,7 +82,7 @@ def _rate(moments: Iterable[float]) -> list[tuple[float, float]]:
 
 
 def _falls(looks: list[tuple[float, dict[str, Any]]]) -> list[tuple[float, float]]:
-    """What went off the debt a second, once nothing is added to it any more."""
+    """The decrease of the debt per second, after its peak."""
     found = []
     top = max(range(len(looks)), key=lambda at: looks[at][1]["debt"])
     for before, after in zip(looks[top::8], looks[top + 8 :: 8], strict=False):

@@ -1,7 +1,7 @@
 """The burst's client: many connections at once, each sending one upload after another.
 
-A process of its own, run by ``python -m gevent.monkey``: a thousand connections in one thread,
-which spends its time in the kernel. It prints one line of JSON an upload.
+A separate process, run by ``python -m gevent.monkey``: a thousand connections in one thread, which
+spends its time in the kernel. It prints one line of JSON per upload.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import gevent
 import gevent.event
 
-from scripts.benches.load import Line, post, unique
+from scripts.benches.load import BenchConnection, post, unique
 
 AUTHORS = 5000
 TEXTS = (
@@ -31,7 +31,7 @@ KINDS = ("text", "small", "text", "text", "large", "text", "text", "small", "tex
 
 
 def main() -> None:
-    """Read the plan from standard input, send, print what came of each upload."""
+    """Read the plan from standard input, send the uploads, print the result of each."""
     plan = json.load(sys.stdin)
     pictures = {kind: Path(path).read_bytes() for kind, path in plan["pictures"].items()}
     make = maker(plan["keys"], pictures)
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def maker(keys: list[str], pictures: dict[str, bytes]) -> Callable[[int], tuple[str, bytes]]:
-    """The kind and the request of an upload by its number; every picture's bytes are new."""
+    """Returns a function: upload number -> (kind, request); every picture has new bytes."""
     first = time.time_ns()
 
     def make(number: int) -> tuple[str, bytes]:
@@ -62,8 +62,8 @@ def maker(keys: list[str], pictures: dict[str, bytes]) -> Callable[[int], tuple[
 def run(
     port: int, make: Callable[[int], tuple[str, bytes]], uploads: int, connections: int
 ) -> list[dict[str, Any]]:
-    """Send so many uploads over so many connections, which are all open before the first."""
-    lines = [Line(port) for _ in range(connections)]
+    """Send the uploads over the connections, which are all opened first."""
+    lines = [BenchConnection(port) for _ in range(connections)]
     turns = iter(range(uploads))
     start, told = gevent.event.Event(), []
     sending = [gevent.spawn(_converse, port, line, turns, make, start, told) for line in lines]
@@ -74,19 +74,19 @@ def run(
 
 def _converse(
     port: int,
-    line: Line | None,
+    line: BenchConnection | None,
     turns: Iterator[int],
     make: Callable[[int], tuple[str, bytes]],
     start: gevent.event.Event,
     told: list[dict[str, Any]],
 ) -> None:
-    """One connection's share: the next upload as soon as the last one is answered."""
+    """One connection: send the next upload as soon as the last one has a response."""
     start.wait()
     for number in turns:
         kind, request = make(number)
         sent = {"number": number, "kind": kind, "at": time.time()}
         try:
-            line = line or Line(port)
+            line = line or BenchConnection(port)
             reply = line.ask(request)
         except OSError as error:
             told.append({**sent, "status": 0, "error": type(error).__name__})
@@ -99,7 +99,7 @@ def _converse(
 
 
 def _said(body: bytes) -> dict[str, Any]:
-    """What matters of the answer."""
+    """The relevant parts of the response."""
     try:
         answer = json.loads(body)
     except ValueError:

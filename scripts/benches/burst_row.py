@@ -1,4 +1,4 @@
-"""The rows of the burst: what clients saw, what became of the uploads, what was foreseen."""
+"""The rows of the burst: responses, outcomes of the uploads, and the forecast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTE = (
     " each connection sends its next upload as soon as the last one is answered; the client shares"
     " the cores"
 )
-CLOSE = 25.0  # percent that what was foreseen may be off
+CLOSE = 25.0  # percent by which the forecast may be wrong
 
 
 def burst(plan: Plan) -> list[Figure]:
@@ -43,7 +43,7 @@ def _seen(plan: Plan, name: str) -> tuple[list[Burst], Settings]:
 
 
 def keep(plan: Plan, name: str, seen: Burst, settings: Settings) -> None:
-    """The chart, and what was seen in full for whoever wants to look closer."""
+    """Write the chart and the full results."""
     folder = plan.work / "charts"
     folder.mkdir(exist_ok=True)
     drawn = chart(seen, (settings.sync_max_depth, settings.fast_track_depth))
@@ -113,7 +113,7 @@ def _outcome(seen: Burst) -> list[Figure]:
 
 
 def _foreseen(first: Burst, whole: Burst, settings: Settings) -> list[Figure]:
-    """What the small burst before it let us forecast, beside what came."""
+    """The forecast from the small burst before it, compared with the result."""
     flood = replace(rates(first), uploads=len(whole.acknowledged))
     told = forecast(flood, settings.fast_track_depth)
     began = whole.began

@@ -1,7 +1,7 @@
-"""Watches a stack from beside it: depth, mode, wait, debt and memory, one line of JSON a look.
+"""Samples a stack: depth, mode, wait, debt and memory, one line of JSON per sample.
 
-It asks Redis and PostgreSQL themselves, so that it neither waits behind the burst at nginx nor adds
-to it. It goes on until it is ended.
+It queries Redis and PostgreSQL directly, so it does not wait behind the burst at nginx. It runs
+until it is terminated.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tasks.load import snapshot
 from tasks.servers import processes
 from tasks.servers.supervisor_client import Supervisor
 
-EVERY = 0.5  # seconds between two looks
-MEMORY_EVERY = 10  # looks; it reads a table of the kernel for each process
+EVERY = 0.5  # seconds between samples
+MEMORY_EVERY = 10  # samples; it reads a kernel table for each process
 
 
 def main() -> None:
-    """Look and print, until the reader is gone or a signal comes."""
+    """Sample and print until standard output is closed or a signal arrives."""
     settings = use_settings(Settings.load())
     connect(settings, pool=1)
     supervisor, number = Supervisor(settings), 0
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def look() -> dict[str, Any]:
-    """The load of this moment."""
+    """The current load."""
     now = snapshot.read()
     beats = snapshot.workers()
     with connection():
@@ -47,7 +47,7 @@ def look() -> dict[str, Any]:
         "depth": now.depth,
         "priority": now.priority,
         "debt": debt,
-        "mode": snapshot.current()["mode"],  # the one that the next upload would find
+        "mode": snapshot.current()["mode"],  # the mode of the next upload
         "wait": snapshot.estimated_wait(),
         "rates": {beat["name"]: beat["jobs_per_second"] for beat in beats},
         "busy": {beat["name"]: beat["load"] for beat in beats},
@@ -56,7 +56,7 @@ def look() -> dict[str, Any]:
 
 
 def memory(supervisor: Supervisor) -> dict[str, int]:
-    """Proportional bytes by line of the Procfile, children included."""
+    """Proportional set size in bytes per Procfile line, including children."""
     found: dict[str, int] = {}
     for member in supervisor.members():
         if member.pid:

@@ -1,7 +1,7 @@
-"""Charts as SVG, drawn by hand: panels one below the other over one axis of time.
+"""Draws charts as SVG: panels one below the other over one time axis.
 
-They carry both looks of the console, chosen by ``prefers-color-scheme``, and stand alone: no script
-and no font of their own.
+They contain the console's light and dark colours, chosen by ``prefers-color-scheme``, and need no
+script and no embedded font.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Line:
-    """A series in one of the colours; ``dots`` draws single points, ``stepped`` holds a value."""
+class ChartLine:
+    """A series with its colour; ``dots`` draws points, ``stepped`` draws steps."""
 
     name: str
     points: Points
@@ -45,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Band:
-    """A stretch of time with a name, such as a mode in force."""
+    """A named time range, such as a mode."""
 
     name: str
     start: float
@@ -58,11 +58,11 @@ class Panel:
     """One plot: its name with the unit, its lines, and thresholds as (value, name)."""
 
     name: str
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     bands: Sequence[Band] = ()
     rules: Sequence[tuple[float, str]] = ()
     height: int = 130
-    end: float | None = None  # of the axis, where it is not the chart's
+    end: float | None = None  # of the axis, if not the chart's
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Axis:
     end: float
 
     def x(self, at: float) -> float:
-        """Pixels of a moment."""
+        """The x coordinate of a time."""
         return LEFT + (WIDTH - LEFT - RIGHT) * (at - self.start) / (self.end - self.start)
 
 
@@ -157,7 +157,7 @@ def _panel(panel: Panel, top: int, axis: Axis) -> Iterator[str]:
 
 
 def _keys(panel: Panel, top: int) -> Iterator[str]:
-    """What the colours mean, at the right; one line needs no key, the bands do."""
+    """The legend at the right; a single line needs none, bands do."""
     lines = panel.lines if len(panel.lines) > 1 else ()
     keys = {line.name: (line.colour, 1.0) for line in lines}
     keys |= {band.name: (band.colour, 0.3) for band in panel.bands}
@@ -172,7 +172,7 @@ def _keys(panel: Panel, top: int) -> Iterator[str]:
 
 
 def _width(name: str) -> int:
-    """Pixels of a key with its swatch and the space after it, about."""
+    """Approximate width in pixels of a legend entry with its swatch and gap."""
     return 15 + round(5.8 * len(name)) + 18
 
 
@@ -186,7 +186,7 @@ def _band(band: Band, top: float, base: float, axis: Axis) -> Iterator[str]:
     )
 
 
-def _line(line: Line, points: list[tuple[float, float]], base: float) -> Iterator[str]:
+def _line(line: ChartLine, points: list[tuple[float, float]], base: float) -> Iterator[str]:
     paint = f"var(--{line.colour})"
     if line.dots:
         dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points)
@@ -206,7 +206,7 @@ def _line(line: Line, points: list[tuple[float, float]], base: float) -> Iterato
 
 
 def _ticks(low: float, high: float, about: int, *, time: bool = False) -> Iterator[float]:
-    """Round values from ``low`` to at least ``high``; those of time end before it."""
+    """Round values from ``low`` to at least ``high``; on the time axis they end before it."""
     step = _step((high - low) / about, time)
     at = math.ceil(low / step) * step
     while at <= high * (1 if time else 1 + 1e-9) or (not time and at < high + step * 0.999):

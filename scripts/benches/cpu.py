@@ -1,4 +1,4 @@
-"""CPU time of processes: what a request costs, whatever else the machine does meanwhile."""
+"""CPU time of processes: the cost of a request, independent of other load on the machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Spent = dict[str, float]
 
 
 def spent(pids: Mapping[str, list[int]]) -> Spent:
-    """CPU seconds of these processes by name, those of their children and their ended ones too."""
+    """CPU seconds of these processes by name, including running and ended children."""
     seconds: Counter[str] = Counter()
     for name, members in pids.items():
         for pid in members:
@@ -24,7 +24,7 @@ def spent(pids: Mapping[str, list[int]]) -> Spent:
 
 
 def per_request(pids: Mapping[str, list[int]], count: int, work: Callable[[], object]) -> Spent:
-    """CPU milliseconds a request of each, over work that makes ``count`` requests."""
+    """CPU milliseconds per request for each process, over work that makes ``count`` requests."""
     before = spent(pids)
     work()
     after = spent(pids)

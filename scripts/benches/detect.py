@@ -1,4 +1,4 @@
-"""Detection: pictures scored and not kept, asked by one and by many at once."""
+"""The detection endpoint: throughput with one and with many parallel requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTE = (
 
 
 def detect(plan: Plan) -> list[Figure]:
-    """Pictures scored a second for 1, 8 and 32 requests at once, beside one after the other."""
+    """Pictures scored per second with 1, 8 and 32 parallel requests, beside sequential ones."""
     runs: dict[int, list[Run]] = {many: [] for many in AT_ONCE}
     batches: dict[int, list[float]] = {many: [] for many in AT_ONCE}
     with stack(plan.work / "detect", WORKERS=1, PRIORITY_WORKERS=0) as server:
@@ -53,7 +53,7 @@ def _figures(many: int, runs: dict[int, list[Run]], batches: list[float]) -> lis
 
 
 def _batches(server: Stack) -> tuple[float, float]:
-    """Batches of the network so far, and the pictures in them."""
+    """The network's batches so far, and the pictures in them."""
     with urllib.request.urlopen(f"{server.settings.url}/metrics") as answer:  # nosec B310
         text = answer.read().decode()
     found = [

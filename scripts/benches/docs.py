@@ -1,7 +1,7 @@
-"""Puts measured rows into ``docs/performance.md``: each row has a place of its own there.
+"""Writes measured rows into ``docs/performance.md``, where each row has its own section.
 
-So one row can be measured anew, with its own date and machine, and the rest stays as it is. All
-figures, those too that stand in no table, are kept in ``docs/performance.json``.
+So one row can be measured again, with its own date and machine, without changing the others. All
+figures, including those in no table, are stored in ``docs/performance.json``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from scripts.benches.summary import Kept
 
 
 def page_of(text: str, kept: Kept, figures: Sequence[Figure], machine: dict[str, Any]) -> str:
-    """The page with these figures in their places and a summary of all that is kept."""
+    """The page with these figures in their sections and a summary of all stored figures."""
     return summary.put(merge(text, figures, machine), kept)
 
 
 def keep(kept: Kept, figures: Iterable[Figure], machine: dict[str, Any]) -> Kept:
-    """What is kept with these rows in place of their older ones."""
+    """The stored figures with these rows replaced."""
     rows = {
         row: {"machine": machine, "figures": [figure.document() for figure in group]}
         for row, group in groupby(figures, key=lambda figure: figure.row)
@@ -32,7 +32,7 @@ def keep(kept: Kept, figures: Iterable[Figure], machine: dict[str, Any]) -> Kept
 
 
 def dump(kept: Kept) -> str:
-    """What is kept as JSON, a figure a line, so that one can see what changed."""
+    """The stored figures as JSON, one per line, for readable diffs."""
     return "{" + ",".join(_row(row, known) for row, known in sorted(kept.items())) + "\n}\n"
 
 
@@ -43,7 +43,7 @@ def _row(row: str, known: Mapping[str, Any]) -> str:
 
 
 def merge(text: str, figures: Iterable[Figure], machine: dict[str, Any]) -> str:
-    """The page with these figures in the places of their rows; a new row comes last."""
+    """The page with these figures in their rows' sections; a new row is appended."""
     for row, group in groupby(figures, key=lambda figure: figure.row):
         block = f"<!-- bench {row} -->\n{markdown(group, machine)}<!-- end -->\n"
         place = re.compile(rf"<!-- bench {re.escape(row)} -->\n.*?<!-- end -->\n", re.S)

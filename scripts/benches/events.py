@@ -15,9 +15,9 @@ from scripts.benches.http import Plan
 from tests.support.api import Api
 from tests.support.console import Console
 
-LISTENERS = {50: 15, 150: 15, 500: 40}  # listeners and the decisions that each of them hears of
+LISTENERS = {50: 15, 150: 15, 500: 40}  # number of listeners -> decisions that each receives
 QUICK = {10: 3, 20: 3}
-PAUSE = (0.7, 1.9)  # seconds between two changes, so that they fall anywhere between two ticks
+PAUSE = (0.7, 1.9)  # seconds between changes, random so that they are spread between two ticks
 FLAG = "Wire transfer only, WhatsApp"
 GOAL = 100.0  # milliseconds
 NOTE = (
@@ -27,7 +27,7 @@ NOTE = (
 
 
 def events(plan: Plan) -> list[Figure]:
-    """Seconds from a decision to 500 browsers that listen to one web process."""
+    """Time from a decision until 500 browsers on one web process receive it."""
     found, middle = [], {}
     for listeners, changes in (QUICK if plan.rounds == 1 else LISTENERS).items():
         home = plan.work / f"events-{listeners}"
@@ -44,7 +44,7 @@ def events(plan: Plan) -> list[Figure]:
 
 
 def _took(heard: list[list[float]], decided: list[float]) -> list[list[float]]:
-    """Milliseconds from each decision to everybody who heard of it."""
+    """Milliseconds from each decision to each listener that received it."""
     took: dict[int, list[float]] = {}
     for at, number in heard:
         if 1 <= number <= len(decided):

@@ -1,7 +1,7 @@
-"""Many browsers on the console's events: prints what each of them hears.
+"""Many listeners on the console's event stream: prints the events that each receives.
 
-Run by ``python -m gevent.monkey``. It prints pairs of seconds of the epoch and the number of flags,
-once its standard input says so.
+Run by ``python -m gevent.monkey``. After a line on standard input it prints pairs of epoch seconds
+and the number of flags.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ FLAGS = re.compile(rb"event: to-review\ndata: ([\d,]+)\n")
 
 
 def listen(port: int, cookie: str, heard: list[tuple[float, int]]) -> None:
-    """Read one stream until it ends; keeps each number of flags with its moment."""
+    """Read one stream until it ends; stores each number of flags with its time."""
     with socket.create_connection(("127.0.0.1", port)) as line:
-        # HTTP/1.0, for which nginx does not cut the stream in chunks
+        # HTTP/1.0, so nginx does not use chunked encoding
         line.sendall(
             f"GET /console/events HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n"
             "Accept: text/event-stream\r\n\r\n".encode()
@@ -34,7 +34,7 @@ def listen(port: int, cookie: str, heard: list[tuple[float, int]]) -> None:
 
 
 def main() -> None:
-    """Listen with so many, say so, and print at the end."""
+    """Open the listeners, report that they are ready, and print the events at the end."""
     plan, heard = json.loads(sys.stdin.readline()), []
     streams = [
         gevent.spawn(listen, plan["port"], plan["cookie"], heard) for _ in range(plan["listeners"])
@@ -42,7 +42,7 @@ def main() -> None:
     while len(heard) < plan["listeners"]:
         gevent.sleep(0.1)
     print("all listen", flush=True)
-    gevent.get_hub().threadpool.apply(sys.stdin.readline)  # while the streams go on
+    gevent.get_hub().threadpool.apply(sys.stdin.readline)  # while the streams continue
     gevent.killall(streams)
     print(json.dumps(heard), flush=True)
 

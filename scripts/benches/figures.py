@@ -14,17 +14,16 @@ from typing import Any
 
 import psutil
 
-ENOUGH = 20  # rounds from which a 95th percentile says something
-FLAT = 0.15  # exponent of growth that counts as none
+ENOUGH = 20  # rounds required for a meaningful 95th percentile
+FLAT = 0.15  # growth exponent up to which a figure counts as constant
 HEAD = ("row", "what", "measured", "spread", "yardstick", "ratio", "goal", "met")
 
 
 @dataclass(frozen=True)
 class Measure:
-    """The median of several rounds with the lowest and the highest; None where there is none.
+    """The median of several rounds with the lowest and the highest; None if there is no value.
 
-    ``middle_half`` is the width of the middle half of the rounds, for what is measured so, and
-    ``p95`` what one round in twenty exceeds.
+    ``middle_half`` is the interquartile range, if it is measured, and ``p95`` the 95th percentile.
     """
 
     value: float | None
@@ -37,7 +36,7 @@ class Measure:
 
     @classmethod
     def of(cls, values: Sequence[float], unit: str) -> Measure:
-        """What these rounds say."""
+        """The measure of these rounds."""
         p95 = percentile(values, 0.95) if len(values) >= ENOUGH else None
         middle = statistics.median(values)
         return cls(middle, unit, min(values), max(values), len(values), p95=p95)
@@ -47,7 +46,7 @@ class Measure:
 
     @property
     def spread(self) -> str:
-        """``lowest – highest``, or the width of the middle half."""
+        """``lowest – highest``, or the interquartile range."""
         if self.middle_half is not None:
             return f"± {short(self.middle_half / 2)}"
         if self.low is None or self.high is None:
@@ -59,9 +58,9 @@ class Measure:
 class Figure:
     """One line of the table.
 
-    ``goal`` is what is aimed at, in words, and ``met`` whether it holds; ``ratio`` is to the
-    yardstick, above 1 for better. A ``detail`` is one of many of its kind: it stands in the JSON
-    alone, and a figure of all of them in the tables.
+    ``goal`` is the target as text, ``met`` whether it is reached; ``ratio`` is to the yardstick,
+    above 1 is better. A ``detail`` is one of many similar figures: it is only in the JSON, and the
+    tables have a summary of all of them.
     """
 
     row: str
@@ -103,7 +102,7 @@ def against(
     goal: str,
     note: str = "",
 ) -> Figure:
-    """A rate beside its yardstick's of the same rounds; met from ``least`` times it."""
+    """A rate compared with its yardstick in the same rounds; met at ``least`` times it."""
     ratios = [mine / other for mine, other in zip(ours, beside[1], strict=True)]
     ratio = statistics.median(ratios)
     return Figure(
@@ -115,17 +114,17 @@ def against(
 def at_most(
     row: str, what: str, values: Sequence[float], unit: str, most: float, note: str = ""
 ) -> Figure:
-    """A figure that is to stay at or below ``most``."""
+    """A figure whose goal is at most ``most``."""
     measure = Measure.of(values, unit)
     met = statistics.median(values) <= most
     return Figure(row, what, measure, goal=f"≤ {short(most)} {unit}", met=met, note=note)
 
 
 def growing(row: str, what: str, by_size: Mapping[int, float], *, slight: bool = False) -> Figure:
-    """How a figure grows with what it is measured at: the exponent; 0 is flat and 1 in proportion.
+    """The growth exponent of a figure with size: 0 is constant, 1 is proportional.
 
-    It is the slope of the line through all sizes on logarithmic scales. ``slight`` says that the
-    largest is far below its goal, so that growth is of no account.
+    It is the slope of a line through all sizes on logarithmic scales. ``slight``: the largest value
+    is far below its goal, so growth does not matter.
     """
     sizes, values = zip(*sorted(by_size.items()), strict=True)
     slope = statistics.linear_regression(*([math.log(n) for n in each] for each in (sizes, values)))
@@ -136,13 +135,13 @@ def growing(row: str, what: str, by_size: Mapping[int, float], *, slight: bool =
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that this share of the values does not exceed."""
+    """The percentile of the values at this share."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """The figures for a terminal, and the notes below."""
+    """The figures as a text table, with notes below."""
     figures = [figure for figure in figures if not figure.detail]
     lines = [HEAD, *(figure.cells() for figure in figures)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(HEAD))]
@@ -163,12 +162,12 @@ def markdown(figures: Iterable[Figure], machine: dict[str, Any]) -> str:
 
 
 def document(figures: Iterable[Figure], machine: dict[str, Any]) -> dict[str, Any]:
-    """The figures as the JSON file holds them."""
+    """The figures in the format of the JSON file."""
     return {"machine": machine, "figures": [figure.document() for figure in figures]}
 
 
 def machine() -> dict[str, Any]:
-    """Where and when; ``load`` is the machine's before the measurement, others' work included."""
+    """Machine and time; ``load`` is the machine's load average before the measurement."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
@@ -203,7 +202,7 @@ def _notes(figures: Iterable[Figure]) -> list[str]:
 
 
 def short(value: float) -> str:
-    """Three figures and no more; what was counted is told as it is."""
+    """At most three significant digits; counts are printed exactly."""
     if isinstance(value, int):
         return f"{value:,}"
     if abs(value) >= 100:

@@ -1,4 +1,4 @@
-"""A database of many submissions, for the rows that ask what their number costs.
+"""Fills a database with many submissions, for rows about the cost of size.
 
 The rows are synthetic: 30 days, 40 clients of very different size, 60,000 authors, bursts of
 fast-track, words by Zipf's law.
@@ -81,7 +81,7 @@ REST = (
 
 @contextmanager
 def database() -> Iterator[None]:
-    """A database of its own in the stack's server, with the whole schema; dropped at the end."""
+    """A separate database in the stack's server, with the whole schema; dropped at the end."""
     url = use_settings(Settings.load()).database
     server = psycopg2.connect(_named(url, "postgres"), user="postgres")
     server.autocommit = True
@@ -105,7 +105,7 @@ def _named(url: str, name: str) -> str:
 
 
 def fill(size: int) -> float:
-    """Put so many submissions, their images and findings in; returns the seconds it took."""
+    """Insert this number of submissions with images and findings; returns the seconds it took."""
     began = time.perf_counter()
     with connection():
         db.execute_sql("SET statement_timeout = 0")
@@ -130,7 +130,7 @@ FROM tally_day, generate_series(1, 11) ago
 
 
 def count() -> float:
-    """Count the submissions for the statistics, a year of them; the seconds of the counting."""
+    """Build the statistics of a year of submissions; returns the seconds it took."""
     with connection():
         rollup.keep_raw(DAYS)
         db.execute_sql(f"UPDATE tally_mark SET counted_to = now() - interval '{DAYS} days'")

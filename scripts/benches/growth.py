@@ -1,4 +1,4 @@
-"""What a million submissions cost the questions that are asked all the time, through nginx."""
+"""The latency of frequent requests through nginx with a million submissions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from scripts._own_stack import Stack, stack
 from scripts.benches import filling, searching
 from scripts.benches.figures import Figure, Measure, growing, percentile
 from scripts.benches.http import Plan
-from scripts.benches.load import Line, get
+from scripts.benches.load import BenchConnection, get
 from tests.support.console import FRAGMENT, Console
 
 QUICK = (500, 1_000, 2_000)
 ROUNDS, EACH = 3, 40
-SLOWEST = 3  # searches, after a first look at all of them, that are measured in full
-SLIGHT = 0.25  # of the goal; below it, growth is of no account
+SLOWEST = 3  # slowest searches of a first round, which are measured in full
+SLIGHT = 0.25  # share of the goal below which growth does not matter
 GOALS = {
     "status of a submission": 10.0,
     "review: a decision and the next flags": 30.0,
@@ -35,14 +35,14 @@ GOALS = {
     "dashboard: its database queries, uncached": 100.0,
     "search, the slowest of its kinds": 100.0,
 }
-SETTINGS = {  # nothing works meanwhile, and what was filled in stays as it is
+SETTINGS = {  # no workers, so the inserted rows do not change
     "WORKERS": 0,
     "PRIORITY_WORKERS": 0,
     "RETENTION_DAYS": 0,
     "MAX_QUEUE_SIZE": 10_000_000,
 }
-NAMES = {"client_id": "client", "user_id": "author"}  # fields whose name in an address is another
-Rounds = list[list[float]]  # milliseconds of each question, by round
+NAMES = {"client_id": "client", "user_id": "author"}  # fields with another name in URLs
+Rounds = list[list[float]]  # milliseconds of each request, by round
 
 
 def growth(plan: Plan) -> list[Figure]:
@@ -66,12 +66,12 @@ def _asked(server: Stack, rounds: int, each: int) -> Iterator[tuple[str, Rounds]
     """The names of GOALS with what was measured."""
     person = _signed_in(server)
     browser = {"Cookie": "; ".join(f"{c.name}={c.value}" for c in person.http.cookies)}
-    line = Line(server.settings.port)
+    line = BenchConnection(server.settings.port)
 
     def page(path: str, headers: dict[str, str] = browser) -> None:
         nonlocal line
-        if line.ended:  # nginx closes a connection after a thousand requests
-            line = Line(server.settings.port)
+        if line.ended:  # nginx closes a connection after 1,000 requests
+            line = BenchConnection(server.settings.port)
         _require(line.ask(get(path, headers)).status, path)
 
     ids = itertools.cycle(_ids(rounds * each))
@@ -97,7 +97,7 @@ def _signed_in(server: Stack) -> Console:
 
 
 def _ids(count: int) -> list[str]:
-    """Submissions of the stack's one client that holds a key, from anywhere in the table."""
+    """Ids of the client's submissions, from all over the table."""
     with connection():
         found = db.execute_sql(
             "SELECT id::text FROM submission WHERE client_id = 1 ORDER BY random() LIMIT %s",
@@ -108,7 +108,7 @@ def _ids(count: int) -> list[str]:
 
 @dataclass
 class _Reviewer:
-    """A person who decides one flag after the other; each answer brings the next ones."""
+    """A moderator who decides one flag after another; each response contains the next ones."""
 
     person: Console
 
@@ -141,7 +141,7 @@ def _dashboard(page: Callable[[str], None], span: str) -> None:
 
 
 def _of_the_database() -> None:
-    """Everything that a dashboard asks the database whose kept answers have all aged."""
+    """All database queries of a dashboard whose caches have expired."""
     load_samples.samples(24 * 60)
     history.read(history.SPANS["day"])
     load_samples.decided_since(10)
@@ -166,7 +166,7 @@ def _require(status: int, what: str) -> None:
 
 
 def _times(ask: Callable[[], object], rounds: int, each: int) -> Rounds:
-    """Milliseconds of each question, after one that warms up."""
+    """Milliseconds of each request, after one to warm up."""
     ask()
     found: Rounds = []
     for _ in range(rounds):

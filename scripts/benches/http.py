@@ -1,4 +1,4 @@
-"""What a client sees: uploads a second, the fast rules' time, an idle stack's verdict."""
+"""What a client measures: uploads per second, latency of fast-track, latency of sync mode."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tasks.images.decode import Limits, read
 
 FIXTURE = ROOT / "tests" / "fixtures" / "safe_astronaut.jpg"
 TEXT = "Solid oak table, seats six, two small scratches; collection only, cash please. "
-ENDLESS = 10_000_000  # jobs: a depth that is never reached
-FILLING = {  # uploads with pictures are only taken in; workers are started by hand
+ENDLESS = 10_000_000  # jobs; a depth that is never reached
+FILLING = {  # uploads with pictures are only accepted; workers are started by hand
     "MODERATION_IMAGE_ASYNC": "on",
     "FAST_TRACK_DEPTH": ENDLESS,
     "MAX_QUEUE_SIZE": ENDLESS,
@@ -35,7 +35,7 @@ RULES = 10_000
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured: ``rounds`` of ``count`` requests, in a folder that goes afterwards."""
+    """The size of a run: ``rounds`` of ``count`` requests, in a temporary folder."""
 
     work: Path
     rounds: int
@@ -49,7 +49,7 @@ class Plan:
 
 
 def intake(plan: Plan) -> list[Figure]:
-    """Uploads a second in ``async`` mode, and their CPU time, in turns with the bare handler."""
+    """Uploads per second in ``async`` mode and CPU time, alternating with the bare handler."""
     jpeg = plan.picture.read_bytes()
     with (
         stack(plan.work / "intake", **FILLING) as server,
@@ -80,7 +80,7 @@ def intake(plan: Plan) -> list[Figure]:
 
 @dataclass
 class _Road:
-    """A way in: where it is, what is sent, whose CPU time it costs, and what was measured."""
+    """One kind of upload: its port, requests, processes and measurements."""
 
     port: int
     make: Maker
@@ -100,12 +100,12 @@ class _Road:
 
     @property
     def whole(self) -> list[float]:
-        """CPU milliseconds an upload of all processes, by round."""
+        """CPU milliseconds per upload of all processes, by round."""
         return [sum(cost.values()) for cost in self.costs]
 
     @property
     def parts(self) -> str:
-        """CPU milliseconds an upload of each process, in words."""
+        """CPU milliseconds per upload of each process, as text."""
         names = self.costs[0]
         middle = {name: statistics.median(cost[name] for cost in self.costs) for name in names}
         return ", ".join(f"{name} {value:.2f}" for name, value in middle.items())
@@ -142,7 +142,7 @@ def _uploads(port: int, make: Maker, count: int) -> float:
 
 
 def fast_track(plan: Plan) -> list[Figure]:
-    """``Server-Timing`` of uploads that the fast rules answer, one at a time and many at once."""
+    """``Server-Timing`` of fast-track uploads, one at a time and in parallel."""
     jpeg = plan.picture.read_bytes()
     settings = {
         "SYNC_MAX_DEPTH": 1,
@@ -173,7 +173,7 @@ def _rules_file(path: Path) -> Path:
 
 
 def _until_fast(server: Stack, make: Maker) -> None:
-    """Park jobs until the mode is ``fast_track``, and let every process learn of the rules."""
+    """Enqueue jobs until the mode is ``fast_track``, and wait until every process has the rules."""
     drive(server.settings.port, make, count=4, connections=4)
     time.sleep(2)
     for _ in range(5):
@@ -210,7 +210,7 @@ def _percentile(replies: Sequence[Reply], share: float, *, handling: bool = Fals
 
 
 def sync(plan: Plan) -> list[Figure]:
-    """The verdict's time of an idle stack, in turns with the same picture in one process."""
+    """The latency of a verdict on an idle stack, alternating with one process and the picture."""
     engine, limits = load("onnx"), Limits()
 
     def alone() -> float:

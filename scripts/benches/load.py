@@ -1,7 +1,7 @@
 """The load generator of `scripts/bench`: prebuilt requests over raw keep-alive connections.
 
-An HTTP library would take as long as the server under test; here a request is a few joined byte
-strings and one `sendall`, in a thread a connection, which spends its time outside the GIL.
+An HTTP library would take as long as the server under test. Here a request is a few joined byte
+strings and one `sendall`, in one thread per connection, mostly outside the GIL.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from PIL import Image
 
 BOUNDARY = "sluice-bench-0123456789"
 AUTHORS = 1000
-PATIENCE = 30.0  # seconds for one answer
+PATIENCE = 30.0  # seconds for one response
 PICTURE_BYTES = 100 * 1024
-MARK = 16  # bytes of the comment that makes a picture's bytes its own
+MARK = 16  # bytes of the comment that makes a picture unique
 
 Maker = Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: its status, the seconds it took the caller, its ``Server-Timing``, its body."""
+    """One response: its status, the seconds it took, its ``Server-Timing`` and its body."""
 
     status: int
     seconds: float
@@ -39,14 +39,14 @@ class Reply:
     body: bytes = b""
 
     def span(self, name: str) -> float:
-        """Milliseconds of one span of ``Server-Timing``; 0 where it has none."""
+        """Milliseconds of one span of ``Server-Timing``; 0 if missing."""
         found = re.search(rf"(?:^|[ ,]){name};dur=([\d.]+)", self.timing)
         return float(found[1]) if found else 0.0
 
 
 @dataclass
 class Run:
-    """What came of a number of requests; ``seconds`` is the wall time of all of them."""
+    """The results of several requests; ``seconds`` is their total wall time."""
 
     replies: list[Reply] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -54,11 +54,11 @@ class Run:
 
     @property
     def rate(self) -> float:
-        """Answers with 200 or 202 a second."""
+        """Responses with 200 or 202 per second."""
         return sum(reply.status in (200, 202) for reply in self.replies) / self.seconds
 
     def require_success(self) -> Run:
-        """This run; raises RuntimeError where anything but 200 or 202 came back."""
+        """This run; raises RuntimeError if any response is not 200 or 202."""
         odd = Counter(str(reply.status) for reply in self.replies)
         odd.update(self.errors)
         odd.pop("200", None), odd.pop("202", None)
@@ -85,11 +85,11 @@ def drive(port: int, make: Maker, *, count: int, connections: int) -> Run:
 
 
 def _converse(port: int, make: Maker, turns: Iterator[int], run: Run) -> None:
-    """One connection's share; ``next`` on a range and ``append`` are atomic under the GIL."""
+    """One connection's requests; ``next`` on a range and ``append`` are atomic under the GIL."""
     line = None
     for _ in turns:
         try:
-            line = line or Line(port)
+            line = line or BenchConnection(port)
             run.replies.append(line.ask(make()))
         except OSError as error:
             run.errors.append(type(error).__name__)
@@ -99,7 +99,7 @@ def _converse(port: int, make: Maker, turns: Iterator[int], run: Run) -> None:
             line = None
 
 
-class Line:
+class BenchConnection:
     """A keep-alive connection to nginx."""
 
     def __init__(self, port: int) -> None:
@@ -108,7 +108,7 @@ class Line:
         self.ended = False
 
     def ask(self, request: bytes) -> Reply:
-        """Send a request and read its whole answer; raises OSError."""
+        """Send a request and read the whole response; raises OSError."""
         started = time.perf_counter()
         self._socket.sendall(request)
         received = b""
@@ -151,15 +151,15 @@ def picture_file(path: Path, source: Path) -> Path:
 
 
 def unique(jpeg: bytes, number: int) -> bytes:
-    """The same picture under other bytes: a JPEG comment with a number."""
+    """The same picture with different bytes: a JPEG comment with a number."""
     mark = f"{number:0{MARK}x}".encode()[-MARK:]
     return jpeg[:2] + b"\xff\xfe" + (MARK + 2).to_bytes(2, "big") + mark + jpeg[2:]
 
 
 def upload(key: str, *, text: str = "", jpeg: bytes | None = None, times: int = 1) -> Maker:
-    """A maker of multipart uploads by a thousand authors in turn.
+    """Returns a function that makes multipart uploads, by a thousand authors in turn.
 
-    The bytes of the picture are new, or with ``times`` come so often in a row.
+    Each picture has new bytes; with ``times``, the same bytes that many times in a row.
     """
     numbers = itertools.count()
     first = time.time_ns()
@@ -176,7 +176,7 @@ def upload(key: str, *, text: str = "", jpeg: bytes | None = None, times: int = 
 
 
 def image_body(key: str, jpeg: bytes) -> Maker:
-    """A maker of uploads whose body is the picture, by a thousand authors in turn."""
+    """Returns a function that makes uploads with the picture as body, by a thousand authors."""
     numbers = itertools.count()
     first = time.time_ns()
 
@@ -192,19 +192,19 @@ def image_body(key: str, jpeg: bytes) -> Maker:
 
 
 def detection(key: str, jpeg: bytes) -> Maker:
-    """A maker of questions for the score of a picture, each with bytes of its own."""
+    """Returns a function that makes requests for the score of a picture, each with new bytes."""
     numbers = itertools.count(time.time_ns())
     return lambda: post(key, {}, unique(jpeg, next(numbers)), "detect")
 
 
 def get(path: str, headers: dict[str, str]) -> bytes:
-    """The bytes of a question without a body."""
+    """The bytes of a GET request."""
     told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{told}\r\n".encode()
 
 
 def post(key: str, fields: dict[str, str], jpeg: bytes | None, call: str = "submissions") -> bytes:
-    """The bytes of one multipart upload, head and all."""
+    """The bytes of one multipart upload, including headers."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{quote(name)}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()

@@ -1,4 +1,4 @@
-"""The rule matcher beside the usual ways to look for many terms in a text."""
+"""The rule matcher compared with common ways to find many terms in a text."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ NOTE = "the same texts and terms for all; better-profanity is given two of the f
 
 
 def rules(plan: Plan) -> list[Figure]:
-    """Microseconds per text of 1 KB, beside the usual ways to match."""
-    quick = plan.rounds == 1  # then without the slowest: better-profanity and 10,000 terms
+    """Microseconds per text of 1 KB, compared with common ways to match."""
+    quick = plan.rounds == 1  # skips the slowest: better-profanity and 10,000 terms
     rounds, slow_rounds, sizes = (3, 1, SIZES[:-1]) if quick else (ROUNDS, 3, SIZES)
     chance = random.Random(1)  # nosec B311
     terms = terms_of(chance, max(SIZES))
@@ -46,14 +46,14 @@ def rules(plan: Plan) -> list[Figure]:
 
 
 def ratio_of(others: list[float], ours: list[float]) -> float:
-    """How many times as long the others take."""
+    """The ratio of the others' time to ours."""
     return statistics.median(others) / statistics.median(ours)
 
 
 def _more(
     terms: list[str], texts: list[str], chance: random.Random, rounds: int
 ) -> Iterator[Figure]:
-    """What else is worth to know of the matcher."""
+    """More figures of the matcher."""
     starter = Matcher([RuleSpec(at, *row[:4]) for at, row in enumerate(r for r in load() if r[4])])
     for what, find, asked in (
         ("the active starter rules", starter.find, texts),
@@ -76,20 +76,20 @@ def _cyrillic(chance: random.Random) -> list[str]:
 
 
 def _alternation(terms: list[str]) -> Find:
-    """The usual alternative, which sees through no evasion: one `re` of all terms."""
+    """The common alternative, which detects no evasion: one `re` of all terms."""
     longest_first = sorted(terms, key=len, reverse=True)
     return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b", re.IGNORECASE).findall
 
 
 def _better_profanity(terms: list[str]) -> Find:
-    from better_profanity import Profanity  # of the extra `bench`, which this row alone needs
+    from better_profanity import Profanity  # from the extra `bench`, which only this row needs
 
     profanity = Profanity()
     profanity.load_censor_words(terms)
     return profanity.contains_profanity
 
 
-# name, how many times as fast ours is to be, how it is made, how many of the texts it is given
+# name, required ratio, factory, number of texts
 YARDSTICKS = (
     ("one compiled `re` alternation, without normalisation", 10, _alternation, 40),
     ("better-profanity", 100, _better_profanity, 2),
@@ -97,7 +97,7 @@ YARDSTICKS = (
 
 
 def _memory(terms: list[str]) -> float:
-    """Megabytes that Python's allocator holds; the automaton's own nodes are not in it."""
+    """Megabytes held by Python's allocator, without the automaton's nodes."""
     tracemalloc.start()
     matcher = _matcher(terms)
     held = tracemalloc.get_traced_memory()[0] / 1e6
@@ -107,7 +107,7 @@ def _memory(terms: list[str]) -> float:
 
 
 def _timed(function: Find, texts: list[str], rounds: int) -> list[float]:
-    """Microseconds a text in each round."""
+    """Microseconds per text in each round."""
     for text in texts:
         function(text)  # warm the tables
     return [

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from models.capacity.autoscaling import Bounds
 from scripts.benches import traffic
-from scripts.benches.chart import Chart, Line, Panel
+from scripts.benches.chart import Chart, ChartLine, Panel
 from scripts.benches.figures import Figure, Measure
 from scripts.benches.http import Plan
 from scripts.benches.traffic import Second
@@ -103,11 +103,11 @@ def _chart(title: str, seconds: Sequence[Second]) -> str:
             Panel(
                 "Jobs a second",
                 [
-                    Line("come", came, "blue", area=True),
-                    Line("what the workers can do", can, "accent", stepped=True),
+                    ChartLine("come", came, "blue", area=True),
+                    ChartLine("what the workers can do", can, "accent", stepped=True),
                 ],
             ),
-            Panel("Jobs that wait", [Line("wait", waits, "amber", area=True)], height=100),
+            Panel("Jobs that wait", [ChartLine("wait", waits, "amber", area=True)], height=100),
         ),
         0,
         seconds[-1].at + 1,

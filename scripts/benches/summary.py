@@ -15,7 +15,7 @@ PLACE = re.compile(r"(<!-- summary -->\n).*?(<!-- end -->\n)", re.S)
 
 
 @dataclass(frozen=True)
-class Line:
+class SummaryLine:
     """One line: the row, which of its figures (a pattern in their ``what``), and plain words."""
 
     row: str
@@ -24,35 +24,49 @@ class Line:
 
 
 LINES = (
-    Line("intake", r"form$", "uploads of 100 KB accepted per second, as a form"),
-    Line("intake", r"image as the body$", "uploads of 100 KB accepted per second, as the body"),
-    Line("fast_track", r"^1 KB text, one at a time: total p95", "fast rules, a text: p95"),
-    Line("fast_track", r"JPEG, one at a time: total p95", "fast rules, text and picture: p95"),
-    Line("fast_track", r"JPEG, 16 at once: total p95", "the same, 16 concurrent: p95"),
-    Line("rules", r"10,000 terms, norm.*alternation", "a text of 1 KB against 10,000 terms"),
-    Line("rules", r"10,000 terms, norm.*better-profanity", "the same"),
-    Line("worker", r"one worker, whole tasks.*ONNX", "pictures decided per second by a worker"),
-    Line("worker", r"one worker, whole tasks.*opennsfw2", "the same"),
-    Line("repeats", r"80 % repeats", "the same if four of five are repeats"),
-    Line("sync", r"end to end, p50", "a verdict while the caller waits, idle server: p50"),
-    Line(
+    SummaryLine("intake", r"form$", "uploads of 100 KB accepted per second, as a form"),
+    SummaryLine(
+        "intake", r"image as the body$", "uploads of 100 KB accepted per second, as the body"
+    ),
+    SummaryLine("fast_track", r"^1 KB text, one at a time: total p95", "fast rules, a text: p95"),
+    SummaryLine(
+        "fast_track", r"JPEG, one at a time: total p95", "fast rules, text and picture: p95"
+    ),
+    SummaryLine("fast_track", r"JPEG, 16 at once: total p95", "the same, 16 concurrent: p95"),
+    SummaryLine("rules", r"10,000 terms, norm.*alternation", "a text of 1 KB against 10,000 terms"),
+    SummaryLine("rules", r"10,000 terms, norm.*better-profanity", "the same"),
+    SummaryLine(
+        "worker", r"one worker, whole tasks.*ONNX", "pictures decided per second by a worker"
+    ),
+    SummaryLine("worker", r"one worker, whole tasks.*opennsfw2", "the same"),
+    SummaryLine("repeats", r"80 % repeats", "the same if four of five are repeats"),
+    SummaryLine("sync", r"end to end, p50", "a verdict while the caller waits, idle server: p50"),
+    SummaryLine(
         "detect", r"^32 requests at once \|", "pictures scored per second, 32 concurrent requests"
     ),
-    Line("burst", r"responses other than", "a burst of 10,000: unexpected responses"),
-    Line("burst", r"lost or undecided", "a burst of 10,000: uploads lost or undecided"),
-    Line("burst", r"^answer: p99", "a burst of 10,000: response time, p99"),
-    Line("burst", r"^estimated wait", "a burst of 10,000: error of the estimated wait, median"),
-    Line("pressed", r"heavy client", "a burst with the adaptive limit: uploads that get 429"),
-    Line("scaling", r"10,000: longest wait", "a burst of 10,000 with autoscaling: longest wait"),
-    Line("growth", r"^status.*1,000,000 submissions", "1,000,000 submissions: status, p95"),
-    Line("growth", r"^review.*1,000,000 submissions", "1,000,000 submissions: review, p95"),
-    Line("growth", r"^dashboard, 1,000,000 submissions", "1,000,000 submissions: dashboard, p95"),
-    Line("growth", r"^search.*1,000,000 submissions", "1,000,000 submissions: search, p95"),
-    Line("memory", r"^one worker", "memory of a worker"),
-    Line("memory", r"^whole idle stack", "memory of the whole stack, idle"),
-    Line("events", r"^500 browsers.*p99", "from a decision to 500 browsers: p99"),
-    Line("review", r"p95$", "key press to the next flag painted: p95"),
-    Line("up", r"serving", "a second `scripts/up`, until it serves"),
+    SummaryLine("burst", r"responses other than", "a burst of 10,000: unexpected responses"),
+    SummaryLine("burst", r"lost or undecided", "a burst of 10,000: uploads lost or undecided"),
+    SummaryLine("burst", r"^answer: p99", "a burst of 10,000: response time, p99"),
+    SummaryLine(
+        "burst", r"^estimated wait", "a burst of 10,000: error of the estimated wait, median"
+    ),
+    SummaryLine(
+        "pressed", r"heavy client", "a burst with the adaptive limit: uploads that get 429"
+    ),
+    SummaryLine(
+        "scaling", r"10,000: longest wait", "a burst of 10,000 with autoscaling: longest wait"
+    ),
+    SummaryLine("growth", r"^status.*1,000,000 submissions", "1,000,000 submissions: status, p95"),
+    SummaryLine("growth", r"^review.*1,000,000 submissions", "1,000,000 submissions: review, p95"),
+    SummaryLine(
+        "growth", r"^dashboard, 1,000,000 submissions", "1,000,000 submissions: dashboard, p95"
+    ),
+    SummaryLine("growth", r"^search.*1,000,000 submissions", "1,000,000 submissions: search, p95"),
+    SummaryLine("memory", r"^one worker", "memory of a worker"),
+    SummaryLine("memory", r"^whole idle stack", "memory of the whole stack, idle"),
+    SummaryLine("events", r"^500 browsers.*p99", "from a decision to 500 browsers: p99"),
+    SummaryLine("review", r"p95$", "key press to the next flag painted: p95"),
+    SummaryLine("up", r"serving", "a second `scripts/up`, until it serves"),
 )
 
 
@@ -61,7 +75,7 @@ def put(page: str, kept: Kept) -> str:
     return PLACE.sub(lambda found: f"{found[1]}{_table(page, kept)}{found[2]}", page, count=1)
 
 
-def missing(kept: Kept) -> list[Line]:
+def missing(kept: Kept) -> list[SummaryLine]:
     """Lines whose row was measured and has no such figure."""
     return [line for line in LINES if line.row in kept and _figure(line, kept) is None]
 
@@ -84,7 +98,7 @@ def _rows(page: str, kept: Kept) -> Iterator[tuple[str, ...]]:
             yield line.words, row, _measured(figure), figure["goal"], met
 
 
-def _figure(line: Line, kept: Kept) -> Mapping[str, Any] | None:
+def _figure(line: SummaryLine, kept: Kept) -> Mapping[str, Any] | None:
     """The first figure of a line's row whose words, yardstick included, hold its pattern."""
     for figure in kept.get(line.row, {}).get("figures", ()):
         told = f"{figure['what']} | {figure['yardstick']['what']}"

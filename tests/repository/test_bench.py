@@ -9,7 +9,7 @@ import pytest
 
 from models.settings import ROOT
 from scripts.benches import docs, summary
-from scripts.benches.chart import Band, Chart, Line, Panel
+from scripts.benches.chart import Band, Chart, ChartLine, Panel
 from scripts.benches.figures import Figure, Measure
 from tests.support.stack import SCRIPTS
 
@@ -139,11 +139,14 @@ def test_a_chart_is_drawn_in_both_looks():
             [
                 Panel(
                     "depth",
-                    [Line("told", [(0, 1), (5, 20), (99, 3)]), Line("real", [(1, 2)], dots=True)],
+                    [
+                        ChartLine("told", [(0, 1), (5, 20), (99, 3)]),
+                        ChartLine("real", [(1, 2)], dots=True),
+                    ],
                     [Band("async", 1, 4, "blue")],
                     [(10, "async from 10")],
                 ),
-                Panel("debt", [Line("debt", [(0, 0), (90, 7)], area=True)], end=100),
+                Panel("debt", [ChartLine("debt", [(0, 0), (90, 7)], area=True)], end=100),
             ],
             0,
             10,
