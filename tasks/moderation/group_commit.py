@@ -1,8 +1,9 @@
 """Group commit: verdicts that are given within a moment are committed together, on a thread.
 
-Each commit waits for the disk: a verdict's commit took 2 ms of a synchronous upload's 45 ms
-(docs/performance.md). While a worker has more to do, up to 50 ms of verdicts share one statement
-and one commit, and the network does not wait for it. The last verdict is committed at once.
+Gain: each commit waits for the disk. One verdict took 3.6 ms, three took 4.0 and eight 4.0 (medians
+of 20, on two busy cores); up to 50 ms of verdicts share one commit, some three at 60 images a
+second. The network does not wait for it at all. The last verdict is committed at once: a client may
+be waiting for it.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 ``moderate`` is the whole way: claim, load, text rules, known hashes, duplicates, classifier, judge,
 thumbnails, commit, announce. The functions below it follow in that order. Every upload takes this
-way: one that a job names, several at once while many wait (both ``moderate_submissions``), one that
-a worker takes from PostgreSQL while Redis is away (``direct_mode.py``), and one that only fast
-rules have decided, whose full checks are owed.
+way: one that a job names and several while many wait (``moderate_submissions``), one that a worker
+claims in PostgreSQL while Redis is away (``direct_mode.py``), and one that only the fast rules have
+decided, whose full checks are owed.
 
 What makes it fast has files of its own: ``prefetch.py`` claims the next batch early,
 ``look_ahead.py`` decodes the next pictures early, ``group_commit.py`` commits verdicts together.
@@ -118,7 +118,8 @@ def moderate_submissions(
     Several are claimed together if nobody has tried them yet. The others are claimed alone, so that
     one that crashes its worker takes no other with it.
     """
-    alone, errors = list(submission_ids), list[Exception]()
+    alone = list(submission_ids)
+    errors: list[Exception] = []
     if len(submission_ids) > 1:
         alone, errors = moderate_together(submission_ids, worker, take_next, done)
     for submission_id in alone:
