@@ -30,7 +30,7 @@ from tasks.hash_bank import request_hash
 from tasks.storage import Upload
 from webapp.console.review.pages import find
 from webapp.console.rules import lists
-from webapp.console.rules.lists import ListPage, Notice
+from webapp.console.rules.lists import ListPage, ListNotice
 from webapp.console.shared import list_filter
 from webapp.http import fragments
 from webapp.signin import auth
@@ -240,7 +240,7 @@ def _joined(ids: Any) -> str:
     return ",".join(str(number) for number in ids)
 
 
-def _done() -> Notice | None:
+def _done() -> ListNotice | None:
     """What this page follows, for the notice with its undo."""
     for name, notice in (("made", _made), ("gone", _gone)):
         if name in request.args:
@@ -250,16 +250,16 @@ def _done() -> Notice | None:
     return lists.imported(lambda added, changed: f"Imported: {added} new, {changed} changed")
 
 
-def _made(rows: list[KnownHash], action: str) -> Notice:
+def _made(rows: list[KnownHash], action: str) -> ListNotice:
     words = (
         "Blocked, and what looks like it"
         if action == "block"
         else "Allowed, and what looks like it"
     )
     undo = url_for("known_images.remove")
-    return Notice(words, undo, [("known", row.id) for row in rows], is_fragment=True)
+    return ListNotice(words, undo, [("known", row.id) for row in rows], is_fragment=True)
 
 
-def _gone(rows: list[KnownHash], _: str) -> Notice:
+def _gone(rows: list[KnownHash], _: str) -> ListNotice:
     words = f"Removed: {len(rows)} {'entry' if len(rows) == 1 else 'entries'}"
-    return Notice(words, url_for("known_images.restore"), [("known", row.id) for row in rows])
+    return ListNotice(words, url_for("known_images.restore"), [("known", row.id) for row in rows])

@@ -84,7 +84,7 @@ class ListPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ListNotice:
     """What was done, at the foot of the page, and the form that takes it back."""
 
     words: str
@@ -131,14 +131,14 @@ def labels(chosen: str = "") -> list[str]:
     return [name for name in LABELS if name not in BY_MACHINE or name == chosen]
 
 
-def imported(words: Callable[[int, int], str]) -> Notice | None:
+def imported(words: Callable[[int, int], str]) -> ListNotice | None:
     """The notice of the import that this page follows; ``words`` of the new and the changed."""
     done = sheet_upload.imported()
-    return Notice(words(*done)) if done else None
+    return ListNotice(words(*done)) if done else None
 
 
-def removed(pattern: str, undo: str, fields: Iterable[tuple[str, Any]]) -> Notice:
+def removed(pattern: str, undo: str, fields: Iterable[tuple[str, Any]]) -> ListNotice:
     """The notice of a removal."""
     short = pattern if len(pattern) <= 40 else f"{pattern[:37]}..."
     words = Markup('Removed <code dir="auto">{}</code>').format(short)
-    return Notice(words, undo, fields)
+    return ListNotice(words, undo, fields)

@@ -15,7 +15,7 @@ from models.rules.rule import ACTIONS, FACTS, KINDS, Rule
 from models.submissions import finding_counts
 from models.verdict import LABELS
 from webapp.console.rules import lists
-from webapp.console.rules.lists import ListPage, Notice
+from webapp.console.rules.lists import ListPage, ListNotice
 from webapp.console.shared import list_filter
 from webapp.console.shared.formatting import many
 from webapp.http import fragments
@@ -234,7 +234,7 @@ def _fields() -> tuple[str, str, str, str]:
     return kind, pattern, action, label
 
 
-def _done() -> Notice | None:
+def _done() -> ListNotice | None:
     """What this page follows, for the notice with its undo."""
     if "switched" in request.args:
         ids = list_filter.numbers(request.args["switched"])
@@ -249,10 +249,10 @@ def _done() -> Notice | None:
     )
 
 
-def _switched(ids: Sequence[int], *, active: bool) -> Notice:
+def _switched(ids: Sequence[int], *, active: bool) -> ListNotice:
     words = f"{many(len(ids), 'rule')} switched {'on' if active else 'off'}"
     if not ids:
-        return Notice(words)
+        return ListNotice(words)
     back = [*LIST.kept_fields(), ("active", "0" if active else "1")]
     back += [("rule", number) for number in ids]
-    return Notice(words, url_for("rules.switch_many"), back)
+    return ListNotice(words, url_for("rules.switch_many"), back)
