@@ -39,6 +39,8 @@ class Stack:
 
     said = ""
 
+    scripts = SCRIPTS  # those of this tree; an upgrade's test begins with those of another one
+
     def __init__(self, home: Path | None = None, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="s", dir="/tmp"))
         self.folder.chmod(0o755)  # root's stacks run as someone else
@@ -59,7 +61,7 @@ class Stack:
         self, script: str, *arguments: str, check: bool = True, **more: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run a script against this stack; a failure shows what it printed."""
-        command = [str(SCRIPTS / script), *arguments]
+        command = [str(self.scripts / script), *arguments]
         options = {"text": True, "timeout": 180, "env": self.env, "stdin": subprocess.DEVNULL}
         if "input" in more:
             del options["stdin"]
