@@ -30,7 +30,7 @@ from tasks.hash_bank import request_hash
 from tasks.storage import Upload
 from webapp.console.review.pages import find
 from webapp.console.rules import lists
-from webapp.console.rules.lists import ListPage, ListNotice
+from webapp.console.rules.lists import ListNotice, ListPage
 from webapp.console.shared import list_filter
 from webapp.http import fragments
 from webapp.signin import auth

@@ -15,7 +15,7 @@ from models.rules.rule import ACTIONS, FACTS, KINDS, Rule
 from models.submissions import finding_counts
 from models.verdict import LABELS
 from webapp.console.rules import lists
-from webapp.console.rules.lists import ListPage, ListNotice
+from webapp.console.rules.lists import ListNotice, ListPage
 from webapp.console.shared import list_filter
 from webapp.console.shared.formatting import many
 from webapp.http import fragments
