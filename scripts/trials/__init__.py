@@ -1,1 +1,1 @@
-"""What `scripts/faults` tries: a module a family of faults."""
+"""The trials of `scripts/faults`: one module per family of faults."""

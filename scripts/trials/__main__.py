@@ -1,6 +1,6 @@
-"""`scripts/faults`: tries the faults that were asked for, prints the table and leaves it as JSON.
+"""`scripts/faults`: runs the requested faults, prints the table and writes it as JSON.
 
-The script beside it starts this as the service user and keeps the file.
+The script `scripts/faults` starts this as the service user and copies the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HEAD = ("fault", "acknowledged", "lost", "twice", "drain", "clients saw", "")
 
 
 def main() -> None:
-    """Try the faults one after another; exits 1 where a promise was missed."""
+    """Run the faults one after another; exits 1 if a promise was broken."""
     options = _parse()
     os.umask(0o077)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -57,7 +57,7 @@ def _wanted(names: list[str]) -> list[str]:
 
 
 def markdown(results: list[Result], options: argparse.Namespace) -> str:
-    """The page of the last run."""
+    """The Markdown page of this run."""
     about = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {len(results)} faults"
     if options.at_once > 1:
         about += f", {options.at_once} trials in parallel"
@@ -65,7 +65,7 @@ def markdown(results: list[Result], options: argparse.Namespace) -> str:
 
 
 def table(results: list[Result]) -> str:
-    """The results in columns, as Markdown reads them too."""
+    """The results as a table that is also valid Markdown."""
     rows = [HEAD, *(_cells(result) for result in results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
     lines = [

@@ -1,4 +1,4 @@
-"""Faults of `scripts/faults` that meet the checks: a model that is gone, a picture that kills."""
+"""Faults of `scripts/faults` in the checks: a missing model, a picture that crashes its worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.hostile import progressive
 
 POISONS = 2
 ENDLESS = 6
-WINDOW = 20.0  # seconds over which the throughput of the others is counted
+WINDOW = 20.0  # seconds over which the other uploads' throughput is measured
 UNCHECKED = """
 SELECT count(*) FROM submission s WHERE verdict = 'approved' AND NOT review_owed
 AND EXISTS (SELECT FROM image i WHERE i.submission_id = s.id AND i.score IS NULL)
@@ -32,12 +32,12 @@ AT_WORK = (
 
 
 def no_model(scene: Scene) -> None:
-    """The file is gone; every worker starts without it. Later it is put back."""
+    """The model file is missing when every worker starts. Later it is restored."""
     _harmed(scene, Path.unlink)
 
 
 def corrupt_model(scene: Scene) -> None:
-    """A byte of the file has changed. Later the right one is put back."""
+    """A byte of the model file has changed. Later the file is restored."""
     _harmed(scene, _flip)
 
 
@@ -63,7 +63,7 @@ def _harmed(scene: Scene, harm: Callable[[Path], None]) -> None:
     scene.require(not _count(scene, UNCHECKED), "nothing is approved for good without its check")
     os.replace(whole, model)
     scene.until(lambda: _model_state(scene) == "ok", 60, "readiness says that it is back")
-    scene.sender.finish()  # debt is paid while there is little else to do
+    scene.sender.finish()  # the debt is worked off when there is little other work
     took = scene.until(lambda: not _count(scene, OWED), 180, "the debt is paid")
     scene.require(not _count(scene, UNCHECKED), "nothing is approved for good without its check")
     scene.notes.append(f"{owed} owed their check, paid {took:.0f} s after the model was back")
@@ -84,7 +84,7 @@ def _count(scene: Scene, sql: str) -> int:
 
 
 def prepare_model(home: Path) -> dict[str, object]:
-    """A model file of the trial's own, with the checksum beside it."""
+    """A separate model file for the trial, with its checksum."""
     source, place = find_model(), home.parent / f"{home.name}-model"
     place.mkdir()
     shutil.copy(source, place / "model.onnx")
@@ -95,7 +95,7 @@ def prepare_model(home: Path) -> dict[str, object]:
 
 
 def poison(scene: Scene) -> None:
-    """Pictures whose process dies at each attempt: whoever takes one is killed."""
+    """Pictures whose worker dies at each attempt: every worker that claims one is killed."""
     jobs = [_poisoned(scene, number) for number in range(POISONS)]
     over, killed = threading.Event(), []
     killer = threading.Thread(target=_kill, args=(scene, jobs, over, killed), daemon=True)
@@ -123,7 +123,7 @@ def poison(scene: Scene) -> None:
 
 
 def poison_decoder(scene: Scene) -> None:
-    """Pictures that no decoder gets through in time: they cost the decoder, not its worker."""
+    """Pictures that exceed the decoder's time limit: the decoder is killed, not the worker."""
     workers = scene.stack.pids("worker")
     before = scene.acknowledged()
     decided = _count(scene, "SELECT count(*) FROM submission WHERE verdict IS NOT NULL")
@@ -156,7 +156,7 @@ def _poisoned(scene: Scene, number: int, picture: bytes = b"") -> str:
 
 
 def _kill(scene: Scene, jobs: list[str], over: threading.Event, killed: list[str]) -> None:
-    """SIGKILL the worker that has one of these, as a picture would that breaks its decoder."""
+    """SIGKILL the worker that has claimed one of these, as a crash in its decoder would."""
     connection = psycopg2.connect(scene.stack.settings.database)
     connection.autocommit = True
     seen: set[str] = set()

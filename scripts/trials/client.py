@@ -1,7 +1,7 @@
-"""The client of `scripts/faults`: sends uploads at a pace and keeps every id that was acknowledged.
+"""The client of `scripts/faults`: sends uploads at a constant rate and records acknowledged ids.
 
-It behaves as the docs ask a client to: what fails is sent again under the same `Idempotency-Key`,
-after `Retry-After`. Every fourth upload has no key and is sent once.
+It follows the docs: failed uploads are retried with the same `Idempotency-Key` after
+`Retry-After`. Every fourth upload has no key and is sent once.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from models.settings import ROOT
 
 SUBMISSIONS = "/api/moderation/submissions"
 CONNECTIONS = 6
-PATIENCE = 30.0  # seconds for one answer
-GIVE_UP = 120.0  # seconds after which an upload is not sent again
-LONGEST_PAUSE = 3.0  # seconds; Retry-After is for many clients, here is one
-CUT = "cut"  # the connection ended without an answer
-# What may become of each kind, from the scores of the sample pictures.
+PATIENCE = 30.0  # seconds for one response
+GIVE_UP = 120.0  # seconds after which an upload is not retried
+LONGEST_PAUSE = 3.0  # seconds; Retry-After assumes many clients, here there is one
+CUT = "cut"  # the connection was closed without a response
+# The possible verdicts of each kind, from the scores of the sample pictures.
 KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "safe": ("safe_chelsea.jpg", frozenset({"approved"})),
     "review": ("review_a.jpg", frozenset({"review"})),
@@ -34,7 +34,7 @@ SHARES = ("text", "text", "safe", "review", "text", "safe", "reject", "mixed", "
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class TrialUpload:
     """One upload, by its number; ``kind`` is one of SHARES."""
 
     number: int
@@ -42,35 +42,35 @@ class Upload:
 
     @property
     def keyed(self) -> bool:
-        """Whether it has an Idempotency-Key, and is sent again where no answer came."""
+        """Whether it has an Idempotency-Key, and is retried if there is no response."""
         return self.number % 4 != 3
 
     @property
     def may_become(self) -> frozenset[str]:
-        """The verdicts that are right."""
+        """The correct verdicts."""
         pictures = _pictures(self.kind)
         return KINDS[pictures[-1]][1] if pictures else frozenset({"approved"})
 
 
 @dataclass
 class Sent:
-    """What was acknowledged, by job id, and what was answered, by its name."""
+    """Acknowledged uploads by job id, and counts of responses by name."""
 
-    acknowledged: dict[str, Upload] = field(default_factory=dict)
+    acknowledged: dict[str, TrialUpload] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
-    given_up: list[Upload] = field(default_factory=list)
+    given_up: list[TrialUpload] = field(default_factory=list)
     finished: int = 0
 
     def saw(self) -> str:
-        """What the client saw, in words: ``412×200 88×202``."""
+        """The responses as text: ``412×200 88×202``."""
         return " ".join(f"{n}×{name}" for name, n in sorted(self.answers.items()))
 
 
 class Sender(threading.Thread):
-    """Sends ``count`` uploads, ``rate`` a second, over a few connections.
+    """Sends ``count`` uploads, ``rate`` per second, over a few connections.
 
-    Past ``count`` it goes on at a quarter of the pace until ``finish``, so that no fault strikes
-    when nobody sends.
+    After ``count`` it continues at a quarter of the rate until ``finish``, so that every fault
+    happens under load.
     """
 
     def __init__(self, url: str, key: str, count: int, rate: float) -> None:
@@ -99,7 +99,7 @@ class Sender(threading.Thread):
             thread.join()
 
     def finish(self) -> None:
-        """Send no more than ``count``, and wait until all of them are answered."""
+        """Stop after ``count`` uploads, and wait until all have a response."""
         self._over.set()
         self.join()
 
@@ -109,10 +109,10 @@ class Sender(threading.Thread):
             if number >= self.count and self._over.wait(max(0.0, due - time.monotonic())):
                 return
             time.sleep(max(0.0, due - time.monotonic()))
-            self._send(Upload(number, SHARES[number % len(SHARES)]))
+            self._send(TrialUpload(number, SHARES[number % len(SHARES)]))
             self.sent.finished += 1
 
-    def _send(self, upload: Upload) -> None:
+    def _send(self, upload: TrialUpload) -> None:
         end = time.monotonic() + GIVE_UP
         while time.monotonic() < end:
             answer, told, pause = self._ask(upload)
@@ -126,8 +126,8 @@ class Sender(threading.Thread):
             time.sleep(pause)
         self.sent.given_up.append(upload)
 
-    def _ask(self, upload: Upload) -> tuple[str, dict[str, Any], float]:
-        """The answer's name, what it told, and the seconds to wait before the next try."""
+    def _ask(self, upload: TrialUpload) -> tuple[str, dict[str, Any], float]:
+        """The response's name, its content, and the seconds to wait before the next attempt."""
         headers = dict(self._headers)
         if upload.keyed:
             headers["Idempotency-Key"] = f"{self._name}-{upload.number}"
@@ -144,8 +144,8 @@ class Sender(threading.Thread):
         return str(reply.status), told, 0.2
 
 
-def fields(upload: Upload, name: str) -> list[tuple[str, Any]]:
-    """The multipart fields of an upload; the same bytes each time that it is sent."""
+def fields(upload: TrialUpload, name: str) -> list[tuple[str, Any]]:
+    """The multipart fields of an upload; the same bytes at each attempt."""
     number = upload.number
     made: list[tuple[str, Any]] = [
         ("user_id", f"author-{number % 97}"),
@@ -170,6 +170,6 @@ def sample(name: str) -> bytes:
 
 
 def unlike(jpeg: bytes, mark: str) -> bytes:
-    """The same picture under other bytes: a JPEG comment with a mark."""
+    """The same picture with different bytes: a JPEG comment with a mark."""
     comment = mark.encode()
     return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]

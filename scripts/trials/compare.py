@@ -24,7 +24,7 @@ SELECT s.id::text, s.status, s.verdict, s.review_owed, s.external_id, (
 FROM submission s
 """
 FILES = "SELECT submission_id::text, storage_key, encode(sha256, 'hex') FROM image"
-# The sweep's own step, on files that are made to look as old as those that it takes away.
+# The sweep's own step, on files that are made to look old enough to be deleted.
 SWEEP = """
 import os, pathlib, sys
 from models.database.connection import connect, connection
@@ -39,8 +39,8 @@ with connection():
 
 
 @dataclass
-class Outcome:
-    """How the acknowledged ended; each list names job ids, files or uploads."""
+class Comparison:
+    """The state of the acknowledged uploads; each list contains job ids, files or uploads."""
 
     lost: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Outcome:
     renamed: list[str] = field(default_factory=list)
 
     def broken(self) -> Iterator[str]:
-        """The promises that do not hold, in words."""
+        """The broken promises, as sentences."""
         for name, promise in PROMISES.items():
             found = getattr(self, name)
             if found:
@@ -74,7 +74,7 @@ PROMISES = {
 
 
 def undecided(stack: Stack, sent: Sent) -> int:
-    """How many acknowledged submissions are still open."""
+    """The number of acknowledged submissions that are not decided."""
     rows = stack.query(
         "SELECT id::text FROM submission WHERE status IN ('received', 'queued', 'processing')"
     )
@@ -82,17 +82,17 @@ def undecided(stack: Stack, sent: Sent) -> int:
 
 
 def owed(stack: Stack) -> int:
-    """How many deliveries are still owed."""
+    """The number of pending deliveries."""
     return int(stack.query("SELECT count(*) FROM delivery WHERE state = 'owed'")[0][0])
 
 
-def compare(stack: Stack, sent: Sent, receiver: Receiver, *, debt: bool = False) -> Outcome:
-    """Everything that was acknowledged, beside everything that is there.
+def compare(stack: Stack, sent: Sent, receiver: Receiver, *, debt: bool = False) -> Comparison:
+    """Compare everything that was acknowledged with everything that is stored.
 
-    ``debt``: what rules let through may be decided anew by the checks that it owed.
+    ``debt``: uploads that fast rules approved may be decided again by their full checks.
     """
     known = {row[0]: row[1:] for row in stack.query(ROWS)}
-    out = Outcome()
+    out = Comparison()
     heard = receiver.ids()
     for job, upload in sent.acknowledged.items():
         if job not in known:
@@ -116,7 +116,7 @@ def compare(stack: Stack, sent: Sent, receiver: Receiver, *, debt: bool = False)
 
 
 def _once(decisions: list[Any] | None, status: str, debt: bool) -> bool:
-    """Whether there is one first decision, and what follows it follows from it."""
+    """Whether there is one first decision, and each later one continues from the previous."""
     if not decisions:
         return False
     if len(decisions) > 1 and not debt:
@@ -128,8 +128,8 @@ def _once(decisions: list[Any] | None, status: str, debt: bool) -> bool:
     return decisions[0][0] is None and follows
 
 
-def _files(stack: Stack, out: Outcome) -> None:
-    """Every row's file with its bytes; after the sweep, no file without a row."""
+def _files(stack: Stack, out: Comparison) -> None:
+    """Check that every row has its file and, after the sweep, every file has a row."""
     sweep(stack)
     folder = stack.settings.media / "originals"
     rows = {key: (job, digest) for job, key, digest in stack.query(FILES)}
@@ -142,7 +142,7 @@ def _files(stack: Stack, out: Outcome) -> None:
 
 
 def sweep(stack: Stack, older_than: float = 0.0) -> int:
-    """Run the sweep's step that removes files without a row; returns how many it removed."""
+    """Run the sweep's step that removes files without a row; returns their number."""
     command = [sys.executable, "-c", SWEEP, str(older_than)]
     done = subprocess.run(command, env=stack.environment, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:

@@ -1,4 +1,4 @@
-"""Somebody who is signed in at the console during a fault."""
+"""A person signed in to the console during a fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKEN = re.compile(r'(?:csrf_token" value|csrf-token" content)="([^"]+)')
 
 
 class Console:
-    """A person's browser, as far as reading pages goes."""
+    """A person's browser; it only reads pages."""
 
     def __init__(self, stack: Stack) -> None:
         self._url = f"{stack.settings.url}/console"
@@ -28,7 +28,7 @@ class Console:
             raise RuntimeError("nobody could sign in at the console")
 
     def reads(self) -> int:
-        """The status of a page that reads submissions; 0 where no answer came."""
+        """The status of a page that reads submissions; 0 without a response."""
         try:
             reply = self._ask("GET", "/submissions")
         except urllib3.exceptions.HTTPError:

@@ -16,11 +16,11 @@ import urllib3
 from scripts.trials.trial import Fault, Scene
 from tasks.servers.supervisor_client import Supervisor
 
-CHANCE = random.SystemRandom()  # which process dies is left to chance, afresh at each run
+CHANCE = random.SystemRandom()  # chooses the process that dies, differently in each run
 
 
 def kill_workers(scene: Scene) -> None:
-    """Twenty times a random worker, whatever it is at."""
+    """SIGKILL a random worker, twenty times, whatever it is doing."""
     times = 6 if scene.plan.quick else 20
     for count in range(times):
         running = [m.name for m in Supervisor(scene.stack.settings).members() if _works(m)]
@@ -35,7 +35,7 @@ def _works(member: object) -> bool:
 
 
 def kill_redis(scene: Scene) -> None:
-    """SIGKILL, and it stays away for some seconds; mode ``direct`` shows meanwhile."""
+    """SIGKILL Redis and keep it down for some seconds; the mode must be ``direct`` meanwhile."""
     with _held(scene):
         scene.stack.kill("redis")
         scene.until(lambda: mode(scene) == "direct", 10, "mode direct shows")
@@ -44,7 +44,7 @@ def kill_redis(scene: Scene) -> None:
 
 
 def flush_redis(scene: Scene) -> None:
-    """FLUSHALL, three times, while the workers stand still and the queue is long."""
+    """FLUSHALL, three times, while the workers are stopped and the queue is long."""
     client = redis.Redis.from_url(scene.stack.settings.redis)
     gone = 0
     for _ in range(3):
@@ -63,7 +63,7 @@ def _signal_workers(scene: Scene, number: int) -> None:
 
 
 def restart_postgres(scene: Scene) -> None:
-    """Immediate mode: every session is cut, nothing is flushed, recovery from the log."""
+    """Immediate shutdown: every session is closed, nothing is flushed, recovery from the WAL."""
     scene.stack.kill("postgres", signal.SIGQUIT)
     before = scene.acknowledged()
     back = scene.until(lambda: scene.stack.query("SELECT 1"), 30, "PostgreSQL is back")
@@ -72,7 +72,7 @@ def restart_postgres(scene: Scene) -> None:
 
 
 def kill_web(scene: Scene) -> None:
-    """One of the two web instances, three times under load; it is back before the next time."""
+    """SIGKILL one of the two web instances, three times under load, and wait until it is up."""
     times = 1 if scene.plan.quick else 3
     for count in range(times):
         name = f"web_{count % 2:02}"
@@ -84,7 +84,7 @@ def kill_web(scene: Scene) -> None:
 
 
 def back(scene: Scene, name: str, before: int) -> bool:
-    """Whether a web instance that was killed is another process by now, and answers."""
+    """Whether a killed web instance has a new process that responds."""
     if scene.stack.pid(name) == before:
         return False
     with socket.socket(socket.AF_UNIX) as probe:
@@ -96,7 +96,7 @@ def back(scene: Scene, name: str, before: int) -> bool:
 
 @contextlib.contextmanager
 def _held(scene: Scene) -> Iterator[None]:
-    """The supervisor is stopped for the block, so that it does not start again what died."""
+    """Stop the supervisor during the block, so that it does not restart what died."""
     pid = int((scene.stack.settings.run / "supervisord.pid").read_text())
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -106,7 +106,7 @@ def _held(scene: Scene) -> Iterator[None]:
 
 
 def mode(scene: Scene) -> str:
-    """The mode in force, as the API tells it; empty where it does not answer."""
+    """The current mode from the API; empty without a response."""
     url = f"{scene.stack.settings.url}/api/moderation/stats"
     headers = {"Authorization": f"Bearer {scene.stack.key}"}
     try:

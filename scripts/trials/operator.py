@@ -25,7 +25,7 @@ TAKEN_TWICE = "SELECT count(*) FROM submission WHERE attempts > 1"
 
 
 def move_clocks(scene: Scene) -> None:
-    """Each worker, the standby and a web instance live an hour ahead or behind of the database."""
+    """Set the clocks of workers, the standby and a web instance an hour ahead or behind."""
     library = _library()
     if library is None:
         scene.missed.append("not tried: libfaketime cannot be loaded here")
@@ -33,7 +33,7 @@ def move_clocks(scene: Scene) -> None:
     files, before = _files(scene), _count(scene, TAKEN_TWICE)
     for group, hours in (("worker", 1), ("standby", 1), ("web", -1)):
         _shift(scene, library, group, hours * HOUR)
-    time.sleep(3 if scene.plan.quick else 12)  # the sweep and the purge look at the hour
+    time.sleep(3 if scene.plan.quick else 12)  # time for the sweep and the purge to run
     for group, hours in (("worker", -1), ("standby", -1), ("web", 1)):
         _shift(scene, library, group, hours * HOUR)
     scene.sender.finish()
@@ -57,15 +57,15 @@ def _faked(library: Path, seconds: int) -> dict[str, str]:
     return {
         "LD_PRELOAD": str(library),
         "FAKETIME": f"{seconds:+d}",
-        "DONT_FAKE_MONOTONIC": "1",  # as when an operator sets the clock
+        "DONT_FAKE_MONOTONIC": "1",  # as if an operator sets the clock
         "FAKETIME_DONT_RESET": "1",
-        "NO_FAKE_STAT": "1",  # the times of files are the file system's, whatever the clock says
+        "NO_FAKE_STAT": "1",  # file times are the file system's, independent of the clock
         "FAKE_UTIME": "0",
     }
 
 
 def _shift(scene: Scene, library: Path, group: str, seconds: int) -> None:
-    """Start a group of processes anew with another clock; gracefully, as a restart does."""
+    """Restart a group of processes gracefully with another clock."""
     path = scene.stack.settings.sluice_home / "etc" / "commands" / group
     command = path.read_text().splitlines()[-1]
     words = " ".join(f"{name}='{value}'" for name, value in _faked(library, seconds).items())
@@ -74,7 +74,7 @@ def _shift(scene: Scene, library: Path, group: str, seconds: int) -> None:
     for name in [m.name for m in members if m.group == group and m.pid]:
         before = scene.stack.pid(name)
         scene.stack.kill(name, signal.SIGTERM)
-        if group == "web":  # one after the other, as a deploy does
+        if group == "web":  # one after the other, as in a deployment
             scene.until(lambda n=name, pid=before: back(scene, n, pid), 60, f"{name} is back")
             time.sleep(1.5)
 
@@ -88,13 +88,13 @@ def _files(scene: Scene) -> set[str]:
 
 
 def back_up(scene: Scene) -> None:
-    """A backup in the middle of the uploads, a wiped place, and what comes back there."""
+    """A backup during the uploads, restored into an empty stack and compared."""
     acknowledged = set(scene.sender.sent.acknowledged)
     saved = scene.plan.folder / "backup.tar"
     scene.stack.script("backup", str(saved))
     home = scene.plan.folder / "backup-restored"
     environ = {**scene.stack.environment, "SLUICE_HOME": str(home), "PORT": str(free_port())}
-    environ["WEBHOOK_ALLOWED_HOSTS"] = ""  # the copy must not tell the receiver what this one does
+    environ["WEBHOOK_ALLOWED_HOSTS"] = ""  # the copy must not call the receiver
     restored = _script(environ, "restore", str(saved))
     scene.require("chain whole" in restored, "the audit's chain is whole")
     _script(environ, "up", "--detach")
@@ -137,7 +137,7 @@ def _rows(settings: Settings, sql: str) -> list[tuple[object, ...]]:
 
 
 def deploy(scene: Scene) -> None:
-    """`scripts/restart` under load: every process of ours is another one afterwards."""
+    """`scripts/restart` under load: every process is replaced."""
     names = ("web_00", "web_01", "worker_00", "worker_01", "standby")
     before = {name: scene.stack.pid(name) for name in names}
     scene.stack.script("restart")

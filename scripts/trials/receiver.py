@@ -1,4 +1,4 @@
-"""The webhook receivers of `scripts/faults`: they keep what arrives, and misbehave when told to."""
+"""The webhook receivers of `scripts/faults`: they record calls and misbehave on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Call:
 
 
 class Receiver:
-    """An HTTP server on loopback; ``behave`` is run before each answer and gives its status."""
+    """An HTTP server on loopback; ``behave`` returns the status of each response."""
 
     def __init__(self, behave: Callable[[Call], int] = lambda call: 204) -> None:
         self.calls: list[Call] = []
@@ -33,7 +33,7 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more calls."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -52,7 +52,7 @@ class _Server(ThreadingHTTPServer):
     receiver: Receiver
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that was killed is what is tried, and nothing to tell."""
+        """Ignore errors: a caller may be killed on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(receiver.behave(call))
             self.send_header("content-length", "0")
             self.end_headers()
-        except OSError:  # the sender has died, which may be what is tried
+        except OSError:  # the sender has died, which may be the fault under test
             self.close_connection = True
 
     def log_message(self, *_: Any) -> None:

@@ -22,12 +22,12 @@ from tasks.stack.console import Step
 from tests.support import database_template
 
 WIDTH = 20  # characters of the bar
-FIRST_SHARE = 3  # the fault strikes when a third was acknowledged
+FIRST_SHARE = 3  # the fault happens when a third is acknowledged
 DELIVERED_WITHIN = 90.0  # seconds for the last webhook
 SETTINGS = {
     "WORKERS": 2,
     "PRIORITY_WORKERS": 0,
-    "MODERATION_IMAGE_ASYNC": "on",  # texts are waited for, pictures queue up
+    "MODERATION_IMAGE_ASYNC": "on",  # texts are decided in sync mode, pictures are queued
     "FAST_TRACK_DEPTH": 100_000,
     "UNDO_SECONDS": 0,
     "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",
@@ -36,7 +36,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How thorough a run is. ``small`` is a small file system of its own, where there is one."""
+    """The size of a run. ``small`` is a small separate file system, if there is one."""
 
     folder: Path
     uploads: int = 500
@@ -47,7 +47,7 @@ class Plan:
 
 @dataclass
 class Scene:
-    """What a fault finds when it strikes; it adds to ``missed`` what does not hold."""
+    """The context of a fault; broken promises are added to ``missed``."""
 
     plan: Plan
     stack: Stack
@@ -56,15 +56,15 @@ class Scene:
     missed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     doing: str = ""
-    console: Any = None  # somebody who is signed in, where the fault wants it
+    console: Any = None  # a signed-in person, if the fault needs one
 
     def require(self, holds: object, promise: str) -> None:
-        """Note a promise that does not hold, once."""
+        """Record a broken promise, once."""
         if not holds and promise not in self.missed:
             self.missed.append(promise)
 
     def until(self, holds: Callable[[], object], seconds: float, promise: str) -> float:
-        """Wait for it, note a promise that does not come true; returns the seconds it took."""
+        """Wait for a condition, or record a broken promise; returns the seconds it took."""
         started = time.monotonic()
         while not _true(holds):
             if time.monotonic() - started > seconds:
@@ -74,12 +74,12 @@ class Scene:
         return time.monotonic() - started
 
     def acknowledged(self) -> int:
-        """How many were acknowledged so far."""
+        """The number of uploads acknowledged so far."""
         return len(self.sender.sent.acknowledged)
 
 
 def _true(holds: Callable[[], object]) -> bool:
-    """Whether it holds; a server that does not answer now is no yes."""
+    """Whether it holds; False if the server does not respond."""
     try:
         return bool(holds())
     except (OSError, psycopg2.Error, urllib3.exceptions.HTTPError):
@@ -88,10 +88,10 @@ def _true(holds: Callable[[], object]) -> bool:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault by its name: what it does to a stack, and what must be seen.
+    """A fault: its effect on a stack, and the expected results.
 
-    ``answers``: what the client may see; ``drain``: seconds in which all must be decided;
-    ``prepare``: settings that need files of the trial's own.
+    ``answers``: the allowed responses; ``drain``: seconds within which all must be decided;
+    ``prepare``: settings that need files of the trial.
     """
 
     name: str
@@ -102,13 +102,13 @@ class Fault:
     answers: frozenset[str] = frozenset({"200", "202", "503+Retry-After", "cut"})
     drain: float = 60.0
     debt: bool = False
-    small: bool = False  # the stack lies on the small file system, where there is one
+    small: bool = False  # the stack is on the small file system, if there is one
     prepare: Callable[[Path], Mapping[str, object]] = lambda home: {}
 
 
 @dataclass
 class Result:
-    """What a trial found; ``missed`` is empty where every promise held."""
+    """The result of a trial; ``missed`` is empty if every promise held."""
 
     fault: str
     acknowledged: int = 0
@@ -125,7 +125,7 @@ class Result:
 
 
 def run(fault: Fault, plan: Plan) -> Result:
-    """Try a fault; what goes wrong with the trial itself is a miss as well."""
+    """Run a fault; an error of the trial itself counts as a broken promise."""
     result = Result(fault.name)
     home = ((fault.small and plan.small) or plan.folder) / fault.name
     stated = {**SETTINGS, **fault.settings, **(fault.quick if plan.quick else {})}
@@ -187,7 +187,7 @@ def _try(fault: Fault, scene: Scene, result: Result) -> None:
 
 @contextlib.contextmanager
 def _shown(step: Step, scene: Scene) -> Iterator[None]:
-    """Keep the step's line true while the trial runs."""
+    """Update the progress line while the trial runs."""
     over = threading.Event()
 
     def tell() -> None:

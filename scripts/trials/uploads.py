@@ -1,4 +1,4 @@
-"""Faults of `scripts/faults` that meet uploads on their way: cut connections, no room."""
+"""Faults of `scripts/faults` during uploads: closed connections, a full disk, low memory."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path
 
 import urllib3
 
-from scripts.trials.client import Upload, fields, sample
+from scripts.trials.client import TrialUpload, fields, sample
 from scripts.trials.console import Console
 from scripts.trials.kills import back
 from scripts.trials.trial import Fault, Scene
 
 BOUNDARY = "sluice-faults"
 HALF = 400_000  # bytes of a picture that is never sent whole
-FULL_SECONDS = 6.0  # how long the disk stays full
-STEP = 64 * 1024  # bytes by which the disk is filled
+FULL_SECONDS = 6.0  # duration of the full disk
+STEP = 64 * 1024  # bytes per step when filling the disk
 
 
 def cut_uploads(scene: Scene) -> None:
-    """Clients that vanish in the middle of a body, then an instance that does."""
+    """Clients, and then a web instance, that disappear in the middle of a body."""
     for _ in range(5):
         line = socket.create_connection(("127.0.0.1", scene.stack.settings.port))
         line.sendall(_begun(scene.stack.key, "vanished"))
@@ -49,7 +49,7 @@ def cut_uploads(scene: Scene) -> None:
 
 
 def _begun(key: str, idempotency: str) -> bytes:
-    """The beginning of an upload: its head, and half of its picture."""
+    """The beginning of an upload: its headers and half of its picture."""
     part = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="user_id"\r\n\r\ncut\r\n'
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="images"; filename="a.jpg"\r\n'
@@ -77,20 +77,20 @@ def _halves(scene: Scene, before: set[str]) -> bool:
 def _sent_again(scene: Scene, key: str) -> str:
     url = f"{scene.stack.settings.url}/api/moderation/submissions"
     headers = {"Authorization": f"Bearer {scene.stack.key}", "Idempotency-Key": key}
-    body = fields(Upload(900_000, "safe"), key)
+    body = fields(TrialUpload(900_000, "safe"), key)
     reply = urllib3.request("POST", url, fields=body, headers=headers, timeout=30.0)
     return str(reply.json().get("job_id", "")) if reply.status in (200, 202) else ""
 
 
 def starve_memory(scene: Scene) -> None:
-    """MEMORY_THRESHOLD below what is used, and back, as an operator would set it."""
+    """Set MEMORY_THRESHOLD below the memory in use, and back."""
     with _set(scene, "MEMORY_THRESHOLD", 1):
         _paused(scene)
     _resumed(scene)
 
 
 def fill_disk(scene: Scene) -> None:
-    """Every byte of the stack's own small file system, where there is one."""
+    """Fill the stack's small file system, if there is one."""
     if scene.plan.small is None:
         scene.notes.append("by DISK_THRESHOLD alone: no right to mount a file system")
         with _set(scene, "DISK_THRESHOLD", 0):
@@ -117,7 +117,7 @@ def _fill(path: Path) -> None:
 
 @contextmanager
 def _set(scene: Scene, name: str, value: int) -> Iterator[None]:
-    """A setting of sluice.env for the block; the web instances are started anew for it."""
+    """Change a setting in sluice.env for the block; the web instances are restarted."""
     path = scene.stack.settings.sluice_home / "sluice.env"
     path.write_text(f"{name}={value}\n")
     scene.stack.script("restart", "web")
@@ -129,13 +129,13 @@ def _set(scene: Scene, name: str, value: int) -> Iterator[None]:
 
 
 def _paused(scene: Scene, seconds: float = 2.0) -> None:
-    """While there is no room: uploads get 503, nothing is taken, polling and console go on."""
+    """While resources are short: uploads get 503, nothing is stored, polling and console work."""
     asked = next(iter(scene.sender.sent.acknowledged))
     refused = scene.sender.sent.answers["503+Retry-After"]
     scene.until(
         lambda: scene.sender.sent.answers["503+Retry-After"] > refused, 15, "uploads get 503"
     )
-    time.sleep(5)  # what was taken before may be answered until SYNC_TIMEOUT is over
+    time.sleep(5)  # earlier uploads may get a response until SYNC_TIMEOUT is over
     taken = scene.acknowledged()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -158,7 +158,7 @@ def _resumed(scene: Scene) -> None:
 
 
 def with_console(strike):
-    """A fault during which somebody is signed in at the console."""
+    """A fault during which a person is signed in to the console."""
 
     def struck(scene: Scene) -> None:
         scene.console = Console(scene.stack)

@@ -1,4 +1,4 @@
-"""Faults of `scripts/faults` that meet webhooks: ill receivers, a kill before the record."""
+"""Faults of `scripts/faults` in webhooks: failing receivers, a kill before the result is stored."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from scripts.trials.compare import owed
 from scripts.trials.receiver import Call, Receiver
 from scripts.trials.trial import Fault, Scene
 
-SLOW = 12.0  # seconds that the slow receiver takes, below the longest that is waited for
-P95 = 5.0  # seconds from the decision to the arrival at a receiver that is well
+SLOW = 12.0  # seconds that the slow receiver takes, below the timeout
+P95 = 5.0  # seconds from the decision to the arrival at a healthy receiver
 NOW = "UPDATE delivery SET due_at = now(), lease_until = NULL WHERE state = 'owed' RETURNING 1"
 DECIDED = "SELECT id::text, extract(epoch FROM decided_at)::float FROM submission"
 GIVEN_UP = "SELECT count(*) FROM delivery WHERE state NOT IN ('owed', 'delivered')"
 
 
 def slow_receiver(scene: Scene) -> None:
-    """Another client's receiver answers after twelve seconds, until the day is over."""
+    """Another client's receiver responds after 12 seconds until it recovers."""
     well = threading.Event()
 
     def behave(call: Call) -> int:
@@ -33,13 +33,13 @@ def slow_receiver(scene: Scene) -> None:
 
 
 def dead_receiver(scene: Scene) -> None:
-    """Another client's receiver answers nothing but errors, until the day is over."""
+    """Another client's receiver responds only with errors until it recovers."""
     well = threading.Event()
     _other(scene, Receiver(lambda call: 204 if well.is_set() else 500), well.set)
 
 
 def _other(scene: Scene, receiver: Receiver, heal: Callable[[], None]) -> None:
-    """A second client sends beside the first; its receiver is ill, and later well again."""
+    """A second client sends too; its receiver fails, and later recovers."""
     stack, plan = scene.stack, scene.plan
     made = stack.script("client", "create", "Ill", "--webhook", receiver.url, "--json")
     beside = Sender(stack.settings.url, json.loads(made)["key"], plan.uploads // 3, plan.rate / 2)
@@ -52,7 +52,7 @@ def _other(scene: Scene, receiver: Receiver, heal: Callable[[], None]) -> None:
     waiting = owed(stack)
     heal()
     jobs = set(beside.sent.acknowledged)
-    # A day of tries is made short: what is owed is due now.
+    # Shortens a day of retries: pending deliveries are due now.
     scene.until(
         lambda: stack.query(NOW) is not None and jobs <= set(receiver.ids()), 120, "0 events lost"
     )
@@ -72,7 +72,7 @@ def _arrived(scene: Scene) -> bool:
 
 
 def _p95(scene: Scene) -> float:
-    """Seconds from the decision to the first arrival, at the receiver that is well."""
+    """Seconds from the decision to the first arrival at the healthy receiver."""
     decided = dict(scene.stack.query(DECIDED))
     first: dict[str, float] = {}
     for call in scene.receiver.calls:
@@ -82,7 +82,7 @@ def _p95(scene: Scene) -> float:
 
 
 def kill_sender(scene: Scene) -> None:
-    """SIGKILL of the standby process while a receiver holds its call: sent, but not recorded."""
+    """SIGKILL the standby process while a receiver delays its response: sent, but not recorded."""
     struck: list[Call] = []
     lock = threading.Lock()
 
@@ -98,7 +98,7 @@ def kill_sender(scene: Scene) -> None:
     scene.sender.finish()
     time.sleep(2)
     if scene.plan.quick:
-        scene.stack.query(NOW)  # the lease of those calls has run out
+        scene.stack.query(NOW)  # the lease of those calls has expired
     again = lambda: all(_times(scene, call) > 1 for call in struck)  # noqa: E731
     scene.until(again, 90, "it is sent again with the same webhook-id")
     scene.notes.append(f"{len(struck)} calls cut, each came again under its id")
