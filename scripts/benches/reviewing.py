@@ -1,8 +1,8 @@
-"""Review in a real Chromium, key by key.
+"""Review by keyboard in a real Chromium.
 
-Two moderators go through 200 flags by keyboard at the same time, on a stack of its own. Timed is
-what a moderator feels: from the key press's own time stamp to the frame in which the next flag has
-been painted, its pictures loaded. Counted are flags that were decided twice or shown to both.
+Two moderators decide 200 flags at the same time, on a separate stack. The measured time is from the
+time stamp of the key press to the frame that shows the next flag with its pictures loaded. Flags
+that were decided twice or shown to both are counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.stack import Stack, running
 
 FLAGS = 200
 GOAL = 100  # milliseconds
-PAUSE = 160  # ms between the presses of one person; a sooner one is taken for the same
+PAUSE = 160  # ms between key presses of one person; a quicker one counts as the same press
 SHOWN = "[data-case]:not([hidden])"
 WATCH = """() => {
   window.took = [];
@@ -40,7 +40,7 @@ WATCH = """() => {
 
 
 def run(flags: int = FLAGS) -> list[Figure]:
-    """The row ``review``, of so many flags."""
+    """The row ``review``, with this number of flags."""
     with running(WORKERS="1", PRIORITY_WORKERS="0", WEB_INSTANCES="1") as stack:
         _fill(stack, flags)
         with sync_playwright() as playwright:
@@ -54,7 +54,7 @@ def run(flags: int = FLAGS) -> list[Figure]:
 
 
 def _fill(stack: Stack, flags: int) -> None:
-    """Half of them pictures, half text."""
+    """Upload the flags: half of them pictures, half text."""
     key = json.loads(stack.run("client", "create", "Bench", "--json").stdout)["key"]
     api = Api(stack.url, key)
     for number in range(flags):
@@ -83,7 +83,7 @@ def _sit_down(browser: Browser, stack: Stack) -> Page:
 
 
 def _go_through(people: list[Page], flags: int) -> list[set[str]]:
-    """Both press keys in turn until nothing is left; what each of them saw."""
+    """Both press keys in turn until no flag is left; returns what each of them saw."""
     seen: list[set[str]] = [set() for _ in people]
     until = time.monotonic() + flags * 2
     while sum(map(len, seen)) < flags and time.monotonic() < until:
@@ -127,12 +127,12 @@ def _none(what: str, count: int) -> Figure:
 
 
 def _heatmap() -> list[Figure]:
-    """What one heatmap costs a worker beyond decoding: the network again, and a small file."""
+    """The cost of one heatmap for a worker beyond decoding: another inference and a small file."""
     from tasks.heatmaps import activation_map
     from tasks.moderation import checks
 
     view = Image.open(ROOT / "tests/fixtures/review_a.jpg").convert("RGB").resize((256, 256))
-    checks.engine().score([view])  # a worker holds this one already
+    checks.engine().score([view])  # a worker already has this loaded
     before = _memory()
     activation_map.heatmap(view)
     grown = _memory() - before

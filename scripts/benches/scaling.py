@@ -1,4 +1,4 @@
-"""Autoscaling against simulated traffic: what it spent, how long jobs waited, and the plots."""
+"""Autoscaling with simulated traffic: worker hours, waits, and charts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAFFIC = {
 
 
 def scaling(plan: Plan) -> list[Figure]:
-    """Workers that autoscaling runs for simulated traffic, beside the least that would do."""
+    """Worker hours of autoscaling with simulated traffic, compared with the minimum."""
     folder = plan.work / "charts"
     folder.mkdir(exist_ok=True)
     found = []
@@ -59,9 +59,9 @@ def _figures(title: str, seconds: Sequence[Second], fixed: Sequence[Second]) -> 
 
 
 def _longest_wait(seconds: Sequence[Second]) -> float:
-    """Seconds from the arrival of the job that waits longest to its turn, first come first served.
+    """The longest wait of a job in seconds, in first-in-first-out order.
 
-    ``Second.wait`` is what that second's workers would make of it; more may be started since.
+    ``Second.wait`` is an estimate with that second's workers; more may be started later.
     """
     longest, came, at = 0.0, 0.0, 0
     served = list(_served(seconds))

@@ -1,6 +1,6 @@
-"""Search, and other queries of the console the database, at three sizes of it.
+"""Search and other console queries at three sizes of the database.
 
-Every figure is of the functions that the console calls, connection included, page by page.
+Every figure is for the functions that the console calls, including the connection, page by page.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from scripts.benches import filling
 from scripts.benches.figures import Figure, Measure, growing
 
 ROUNDS = 30
-DEEP = 100  # the page that must cost what the first one does
+DEEP = 100  # the page that must cost as much as the first
 GOAL = 100.0  # milliseconds
-SLIGHT = 0.25  # of the goal; below it, growth is of no account
-Times = dict[str, list[float]]  # milliseconds of each round, by what was asked
+SLIGHT = 0.25  # share of the goal below which growth does not matter
+Times = dict[str, list[float]]  # milliseconds of each round, by query
 
 SEARCHES = {
     "nothing": Search(),
@@ -71,7 +71,7 @@ SEARCHES = {
 
 
 def run(sizes: tuple[int, ...] = filling.SIZES, rounds: int = ROUNDS) -> list[Figure]:
-    """The row ``search``: each question alone as a detail, and the middle and the worst of all."""
+    """The row ``search``: each query as a detail, and the median and the worst of all."""
     found: dict[str, dict[int, Times]] = {}
     more: list[Figure] = []
     for size in sizes:
@@ -91,7 +91,7 @@ def run(sizes: tuple[int, ...] = filling.SIZES, rounds: int = ROUNDS) -> list[Fi
 
 
 def _asked(rounds: int) -> Iterator[tuple[str, Times]]:
-    """The times of all kinds of questions, at the size that there is."""
+    """The times of all kinds of queries, at the current size."""
     search_conditions._known.clear()
     first = {name: partial(show, wanted, None) for name, wanted in SEARCHES.items()}
     yield "first page of a search", _times(first, rounds)
@@ -103,7 +103,7 @@ def _asked(rounds: int) -> Iterator[tuple[str, Times]]:
 
 
 def _times(asked: Mapping[str, Callable[[], object]], rounds: int) -> Times:
-    """Each is asked once before, which is not counted."""
+    """The times of each query, after one run that is not counted."""
     found: Times = {}
     for name, ask in asked.items():
         ask()
@@ -112,14 +112,14 @@ def _times(asked: Mapping[str, Callable[[], object]], rounds: int) -> Times:
 
 
 def _figures(kind: str, by_size: dict[int, Times]) -> Iterator[Figure]:
-    """The worst question of a kind at each size, the middle of all, and how both grow."""
+    """The worst query of a kind at each size, the median of all, and their growth."""
     worst: dict[int, float] = {}
     middle: dict[int, float] = {}
     few = min(by_size)
     for size, times in by_size.items():
         for name, each in times.items():
             yield _detail(f"{kind}, {size:,} rows: {name}", Measure.of(each, "ms"))
-        if not times:  # so few rows that there is no such page
+        if not times:  # too few rows for this page
             continue
         medians = {name: statistics.median(each) for name, each in times.items()}
         slowest = max(medians, key=lambda name: medians[name])
@@ -147,7 +147,7 @@ def _figures(kind: str, by_size: dict[int, Times]) -> Iterator[Figure]:
 
 
 def show(wanted: Search, after: Any) -> None:
-    """What the console asks for: the page and its rows."""
+    """What the console reads: the page and its rows."""
     search.page(wanted, after).rows()
 
 
@@ -161,7 +161,7 @@ def _deep(wanted: Search) -> Any:
 
 
 def _elsewhere() -> dict[str, Callable[[], object]]:
-    """The other questions that the console asks all the time."""
+    """Other frequent queries of the console."""
     some, moderator = _some(), _moderator()
     day = datetime.now(UTC).date() - timedelta(3)
     return {
@@ -200,7 +200,7 @@ SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12,
     client_id, user_id, title, description, priority, mode, 'queued', false, %(mark)s || n, '\\x00'
 FROM (SELECT row_number() OVER () AS n, * FROM submission LIMIT 2000) known
 """
-WAY = (  # what happens to a row until it is decided, one statement each
+WAY = (  # the statements for a row from insert to decision
     "UPDATE submission SET status = 'processing', attempts = 1 WHERE idempotency_key LIKE %(like)s",
     "UPDATE submission SET status = 'decided', verdict = 'approved', score = 0.01, version = 1,"
     " decided_at = now() WHERE idempotency_key LIKE %(like)s",
@@ -208,7 +208,7 @@ WAY = (  # what happens to a row until it is decided, one statement each
 
 
 def _costs() -> Iterator[Figure]:
-    """What search costs a submission on its way, in the server's time, and each of its indexes."""
+    """The cost of search, and of each of its indexes, for an upload, in server time."""
     db.execute_sql("SET statement_timeout = 0")
     whole = Measure.of(_ways(), "µs")
     for name in INDEXES:
@@ -239,7 +239,7 @@ def _without(*statements: str) -> Iterator[None]:
 
 
 def _ways(rounds: int = 5) -> list[float]:
-    """Microseconds a submission for its row, its claim and its decision, 2,000 at once."""
+    """Microseconds per submission for insert, claim and decision, 2,000 at once."""
     times = []
     for number in range(rounds):
         with db.atomic() as transaction:

@@ -19,12 +19,12 @@ from scripts._own_stack import SETTINGS, free_port
 from tasks.servers import configs, layout
 from tasks.stack.up import healthy
 
-PATIENCE = 60.0  # seconds until a server answers
+PATIENCE = 60.0  # seconds until a server responds
 
 
 @dataclass(frozen=True)
 class Bare:
-    """The yardstick that runs: its port, and its processes by name."""
+    """The running yardstick: its port, and its processes by name."""
 
     port: int
     pids: dict[str, list[int]]
@@ -34,7 +34,7 @@ class Bare:
 def bare(home: Path, instances: int) -> Iterator[Bare]:
     """The yardstick: a handler that only saves the file, behind the same nginx.
 
-    The binary, its configuration and gunicorn's are the stack's own; only the handler differs.
+    nginx and the configurations of nginx and gunicorn are the stack's; only the handler differs.
     """
     stated = {**SETTINGS, "SLUICE_HOME": str(home), "PORT": str(free_port())}
     settings = Settings.load({**stated, "WEB_INSTANCES": str(instances)})
@@ -68,7 +68,7 @@ def _gunicorn(settings: Settings, number: int) -> list[str]:
 
 
 def save_only(folder: str) -> Flask:
-    """The yardstick's application: Flask as it comes, which saves the file and says so."""
+    """The yardstick's application: plain Flask, which saves the file and responds."""
     app = Flask("bare")
 
     @app.post("/api/moderation/submissions")

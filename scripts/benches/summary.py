@@ -1,4 +1,4 @@
-"""The summary on top of ``docs/performance.md``: the goals that matter most, row by row."""
+"""The summary at the top of ``docs/performance.md``: the most important goals, row by row."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any
 
 from scripts.benches.figures import Measure, short
 
-Kept = Mapping[str, Mapping[str, Any]]  # by row: its machine, and its figures as the JSON has them
+Kept = Mapping[
+    str, Mapping[str, Any]
+]  # by row: its machine, and its figures in the format of the JSON
 HEAD = ("what", "row", "measured", "goal", "met")
 PLACE = re.compile(r"(<!-- summary -->\n).*?(<!-- end -->\n)", re.S)
 
 
 @dataclass(frozen=True)
 class SummaryLine:
-    """One line: the row, which of its figures (a pattern in their ``what``), and plain words."""
+    """One line: the row, which of its figures (a pattern in their ``what``), and a description."""
 
     row: str
     pattern: str
@@ -71,12 +73,12 @@ LINES = (
 
 
 def put(page: str, kept: Kept) -> str:
-    """The page with its summary made anew of the figures that are kept."""
+    """The page with its summary regenerated from the stored figures."""
     return PLACE.sub(lambda found: f"{found[1]}{_table(page, kept)}{found[2]}", page, count=1)
 
 
 def missing(kept: Kept) -> list[SummaryLine]:
-    """Lines whose row was measured and has no such figure."""
+    """Lines whose row was measured but lacks the figure."""
     return [line for line in LINES if line.row in kept and _figure(line, kept) is None]
 
 
@@ -99,7 +101,7 @@ def _rows(page: str, kept: Kept) -> Iterator[tuple[str, ...]]:
 
 
 def _figure(line: SummaryLine, kept: Kept) -> Mapping[str, Any] | None:
-    """The first figure of a line's row whose words, yardstick included, hold its pattern."""
+    """The first figure of a line's row whose text, including the yardstick, matches its pattern."""
     for figure in kept.get(line.row, {}).get("figures", ()):
         told = f"{figure['what']} | {figure['yardstick']['what']}"
         what = figure["what"]
@@ -111,7 +113,7 @@ def _figure(line: SummaryLine, kept: Kept) -> Mapping[str, Any] | None:
 
 
 def _measured(figure: Mapping[str, Any]) -> str:
-    """The figure, and beside its yardstick where it is judged by that."""
+    """The figure, with its yardstick if the goal is relative to it."""
     ours, yardstick = Measure(**figure["measure"]), figure["yardstick"]
     if not yardstick["measure"]:
         return str(ours)
@@ -121,7 +123,7 @@ def _measured(figure: Mapping[str, Any]) -> str:
 
 
 def _anchor(page: str, row: str) -> str:
-    """The anchor of the heading above a row's place."""
+    """The anchor of the heading above a row's section."""
     above = page.partition(f"<!-- bench {row} -->")[0]
     heading = re.findall(r"^## (.+)$", above, re.M)[-1:] or [row]
     return re.sub(r"[^\w\- ]", "", heading[0].lower()).replace(" ", "-")

