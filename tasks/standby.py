@@ -23,7 +23,7 @@ from models.settings import Settings, use_settings
 from models.statistics.load_samples import LoadSample
 from tasks.alerts.alerting import Alerting
 from tasks.hash_bank import request_hash
-from tasks.load import adaptive_limits, prometheus, snapshot
+from tasks.load import adaptive_limit, prometheus, snapshot
 from tasks.maintenance import retention, rollup, sweep
 from tasks.observability import logs, metrics, tracing
 from tasks.servers import certificate
@@ -86,7 +86,7 @@ def duties(settings: Settings, stop: threading.Event) -> tuple[Duty, ...]:
         Duty("sample", 10.0, sample),
         Duty("counts", rollup.EVERY, lambda: rollup.count(stop)),
         Duty("raw rows", 60.0, rollup.keep),
-        Duty("adaptive limit", adaptive_limits.EVERY, adaptive_limits.judge),
+        Duty("adaptive limit", adaptive_limit.EVERY, adaptive_limit.update),
         Duty("alerts", alerts.every, alerts.evaluate, alone=True),
         Duty("notices", 1.0, alerts.send_notices),
         Duty("looks", 10.0, request_hash.ask_again),

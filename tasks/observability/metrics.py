@@ -25,6 +25,7 @@ from tasks.observability import metric_files, tracing
 SAMPLE_EVERY = 5.0  # seconds between two looks at the pool
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+OLD_ADAPTIVE_SCOPE = "pressure"  # the adaptive limit in 0.1.0; 0.2 is the last with both names
 MACHINE, RULES, PERSON = "machine", "rules", "person"  # who gave a verdict
 
 
@@ -123,7 +124,8 @@ class Meters:
             "client_day",
             "client_bytes",
             "all",
-            "pressure",
+            "adaptive_limit",
+            OLD_ADAPTIVE_SCOPE,
         ):
             self.limited.labels(scope)
         for lane in PRIORITIES:

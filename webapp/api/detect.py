@@ -14,7 +14,7 @@ from tasks.load.response_counts import tally
 from tasks.moderation import detect as detection
 from webapp.api.keys import client_of_request
 from webapp.http.timing import measured
-from webapp.limits.limits import hold_back
+from webapp.limits.limits import check_adaptive_limit
 from webapp.uploads.admission import require_room
 from webapp.uploads.parse import receive_images
 
@@ -31,7 +31,7 @@ def detect() -> ResponseReturnValue:
     """Have a worker score the pictures; the end of the request deletes the files."""
     client = client_of_request()
     require_room()
-    hold_back(client.id)
+    check_adaptive_limit(client.id)
     uploads = receive_images()
     tally.arrived(client.id)
     release()

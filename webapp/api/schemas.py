@@ -164,6 +164,7 @@ def _detection() -> dict[str, Any]:
 
 
 def _problem() -> dict[str, Any]:
+    limit = _object({"limit": _INTEGER, "before": _INTEGER, "reason": _STRING})
     return {
         "type": "object",
         "required": ["type", "title", "status", "detail"],
@@ -173,9 +174,14 @@ def _problem() -> dict[str, Any]:
             "status": _INTEGER,
             "detail": _STRING,
             "field": {**_STRING, "description": "the field that is not valid"},
+            "adaptive_limit": {
+                **limit,
+                "description": "this client's adaptive limit in uploads per minute",
+            },
             "lowered": {
-                **_object({"limit": _INTEGER, "before": _INTEGER, "reason": _STRING}),
-                "description": "this client's limit in uploads a minute, lowered under pressure",
+                **limit,
+                "description": "the old name of adaptive_limit",
+                "deprecated": True,
             },
         },
         "additionalProperties": False,

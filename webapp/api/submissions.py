@@ -43,7 +43,7 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
     """Accept an upload; wait for its verdict in the modes sync and direct."""
     client = client_of_request()
     admission.require_room()
-    limits.hold_back(client.id)
+    limits.check_adaptive_limit(client.id)
     key = admission.idempotency_key()
     with ExitStack() as held:
         with _upload_slot():

@@ -17,7 +17,7 @@ from limits import RateLimitItem, parse_many
 
 from models.errors import TooMany
 from models.settings import Settings, get_settings
-from tasks.load import adaptive_limits
+from tasks.load import adaptive_limit
 from tasks.observability import metrics
 from tasks.queue.redis_connection import connect
 from webapp.limits.redis_windows import Count
@@ -36,6 +36,7 @@ BYTES = "client_bytes"  # the scope whose limit counts bytes, not uploads
 LIMITS = "sluice_limits"  # Flask extension: the active limits
 CHARGE = "sluice_charge"  # Flask extension: counts an upload in this process
 PREFIX = "sluice_v1"  # change it with the strategy: its keys have other types
+ADAPTIVE = "adaptive_limit"  # in the metric, the header fields and the problem document
 NAME = "\0"  # placeholder for the name of an upload in the key of a limit
 
 
@@ -99,24 +100,32 @@ def init_app(app: Flask) -> None:
     app.extensions[CHARGE] = _limited(scopes)
 
 
-def hold_back(client_id: int) -> None:
-    """Raise TooMany where this client's limit is lowered and used up, before its body is read.
+def check_adaptive_limit(client_id: int) -> None:
+    """Raise TooMany if this client's adaptive limit is used up, before its body is read.
 
-    A repeat with an Idempotency-Key counts too: what it repeats is not known yet.
+    A repeat with an Idempotency-Key counts too: the upload that it repeats is not known yet.
     """
-    lowered = adaptive_limits.limit_of(client_id)
-    if lowered is None:
+    limited = adaptive_limit.limit_of(client_id)
+    if limited is None:
         return
-    limit, one = lowered
-    wait = adaptive_limits.take(client_id, limit)
+    quota, limit = limited
+    wait = adaptive_limit.take(client_id, quota)
     if wait:
-        metrics.meters().limited.labels("pressure").inc()
+        old = _headers(metrics.OLD_ADAPTIVE_SCOPE, quota, 60, wait)
+        headers = {
+            field: f"{value}, {old[field]}"
+            for field, value in _headers(ADAPTIVE, quota, 60, wait).items()
+        }
+        details = {"limit": quota, "before": limit.before, "reason": limit.reason}
+        for name in (ADAPTIVE, metrics.OLD_ADAPTIVE_SCOPE):
+            metrics.meters().limited.labels(name).inc()
         raise TooMany(
-            f"The server is under pressure ({one.why}), and this client sends the most: its limit"
-            f" is lowered from {one.before:,} to {limit:,} uploads a minute for now.",
+            f"The server is overloaded ({limit.reason}). The adaptive limit lowers this client from"
+            f" {limit.before:,} to {quota:,} uploads per minute for now.",
             retry_after=wait,
-            headers=_headers("pressure", limit, 60, wait),
-            more={"lowered": {"limit": limit, "before": one.before, "reason": one.why}},
+            headers=headers,
+            # "lowered" is the name that 0.1.0 used; 0.2 is the last release that sends it.
+            more={ADAPTIVE: details, "lowered": details},
         )
 
 

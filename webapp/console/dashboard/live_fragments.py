@@ -19,7 +19,7 @@ from models.statistics.history import History
 from models.verdict import VERDICTS
 from models.webhooks.delivery import Delivery
 from tasks.load import snapshot as load
-from webapp.console.dashboard import adaptive_limits
+from webapp.console.dashboard import adaptive_limit
 from webapp.console.shared import formatting
 
 RANGES = {
@@ -212,7 +212,7 @@ def context(current: dict[str, Any] | None = None) -> dict[str, Any]:
         "alerts": alerts(current, opened),
         "open_alerts": opened,
         "dead": _dead(),
-        **adaptive_limits.context(),
+        **adaptive_limit.context(),
     }
 
 
@@ -249,7 +249,7 @@ def fragments(app: Flask) -> dict[str, str]:
         "alert-count": render("alerts/_count.html"),
         "workers": render("dashboard/_workers.html"),
         "health": render("dashboard/_health.html"),
-        "pressure": render("dashboard/_pressure.html"),
+        "adaptive-limit": render("dashboard/_adaptive_limit.html"),
         "charts": str(int(time.time() // 10)),
     }
     for tile in values["tiles"]:

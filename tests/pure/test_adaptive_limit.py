@@ -1,4 +1,4 @@
-"""Limits under pressure: the decision alone, and against simulated traffic."""
+"""The adaptive limit: the decision alone, and against simulated traffic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from models.capacity.adaptive_limits import Signals, State, decide, measure
+from models.capacity.adaptive_limit import Signals, State, decide, measure
 from models.settings import Settings
 
 SETTINGS = Settings(
@@ -17,120 +17,124 @@ SETTINGS = Settings(
     adaptive_max_error_rate=5,
     adaptive_min_uploads_per_minute=60,
 )
-NOBODY = State()
+NO_LIMITS = State()
 OVER, CALM, BETWEEN = Signals(wait=120), Signals(wait=10), Signals(wait=54)
 HEAVY, MIDDLE, LIGHT = 1, 2, 3
 RATES = {HEAVY: 1000.0, MIDDLE: 400.0, LIGHT: 90.0}
 
 
-def after(*rounds: Signals, before: State = NOBODY, rates=RATES, settings=SETTINGS) -> State:
+def after(*rounds: Signals, before: State = NO_LIMITS, rates=RATES, settings=SETTINGS) -> State:
     for signals in rounds:
         before = decide(before, signals, rates, 0.0, settings)
     return before
 
 
-def lowered(state: State) -> list[int]:
-    return [one.client_id for one in state.lowered]
+def limited(state: State) -> list[int]:
+    return [limit.client_id for limit in state.limits]
 
 
-def test_below_its_bounds_nobody_is_lowered():
-    assert lowered(after(Signals(wait=59, debt=599, errors=4.9))) == []
+def test_below_the_bounds_no_client_is_limited():
+    assert limited(after(Signals(wait=59, debt=599, errors=4.9))) == []
 
 
 @pytest.mark.parametrize(
     ("signals", "words"),
     [
-        (Signals(wait=61), "the wait is 61 s, wanted at most 60 s"),
-        (Signals(debt=700), "unchecked uploads take 700 s to check, wanted at most 600 s"),
-        (Signals(errors=12), "12.0 % fail, wanted at most 5 %"),
-        (Signals(wait=61, errors=12), "12.0 % fail, wanted at most 5 %"),
+        (Signals(wait=61), "the wait is 61 s, the maximum is 60 s"),
+        (Signals(debt=700), "unchecked uploads take 700 s to check, the maximum is 600 s"),
+        (Signals(errors=12), "12.0 % of responses or jobs fail, the maximum is 5 %"),
+        (Signals(wait=61, errors=12), "12.0 % of responses or jobs fail, the maximum is 5 %"),
     ],
 )
-def test_each_bound_lowers_the_heaviest_alone_and_says_why(signals, words):
+def test_each_bound_limits_only_the_heaviest_and_gives_the_reason(signals, words):
     state = after(signals)
-    assert lowered(state) == [HEAVY]
-    assert (state.limit, state.lowered[0].before, state.lowered[0].why) == (700, 1000, words)
+    assert limited(state) == [HEAVY]
+    assert (state.uploads_per_minute, state.limits[0].before, state.limits[0].reason) == (
+        700,
+        1000,
+        words,
+    )
 
 
 @pytest.mark.parametrize("name", ["wait", "debt", "error_rate"])
-def test_a_bound_of_nothing_is_off(name):
+def test_a_bound_of_zero_is_off(name):
     settings = replace(SETTINGS, **{f"adaptive_max_{name}": 0})
     signals = Signals(**{name.replace("error_rate", "errors"): 1e6})
     assert measure(signals, settings)[0] < 1
 
 
-def test_the_next_heaviest_follows_when_the_heaviest_came_down_to_it():
-    assert lowered(after(OVER, OVER)) == [HEAVY]
-    assert lowered(after(OVER, OVER, OVER)) == [HEAVY, MIDDLE]
+def test_the_next_client_is_limited_when_the_cap_reaches_its_rate():
+    assert limited(after(OVER, OVER)) == [HEAVY]
+    assert limited(after(OVER, OVER, OVER)) == [HEAVY, MIDDLE]
 
 
-def test_nobody_is_cut_below_the_floor():
+def test_no_client_is_limited_below_the_floor():
     state = after(*[OVER] * 50)
-    assert state.limit == 60
-    assert lowered(state) == [HEAVY, MIDDLE, LIGHT]
+    assert state.uploads_per_minute == 60
+    assert limited(state) == [HEAVY, MIDDLE, LIGHT]
 
 
-def test_who_sends_less_than_the_floor_is_never_touched():
-    assert lowered(after(*[OVER] * 50, rates={HEAVY: 500.0, LIGHT: 60.0})) == [HEAVY]
+def test_a_client_below_the_floor_is_never_limited():
+    assert limited(after(*[OVER] * 50, rates={HEAVY: 500.0, LIGHT: 60.0})) == [HEAVY]
     assert after(*[OVER] * 50, rates={LIGHT: 60.0}).cap is None
 
 
-def test_while_the_load_falls_already_nothing_is_lowered_further():
+def test_the_cap_stays_while_the_load_falls():
     state = after(Signals(wait=200), Signals(wait=180), Signals(wait=160), Signals(wait=61))
-    assert state.limit == 700
+    assert state.uploads_per_minute == 700
 
 
-def test_between_calm_and_the_bound_nothing_moves():
+def test_the_cap_stays_between_calm_and_the_bound():
     once = after(OVER)
     state = after(*[BETWEEN] * 20, before=once)
-    assert (state.cap, state.lowered) == (once.cap, once.lowered)
+    assert (state.cap, state.limits) == (once.cap, once.limits)
 
 
-def test_it_comes_back_step_by_step_and_is_lifted():
+def test_the_cap_rises_in_steps_until_the_limits_are_restored():
     low = after(*[OVER] * 50)
     caps = []
     state = low
-    while state.lowered:
-        caps.append(state.limit)
+    while state.limits:
+        caps.append(state.uploads_per_minute)
         state = after(CALM, before=state)
         assert len(caps) < 30
     assert caps == sorted(caps)
     assert len(caps) > 10  # gradually
-    assert lowered(after(CALM, before=low)) == [HEAVY, MIDDLE]  # the lightest is whole first
+    assert limited(after(CALM, before=low)) == [HEAVY, MIDDLE]  # the lightest is restored first
 
 
-def test_a_newcomer_is_not_lowered_while_limits_come_back():
+def test_a_new_client_is_not_limited_while_the_cap_rises():
     state = after(OVER, OVER, OVER, CALM)
     state = after(CALM, before=state, rates={**RATES, 4: 5000.0})
-    assert 4 not in lowered(state)
+    assert 4 not in limited(state)
 
 
-def test_a_clients_own_limit_is_what_it_is_lowered_from():
+def test_before_is_at_most_the_clients_own_limit():
     settings = replace(SETTINGS, max_uploads_per_minute_per_client=800)
-    assert after(OVER, settings=settings).lowered[0].before == 800
+    assert after(OVER, settings=settings).limits[0].before == 800
 
 
 @given(
     some.dictionaries(some.integers(1, 9), some.floats(0, 1e5), max_size=9),
     some.lists(some.floats(0, 1e4), min_size=1, max_size=60),
 )
-def test_whatever_comes_a_lighter_client_never_has_less(rates, waits):
+def test_a_lighter_client_never_has_less(rates, waits):
     state = State()
     for wait in waits:
         state = decide(state, Signals(wait=wait), rates, 0.0, SETTINGS)
-        if state.lowered:
-            assert state.limit >= SETTINGS.adaptive_min_uploads_per_minute
-        known = set(lowered(state))
-        for one in known:
+        if state.limits:
+            assert state.uploads_per_minute >= SETTINGS.adaptive_min_uploads_per_minute
+        clients = set(limited(state))
+        for one in clients:
             heavier = {other for other, rate in rates.items() if rate > rates[one]}
-            assert heavier <= known
-        assert all(one.before > state.limit for one in state.lowered)
-        assert all(one.lowest >= 60 for one in state.lowered)
+            assert heavier <= clients
+        assert all(limit.before > state.uploads_per_minute for limit in state.limits)
+        assert all(limit.lowest >= 60 for limit in state.limits)
 
 
 @dataclass
 class Server:
-    """A queue that works ``capacity`` jobs a minute off; clients send what they may each round."""
+    """A queue that completes ``capacity`` jobs per minute; clients send up to their limit."""
 
     capacity: float
     demand: dict[int, float]
@@ -141,9 +145,9 @@ class Server:
     def run(self, minutes: float) -> list[float]:
         waits = []
         for _ in range(int(minutes * 12)):
-            held = {one.client_id for one in self.state.lowered}
+            limited = {limit.client_id for limit in self.state.limits}
             self.done = {
-                client: min(rate, self.state.limit) if client in held else rate
+                client: min(rate, self.state.uploads_per_minute) if client in limited else rate
                 for client, rate in self.demand.items()
             }
             self.queue = max(0.0, self.queue + (sum(self.done.values()) - self.capacity) / 12)
@@ -153,16 +157,16 @@ class Server:
         return waits
 
 
-def test_a_flood_of_one_is_held_and_the_others_feel_nothing():
+def test_a_flood_of_one_client_is_limited_and_other_clients_are_not():
     server = Server(capacity=1200, demand={HEAVY: 6000, MIDDLE: 300, LIGHT: 60})
     waits = server.run(minutes=30)
-    assert max(waits[-120:]) < 2 * 60  # it stays about the bound
+    assert max(waits[-120:]) < 2 * 60  # it stays near the bound
     assert server.done[LIGHT] == 60
     assert server.done[MIDDLE] == 300
     assert server.done[HEAVY] > 100
 
 
-def test_what_the_server_can_do_is_still_used():
+def test_the_capacity_is_still_used():
     server = Server(capacity=1200, demand={HEAVY: 6000})
     server.run(minutes=20)
     served = []
@@ -172,7 +176,7 @@ def test_what_the_server_can_do_is_still_used():
     assert sum(served) / len(served) > 0.7 * server.capacity
 
 
-def test_when_the_flood_ends_everything_is_as_before():
+def test_when_the_flood_ends_no_client_is_limited():
     server = Server(capacity=1200, demand={HEAVY: 6000, LIGHT: 60})
     server.run(minutes=10)
     server.demand[HEAVY] = 100
