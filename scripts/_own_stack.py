@@ -89,8 +89,8 @@ def make(home: Path, **settings: object) -> Stack:
     wanted = {**SETTINGS, **settings}
     stated = {name: str(value) for name, value in wanted.items() if value is not None}
     stated |= {"SLUICE_HOME": str(home), "PORT": str(free_port())}
-    # The caller's settings belong to another stack.
-    foreign = layout.stated(os.environ)
+    # The caller's settings are those of another stack.
+    foreign = layout.setting_variables(os.environ)
     inherited = {name: value for name, value in os.environ.items() if name not in foreign}
     return Stack(Settings.load(stated), {**inherited, **stated})
 

@@ -1,8 +1,8 @@
-"""Autoscaling: reads the load, chooses how many workers there shall be, and brings the pool to it.
+"""Autoscaling: reads the load, chooses the number of workers, and resizes the pool to it.
 
-``python -m tasks.autoscale`` goes on until it is stopped; ``--once`` and ``--dry-run`` for a look.
-The choice itself is ``models.capacity.autoscaling``'s. A member that is at work is not stopped: the
-step down waits for a moment in which those that would go are idle.
+``python -m tasks.autoscale`` runs until it is stopped; ``--once`` and ``--dry-run`` only look.
+``models.capacity.autoscaling`` makes the choice. A busy worker is not stopped: the step down waits
+until the workers that it would stop are idle.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from models.statistics import load_samples
 from tasks.load import last_scaling, snapshot
 from tasks.load.heartbeat import HOST, is_ours
 from tasks.observability import logs
-from tasks.servers.supervisor_client import AWAY
+from tasks.servers.supervisor_client import UNREACHABLE
 from tasks.stack import scale
 from tasks.stack.console import fail
 
 EVERY = 5.0  # seconds between two choices
 LOOK_BACK = 15.0  # seconds over which arrivals are counted
-A_WORKER = 120 * 1024 * 1024  # bytes of memory that one more worker takes at most
+WORKER_MEMORY = 120 * 1024 * 1024  # bytes that one more worker uses at most
 NOT_RUNNING = 3
 log = logging.getLogger("sluice.autoscale")
 stop = threading.Event()
@@ -50,20 +50,20 @@ def main() -> None:
         signal.signal(name, lambda *_: stop.set())
     try:
         settings = use_settings(Settings.load())
-        # In a person's terminal it is read as it comes.
+        # A person in a terminal gets plain text.
         logs.start(settings.log_format if "PROCESS_NAME" in os.environ else logs.TEXT)
         connect(settings, pool=2)
         follow(settings, once=options.once, dry_run=options.dry_run)
-    except AWAY:
+    except UNREACHABLE:
         raise fail("autoscale: Sluice is not running: scripts/up starts it", NOT_RUNNING) from None
     except SluiceError as error:
         raise fail(f"autoscale: {error.detail}") from error
 
 
 def follow(settings: Settings, *, once: bool, dry_run: bool) -> None:
-    """Choose again and again; what changes is logged with its reason."""
+    """Choose every ``EVERY`` seconds; log each change with its reason."""
     scale.running(settings)  # without a supervisor there is nothing to scale
-    memory, said, pace = Memory(), "", 0.0
+    memory, last_line, pace = Memory(), "", 0.0
     while not stop.is_set():
         try:
             with connection():
@@ -73,22 +73,22 @@ def follow(settings: Settings, *, once: bool, dry_run: bool) -> None:
             stop.wait(EVERY)
             continue
         choice = choose(reading, bounds(settings, reading.workers), memory)
-        choice = _spare_the_busy(choice, reading, memory)
+        choice = _keep_busy_workers(choice, reading, memory)
         memory, pace = choice.memory, reading.pace
         line = f"workers: {reading.workers} → {choice.workers}: {choice.why}"
         if choice.workers != reading.workers and not dry_run:
             scale.scale(settings, {"worker": choice.workers})
-            _tell(reading.workers, choice.workers, choice.why)
-        if once or dry_run or (choice.workers != reading.workers and line != said):
+            _record(reading.workers, choice.workers, choice.why)
+        if once or dry_run or (choice.workers != reading.workers and line != last_line):
             log.info(line)
-            said = line
+            last_line = line
         if once:
             return
         stop.wait(EVERY)
 
 
-def _tell(before: int, after: int, why: str) -> None:
-    """Write a change down: for the status and the dashboard, and for good in the audit."""
+def _record(before: int, after: int, why: str) -> None:
+    """Record a change for the status and the dashboard, and in the audit."""
     last_scaling.keep(before, after, why)
     try:
         with connection():
@@ -98,30 +98,30 @@ def _tell(before: int, after: int, why: str) -> None:
 
 
 def read(settings: Settings, pace: float = 0.0) -> Reading:
-    """The load of this moment, on the database's rows; raises PeeweeException, OSError.
+    """The current load by the database's rows; raises PeeweeException, OSError.
 
-    ``pace`` is the last one that was known: it holds while no worker is heard.
+    ``pace`` is the last measured one: it is used while no worker is online.
     """
     beats = [beat for beat in snapshot.workers() if beat["state"] != "stale"]
-    known = [beat["jobs_per_second"] for beat in beats if beat["jobs_per_second"] > 0]
+    paces = [beat["jobs_per_second"] for beat in beats if beat["jobs_per_second"] > 0]
     return Reading(
         at=time.monotonic(),
         depth=load_samples.count_waiting(),
         arrivals=load_samples.received_since(LOOK_BACK) / LOOK_BACK,
-        pace=fmean(known) if known else pace,
+        pace=fmean(paces) if paces else pace,
         workers=scale.running(settings)["worker"],
         others=sum(not is_ours(beat) and not beat["lanes"] for beat in beats),
     )
 
 
 def bounds(settings: Settings, workers: int) -> Bounds:
-    """MIN_WORKERS to MAX_WORKERS, and no more than this machine's processors and memory carry."""
+    """MIN_WORKERS to MAX_WORKERS, at most what this machine's processors and memory allow."""
     most = settings.max_workers
-    if settings.nsfw_engine != "remote":  # else they wait more than they burn
+    if settings.nsfw_engine != "remote":  # remote workers mostly wait for the network
         most = min(most, len(os.sched_getaffinity(0)) + 1)
     room = psutil.virtual_memory().total * settings.memory_threshold / 100
     spare = room - psutil.virtual_memory().used
-    most = min(most, workers + max(0, int(spare // A_WORKER)))
+    most = min(most, workers + max(0, int(spare // WORKER_MEMORY)))
     return Bounds(
         settings.min_workers,
         max(settings.min_workers, most),
@@ -131,14 +131,14 @@ def bounds(settings: Settings, workers: int) -> Bounds:
     )
 
 
-def _spare_the_busy(choice: Choice, reading: Reading, before: Memory) -> Choice:
-    going = {f"worker_{number:02}" for number in range(choice.workers, reading.workers)}
+def _keep_busy_workers(choice: Choice, reading: Reading, before: Memory) -> Choice:
+    to_stop = {f"worker_{number:02}" for number in range(choice.workers, reading.workers)}
     ours = [beat for beat in snapshot.workers() if is_ours(beat)]
     busy = [beat["name"] for beat in ours if beat["state"] == "busy"]
-    at_work = sorted(going.intersection(busy))
-    if not at_work:
+    still_busy = sorted(to_stop.intersection(busy))
+    if not still_busy:
         return choice
-    return put_off(choice, reading, before, f"{at_work[0]} is at work")
+    return put_off(choice, reading, before, f"{still_busy[0]} is busy")
 
 
 if __name__ == "__main__":

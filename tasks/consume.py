@@ -1,8 +1,8 @@
 """Starts a worker: ``python -m tasks.consume`` with the options of Huey's consumer.
 
-It is Huey's consumer without gevent, which Huey imports wherever it is installed: 3 MB of every
-worker for nothing, as jobs run on threads. Arguments that are no options are ignored: until 0.1
-the Procfile named the Huey object (``tasks.worker.huey``) here.
+It is Huey's consumer without gevent. Huey imports gevent if it is installed, which costs each
+worker 3 MB for nothing, as jobs run on threads. Positional arguments are ignored: until 0.1 the
+Procfile named the Huey object (``tasks.worker.huey``) here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The standby process: everything that runs on a clock. ``python -m tasks.standby``.
 
-Several hosts may each run one: each duty is safe beside itself.
+Several hosts may each run one: every duty may run twice at the same time.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ log = logging.getLogger("sluice.standby")
 
 @dataclass
 class Duty:
-    """Something that is done every so many seconds, in a thread of its own."""
+    """A function that runs every ``every`` seconds in its own thread."""
 
     name: str
     every: float
     act: Callable[[], object]
-    alone: bool = False  # it opens its connection itself, and goes on where there is none
+    own_connection: bool = False  # it connects itself, and also runs while PostgreSQL is down
 
     def run(self, stop: threading.Event) -> None:
-        """Do it until the process stops; a failure is logged and the next time comes."""
-        pause = min(self.every, 5.0)  # the first time soon after the start
+        """Run until the process stops; a failure is logged and the next run follows."""
+        pause = min(self.every, 5.0)  # the first run comes soon after the start
         while not stop.wait(pause):
             pause = self.every
             try:
-                with contextlib.nullcontext() if self.alone else connection.connection():
+                with contextlib.nullcontext() if self.own_connection else connection.connection():
                     self.act()
             except peewee.PeeweeException as error:
                 log.warning("%s: PostgreSQL: %s", self.name, str(error).strip().split("\n")[0])
@@ -56,22 +56,22 @@ class Duty:
 
 
 def sample() -> None:
-    """Keep the load of this moment for the charts."""
-    told = snapshot.snapshot()
+    """Store the current load for the charts."""
+    load = snapshot.snapshot()
     LoadSample.take(
-        priority=told["queues"]["priority"],
-        normal=told["queues"]["normal"],
-        review_debt=told["queues"]["review_debt"],
-        to_review=told["to_review"]["all"],
-        mode=told["current_mode"] if told["queue_available"] else mode.DIRECT,
-        wait=told["estimated_wait"],
-        throughput=told["throughput"],
-        workers=len(told["workers"]),
+        priority=load["queues"]["priority"],
+        normal=load["queues"]["normal"],
+        review_debt=load["queues"]["review_debt"],
+        to_review=load["to_review"]["all"],
+        mode=load["current_mode"] if load["queue_available"] else mode.DIRECT,
+        wait=load["estimated_wait"],
+        throughput=load["throughput"],
+        workers=len(load["workers"]),
     )
 
 
-def purge() -> None:
-    """Remove alerts of long ago."""
+def purge_alerts() -> None:
+    """Delete alerts that are older than 90 days."""
     alert.purge(90)
 
 
@@ -87,12 +87,12 @@ def duties(settings: Settings, stop: threading.Event) -> tuple[Duty, ...]:
         Duty("counts", rollup.EVERY, lambda: rollup.count(stop)),
         Duty("raw rows", 60.0, rollup.keep),
         Duty("adaptive limit", adaptive_limit.EVERY, adaptive_limit.update),
-        Duty("alerts", alerts.every, alerts.evaluate, alone=True),
+        Duty("alerts", alerts.every, alerts.evaluate, own_connection=True),
         Duty("notices", 1.0, alerts.send_notices),
         Duty("looks", 10.0, request_hash.ask_again),
         Duty("certificate", 5.0, lambda: certificate.follow(settings)),
         Duty("orphans", 600.0, sweep.remove_orphans),
-        Duty("purge", 3600.0, purge),
+        Duty("purge", 3600.0, purge_alerts),
         Duty("retention", 600.0, lambda: retention.purge(stop)),
         Duty("removals", 10.0, retention.tidy),
     )

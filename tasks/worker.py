@@ -1,7 +1,7 @@
-"""What a worker process does: Huey's tasks, and the state that they share in one process.
+"""The worker process: Huey's tasks, and the state that they share in one process.
 
 `tasks.consume` starts it. The names under which the tasks are registered (`tasks.worker.moderate`
-and so on) are part of every queued message, so they must stay as they are.
+and so on) are part of every queued message, so they must not change.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from models.submissions.submission import Submission
 from tasks.heatmaps import draw as heatmaps
 from tasks.images.decoder import DecoderDown
 from tasks.load import prometheus
-from tasks.load.heartbeat import Heart
+from tasks.load.heartbeat import Heartbeat
 from tasks.moderation import checks, direct_mode, hash_known_image, pipeline
 from tasks.moderation import detect as detection
 from tasks.moderation.job import decoder, items_of
 from tasks.observability import logs, metrics, tracing
 from tasks.queue.lanes import DETECT, MODERATE, get_huey
 
-ASK_AGAIN = 10.0  # seconds between two tries to load a network that is down
+RELOAD_EVERY = 10.0  # seconds between two attempts to load a network that is down
 log = logging.getLogger("sluice.worker")
 
 
@@ -43,7 +43,7 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.heart = Heart(name)
+        self.heart = Heartbeat(name)
         self.lock = threading.Lock()
 
     @property
@@ -52,13 +52,13 @@ class Worker:
         return f"{socket.gethostname()}/{self.name}"
 
     def register(self, huey: Huey) -> None:
-        """Make the methods below Huey's tasks, and ``start`` its hook at start-up."""
+        """Register the methods below as Huey tasks, and ``start`` as its start-up hook."""
         huey.on_startup()(self.start)
         for task in (self.moderate, self.detect, self.draw, self.learn, self.heat):
             huey.task()(task)
 
     def start(self) -> None:
-        """Connect, start the heartbeat, and watch whether Redis is available."""
+        """Connect, start the heartbeat, load the network, and watch whether Redis is down."""
         settings = get_settings()
         logs.start(settings.log_format)
         tracing.start(settings, self.name)
@@ -73,19 +73,19 @@ class Worker:
         ).start()
 
     def moderate(self, submission_id: str) -> None:
-        """Moderate a submission by its id, and those that come next if many wait."""
+        """Moderate a submission by its id, and the next ones if the queue is long."""
         submission_ids = [UUID(submission_id), *_take_more()]
         with self._counting(jobs=0):
-            pipeline.moderate_submissions(submission_ids, self.address, _take_next, self.heart.did)
+            pipeline.moderate_submissions(submission_ids, self.address, _take_next, self.heart.count)
 
     def detect(self, ticket: str, keys: list[str]) -> None:
-        """Score pictures that belong to no submission, with those of other current requests."""
+        """Score pictures of detect requests, which belong to no submission, as one batch."""
         requested = [(ticket, keys), *_more(DETECT, get_settings().detect_batch - 1)]
         with self._counting(jobs=len(requested)):
             detection.answer(requested)
 
     def draw(self, submission_id: str) -> None:
-        """Make the thumbnails of a submission that nobody had to look at before."""
+        """Draw the thumbnails of a submission that was approved without them."""
         with connection.connection():
             for item in items_of(UUID(submission_id), get_settings()):
                 pipeline.draw_thumbnail(item)
@@ -93,7 +93,7 @@ class Worker:
                     Image.update(thumbnail=True).where(Image.id == item.image.id).execute()
 
     def learn(self, number: int) -> None:
-        """Hash a known image that was given as a picture."""
+        """Hash a known image that was added as a picture."""
         with connection.connection(), self._counting():
             hash_known_image.learn(number)
 
@@ -105,23 +105,23 @@ class Worker:
     def _warm_up(self) -> None:
         """Start the decoder and load the network before the first upload waits for them.
 
-        While the network is down it is loaded again at intervals, so its return is noticed even
-        if no picture comes.
+        If the network is down, loading it is retried every ``RELOAD_EVERY`` seconds, so that the
+        worker recovers even if no picture arrives.
         """
         try:
             decoder().start()
-        except DecoderDown as error:  # the job that needs it fails by it, and is tried again
+        except DecoderDown as error:  # a job that needs the decoder fails and is retried
             log.error("%s", error)
         while True:
             if self.heart.state == "starting" or self.heart.classifier_down:
                 with self.lock:
                     self.heart.classifier_down = checks.warm_up()
                     self.heart.state = "idle"
-            time.sleep(ASK_AGAIN)
+            time.sleep(RELOAD_EVERY)
 
     @contextmanager
     def _counting(self, jobs: int = 1) -> Iterator[None]:
-        """Hold the lock and count jobs that are done together; 0 if the block counts them."""
+        """Hold the lock and count the block's jobs; ``jobs`` is 0 if the block counts them."""
         with self.lock:
             self.heart.begin()
             failed = True
@@ -134,25 +134,27 @@ class Worker:
 
 
 def make() -> Worker:
-    """The worker of this process, by the name that the supervisor gave it."""
+    """The worker of this process, under the name that the supervisor passed."""
     return Worker(os.environ.get("PROCESS_NAME", f"worker_{os.getpid()}"))
 
 
 def _take_more() -> Sequence[UUID]:
-    """Take further submissions off the lane that the current job came from, if many wait."""
+    """Take further submissions from the current job's lane, if the queue is long."""
     return [UUID(arguments[0]) for arguments in _more(MODERATE, get_settings().worker_batch - 1)]
 
 
 def _take_next() -> Sequence[UUID]:
-    """Take the next submissions off the lanes, if so many wait that a worker takes several."""
+    """Take the next submissions, if the queue is long enough for a batch."""
     batch = get_settings().worker_batch
     most = batch if batch > 1 else 0
     return [UUID(arguments[0]) for arguments in _more(MODERATE, most, get_huey().storage.take_next)]
 
 
 def _more(task: str, most: int, take: Callable[..., list[bytes]] | None = None) -> list[Any]:
-    """The arguments of further jobs of this task; none if Redis is down, which the consumer
-    notices itself."""
+    """The arguments of further jobs of this task; empty if Redis is down.
+
+    The consumer itself reports that Redis is down.
+    """
     huey = get_huey()
     try:
         taken = (take or huey.storage.take_more)(task, most) if most > 0 else []

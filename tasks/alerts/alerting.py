@@ -1,7 +1,8 @@
-"""Alerts: readings are taken, rules begin and end alerts, and each is told once at both ends.
+"""Alerts: take readings, begin and end alerts, and send one notice at the start and at the end.
 
-The rows are the truth. A notice is owed in the transaction that begins or ends its alert, claimed
-before it is sent and recorded after: whatever dies between, it is sent, and as a rule once.
+The rows are the truth. A notice is stored in the transaction that begins or ends its alert, claimed
+before it is sent, and recorded after. If a process dies in between, it is sent again; normally it
+is sent once.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from models.settings import ROOT, Settings, get_settings
 from tasks.alerts import readings
 from tasks.alerts.database_outage import Outage
 
-BATCH = 4  # notices at once, so that one dead mail server delays no other
-PATIENCE = 20.0  # seconds that sending one may take
+BATCH = 4  # notices sent at once, so that one dead mail server delays no other channel
+SEND_TIMEOUT = 20.0  # seconds for one notice
 log = logging.getLogger("sluice.alerts")
 
 
 class Alerting:
-    """The alerts of one standby process: what it watches, and the channels that it sends to."""
+    """The alerts of one standby process and the channels that it sends to."""
 
     def __init__(self, settings: Settings) -> None:
         self.host = socket.gethostname()
@@ -44,16 +45,16 @@ class Alerting:
         self._pool = ThreadPoolExecutor(BATCH, thread_name_prefix="notice")
 
     def evaluate(self) -> None:
-        """Read, and store which alerts begin, go on and end; report that PostgreSQL is down."""
+        """Take readings and store the changes of alerts; report if PostgreSQL is down."""
         try:
             with connection():
-                if self._outage.is_noted():
-                    wait(self._outage_notices)  # so that no channel gets that notice twice
-                    self._outage.over(self.channels)
+                if self._outage.is_recorded():
+                    wait(self._outage_notices)  # else a channel could get that notice twice
+                    self._outage.end(self.channels)
                 self._evaluate()
         except peewee.PeeweeException as error:
             log.warning("alerts: PostgreSQL: %s", str(error).strip().split("\n")[0])
-            due = self._outage.lasts(self.channels)
+            due = self._outage.continues(self.channels)
             sending = [self._pool.submit(self._send_outage, name) for name in due]
             self._outage_notices = sending or self._outage_notices
 
@@ -85,10 +86,10 @@ class Alerting:
                 else:
                     alert.mark_sent(notice)
         except Exception:
-            log.exception("notice %s", notice.id)  # its lease runs out and it is sent again
+            log.exception("notice %s", notice.id)  # its lease expires and it is sent again
 
     def _send_outage(self, channel: str) -> None:
-        """Report that PostgreSQL is down; what fails is owed when it is back."""
+        """Report that PostgreSQL is down; if that fails, the notice is sent when it is up."""
         rule = BY_NAME["database"]
         text = {
             "title": f"Sluice: {rule.title}",
@@ -99,14 +100,14 @@ class Alerting:
         if outcome:
             log.warning("PostgreSQL's outage not reported by %s: %s", channel, outcome)
         else:
-            self._outage.told(channel)
+            self._outage.reported(channel)
 
 
 def send(url: str, text: dict[str, str]) -> str:
-    """Send a message to an Apprise address; returns why it could not be, or nothing.
+    """Send a message to an Apprise address; returns the reason if it fails, else "".
 
-    In a process of its own: it can be ended whatever it hangs on, and the memory of the library
-    is given back.
+    It runs in a separate process, which can be killed if it hangs, and which frees the library's
+    memory.
     """
     command = [sys.executable, "-m", "tasks.alerts.notify"]
     try:
@@ -115,12 +116,12 @@ def send(url: str, text: dict[str, str]) -> str:
             input=json.dumps({"url": url, **text}),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=SEND_TIMEOUT,
             cwd=ROOT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"did not answer within {PATIENCE:.0f} s"
+        return f"did not answer within {SEND_TIMEOUT:.0f} s"
     if done.returncode == 0:
         return ""
     return done.stdout.strip() or "could not be sent"

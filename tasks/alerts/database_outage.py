@@ -1,7 +1,7 @@
-"""The one alert that no row can hold while it lasts: PostgreSQL is away.
+"""The alert that PostgreSQL is down, which cannot be stored in PostgreSQL while it lasts.
 
-A file stands for the row meanwhile. When PostgreSQL is back the row is written, with who has been
-told, and the rule ends it like any other.
+Meanwhile it is stored in a file. When PostgreSQL is up again, the row is written with the channels
+that were notified, and the rule ends it like any other alert.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tasks.servers.layout import write
 
 
 class Outage:
-    """Since when PostgreSQL is away, and which channels have been told."""
+    """Since when PostgreSQL is down, and which channels were notified."""
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.sluice_home / "database-away.json"
@@ -28,13 +28,13 @@ class Outage:
         self._since: float | None = None
         self._lock = threading.Lock()
 
-    def is_noted(self) -> bool:
-        """Whether there was an outage that is not over yet."""
+    def is_recorded(self) -> bool:
+        """Whether the file records an outage that is not ended yet."""
         self._since = None
         return self._path.exists()
 
-    def lasts(self, channels: Collection[str]) -> list[str]:
-        """PostgreSQL does not answer; returns the channels that are to be told of it now."""
+    def continues(self, channels: Collection[str]) -> list[str]:
+        """PostgreSQL does not answer; returns the channels to notify now."""
         if self._path.exists():
             return []
         self._since = self._since or time.time()
@@ -43,24 +43,24 @@ class Outage:
         self._write({"since": self._since, "told": []})
         return list(channels)
 
-    def told(self, channel: str) -> None:
-        """A channel has been told."""
+    def reported(self, channel: str) -> None:
+        """Record that a channel was notified."""
         with self._lock:
-            noted = self._read()
-            if noted is not None:
-                self._write({**noted, "told": [*noted["told"], channel]})
+            outage = self._read()
+            if outage is not None:
+                self._write({**outage, "told": [*outage["told"], channel]})
 
-    def over(self, channels: Collection[str]) -> None:
-        """PostgreSQL is back: write the row, then forget the file.
+    def end(self, channels: Collection[str]) -> None:
+        """PostgreSQL is up again: write the row, then delete the file.
 
-        Killed between the two, it finds the row open the next time and adds none.
+        If the process is killed in between, the next one finds the open row and adds none.
         """
         with self._lock:
-            noted = self._read() or {"since": time.time(), "told": []}
+            outage = self._read() or {"since": time.time(), "told": []}
             rule = BY_NAME["database"]
-            lasted = max(0.0, time.time() - noted["since"])
+            lasted = max(0.0, time.time() - outage["since"])
             alarm = Alarm(rule, 1.0, 0.0, rule.say(1))
-            alert.store_earlier(alarm, lasted, noted["told"], channels)
+            alert.store_earlier(alarm, lasted, outage["told"], channels)
             self._path.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Any] | None:
@@ -69,5 +69,5 @@ class Outage:
         except (OSError, ValueError):
             return None
 
-    def _write(self, noted: dict[str, Any]) -> None:
-        write(self._path, json.dumps(noted) + "\n")
+    def _write(self, outage: dict[str, Any]) -> None:
+        write(self._path, json.dumps(outage) + "\n")

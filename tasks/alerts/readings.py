@@ -1,4 +1,4 @@
-"""What the rules of the alerts look at, read from the servers and from this machine."""
+"""The readings that the alert rules evaluate, from the servers and from this machine."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from tasks.queue.lanes import get_redis
 
 
 def read() -> Readings:
-    """The readings of this moment; raises peewee.PeeweeException where PostgreSQL is away."""
+    """The current readings; raises peewee.PeeweeException if PostgreSQL is down."""
     now = snapshot.read()
-    known: dict[str, Any] = rows.read()
-    shared, why = _shared()
+    from_database: dict[str, Any] = rows.read()
+    from_redis, why = _from_redis()
     return Readings(
         database=0,
         redis=int(not now.redis),
         memory=now.memory,
         disk=now.disk,
         queue_depth=now.depth if now.redis else None,
-        **known,
-        **shared,
+        **from_database,
+        **from_redis,
         why=tuple(why.items()),
     )
 
 
-def _shared() -> tuple[dict[str, Any], dict[str, str]]:
-    """What stands in Redis, and words for it; nothing where Redis is away."""
+def _from_redis() -> tuple[dict[str, Any], dict[str, str]]:
+    """The readings from Redis, and words for some of them; empty while Redis is down."""
     try:
         info: Any = get_redis().info("clients")
-        answered = response_counts.read()
+        responses = response_counts.read()
     except redis.RedisError:
         return {}, {}
     beats = snapshot.workers()
-    missing, heard = expected_workers.missing(beats)
+    missing, sentence = expected_workers.missing(beats)
     down = [beat["classifier_down"] for beat in beats if beat.get("classifier_down")]
-    told = {
+    values = {
         "redis_connections": _share(info["connected_clients"], info.get("maxclients")),
-        "error_rate": answered.error_rate or 0.0,
-        "answer_seconds": answered.p95 or 0.0,
+        "error_rate": responses.error_rate or 0.0,
+        "answer_seconds": responses.p95 or 0.0,
         "workers": missing,
         "model": len(down) if beats else None,
     }
-    return told, {"workers": heard, "model": down[0] if down else ""}
+    return values, {"workers": sentence, "model": down[0] if down else ""}
 
 
 def _share(number: int, most: int | None) -> float | None:

@@ -29,9 +29,9 @@ def load(
 ) -> Classifier:
     """The engine of that name; its model is loaded at the first score, not here.
 
-    `providers`, `threads` and `batch` are of `onnx`; `model_path` is an ONNX file for either local
-    engine; `weights_path` is an official file for `opennsfw2`; `url` and `key` are of `remote`.
-    Raises ValueError for another name and `ClassifierDown` for `remote` without an address.
+    `providers`, `threads` and `batch` are for `onnx`; `model_path` is an ONNX file for either local
+    engine; `weights_path` is an official file for `opennsfw2`; `url` and `key` are for `remote`.
+    Raises ValueError for an unknown name and `ClassifierDown` for `remote` without an address.
     """
     if engine == "onnx":
         from tasks.classifier.onnx import OnnxClassifier
@@ -47,4 +47,4 @@ def load(
         from tasks.classifier.remote import RemoteClassifier
 
         return RemoteClassifier(url, key=key)
-    raise ValueError(f"unknown engine {engine!r}; there are {', '.join(ENGINES)}")
+    raise ValueError(f"unknown engine {engine!r}; the engines are {', '.join(ENGINES)}")

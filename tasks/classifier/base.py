@@ -1,4 +1,4 @@
-"""What every classifier engine answers, and the preprocessing that they share."""
+"""The interface of every classifier engine, and the preprocessing that they share."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ class Classifier(Protocol):
     def score(self, images: Sequence[Any]) -> list[float]:
         """The NSFW probability, 0 to 1, of each 256 x 256 RGB image. Raises `ClassifierDown`.
 
-        What `prepare` made of an image may stand in its place.
+        `images` may also hold results of `prepare`.
         """
         ...
 
     def prepare(self, image: Image.Image) -> Any:
-        """What can be done for `score` beforehand, by another thread; the image where nothing."""
+        """The part of `score` that another thread can do before; may be the image itself."""
         ...
 
 
 class ClassifierDown(Exception):
-    """The engine cannot answer: model missing or corrupt, or the remote service away."""
+    """The engine cannot answer: model missing or corrupt, or the remote service is down."""
 
 
 def as_input(image: Image.Image | NDArray[np.float32]) -> NDArray[np.float32]:
-    """The network's input for an image, or what it is already."""
+    """The network's input for an image; an array is returned unchanged."""
     return preprocess(image) if isinstance(image, Image.Image) else image
 
 
 def preprocess(image: Image.Image) -> NDArray[np.float32]:
     """The network's input for `image`: (224, 224, 3) float32, BGR, training mean subtracted.
 
-    The same bits as opennsfw2 0.19's `preprocess_image(image, Preprocessing.YAHOO)`, with its trip
-    through JPEG, which the network was trained behind.
+    The result has the same bits as opennsfw2 0.19's `preprocess_image(image, Preprocessing.YAHOO)`,
+    which also goes through JPEG, as the network's training images did.
     """
     if image.mode != "RGB":
         image = image.convert("RGB")
@@ -57,7 +57,7 @@ def preprocess(image: Image.Image) -> NDArray[np.float32]:
     image.save(buffer, format="JPEG")
     with Image.open(buffer, formats=("JPEG",)) as recompressed:
         middle = recompressed.crop((CROP.start, CROP.start, CROP.stop, CROP.stop))
-    # Whole rows at once, which numpy does in a tenth of the time that it takes by channels.
+    # By whole rows, which takes numpy a tenth of the time that it takes by channels.
     rows = np.frombuffer(middle.tobytes("raw", "BGR"), np.uint8).reshape(SIDE, -1)
     centred: NDArray[np.float32] = np.subtract(rows, MEAN_ROW, dtype=np.float32)
     return centred.reshape(SIDE, SIDE, 3)

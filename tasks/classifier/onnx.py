@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class OnnxClassifier:
     """open_nsfw on ONNX Runtime, loaded at the first score.
 
-    On one thread a batch of two takes 4 % less a picture than one alone; of 4 to 16, nothing less
-    than that and up to 190 MB more. It is for processors that want many at once.
+    On one thread a batch of 2 takes 4 % less time per picture than a single picture. A batch of 4
+    to 16 takes no less than that, and up to 190 MB more memory. Batches are for GPUs.
     """
 
     name = "onnx"
@@ -94,23 +94,23 @@ def open_session(
         )
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ClassifierDown(f"The model cannot be loaded: {error}") from error
-    see_that_it_runs_on(names[0], session.get_providers())
+    check_provider(names[0], session.get_providers())
     return session
 
 
-def see_that_it_runs_on(wanted: str, active: Sequence[str]) -> None:
-    """ONNX Runtime goes on with the processor, in silence, where a driver is missing."""
-    if wanted not in active:
+def check_provider(expected: str, active: Sequence[str]) -> None:
+    """Raise `ClassifierDown` if ONNX Runtime silently fell back to the CPU."""
+    if expected not in active:
         raise ClassifierDown(
-            f"ONNX Runtime has {wanted} but cannot start it: its driver or libraries are missing, "
-            f"or no such device is there. It would run on {', '.join(active)}."
+            f"ONNX Runtime has {expected} but cannot start it: its driver or libraries are missing"
+            f" or there is no such device. It would run on {', '.join(active)}."
         )
 
 
-def _provider_names(wanted: Sequence[str], available: Sequence[str]) -> list[str]:
-    """ONNX Runtime's names for `CPU`, `CUDA` and the like, which may also be written out."""
+def _provider_names(providers: Sequence[str], available: Sequence[str]) -> list[str]:
+    """ONNX Runtime's names for `CPU`, `CUDA` and so on; full names are accepted too."""
     suffix = "ExecutionProvider"
-    names = [name if name.endswith(suffix) else name + suffix for name in wanted]
+    names = [name if name.endswith(suffix) else name + suffix for name in providers]
     missing = [name for name in names if name not in available]
     if missing or not names:
         raise ClassifierDown(
@@ -124,10 +124,10 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # A thread that waits for work in a loop takes the processor from the other workers.
+    # A spinning thread would take CPU time from the other workers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    # The arena keeps its high-water mark for ever; without it speed is the same (measured).
+    # The arena never shrinks; without it the speed is the same (measured).
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     return options

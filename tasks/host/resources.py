@@ -1,8 +1,8 @@
-"""The machine: how much of its memory and its disk is in use, in percent.
+"""The share of this machine's memory and disk that is in use, in percent.
 
-A container has less memory than its machine: where a control group (cgroup v2 or v1) sets a limit,
-the share of that limit counts where it is the larger one. Memory that the kernel gives back when it
-is wanted, the inactive part of the page cache, is not in use.
+A container has less memory than its machine. If a control group (cgroup v2 or v1) sets a limit, the
+larger of the two shares counts. The inactive part of the page cache does not count as used, because
+the kernel frees it on demand.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def memory(root: Path = CGROUP) -> float:
-    """The share of the memory that is in use: the machine's, or the container's if larger."""
+    """Percent of the memory in use: the machine's, or the container's if larger."""
     machine = psutil.virtual_memory()
     return max(float(machine.percent), _in_group(root, machine.total))
 
 
 def disk(*folders: Path) -> float:
-    """The share of the fullest of the folders' disks that is in use."""
+    """Percent in use of the fullest of the folders' disks."""
     return max(float(psutil.disk_usage(str(folder)).percent) for folder in folders)
 
 
@@ -35,7 +35,7 @@ def _in_group(root: Path, total: int) -> float:
             limit = int((root / limit_name).read_text())
             used = int((root / used_name).read_text())
             stat = (root / limit_name).with_name("memory.stat").read_text()
-        except (OSError, ValueError):  # no group, or one without a limit ("max")
+        except (OSError, ValueError):  # no group, or no limit ("max")
             continue
         if not 0 < limit < total:
             return 0.0

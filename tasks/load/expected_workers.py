@@ -1,4 +1,4 @@
-"""The workers that there shall be, and those that are not heard."""
+"""Expected and missing workers."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from tasks.servers import worker_pool
 
 
 def expected() -> int | None:
-    """How many workers this stack's supervisor shall run; None where there is no supervisor."""
+    """How many workers this stack's supervisor should run; None without a supervisor."""
     if not (get_settings().run / "supervisord.pid").exists():
         return None
-    return sum(worker_pool.wanted(get_settings()).values())
+    return sum(worker_pool.sizes(get_settings()).values())
 
 
 def missing(beats: Sequence[dict[str, Any]]) -> tuple[int, str]:
-    """How many workers are missing among these heartbeats, and a sentence.
+    """How many workers are missing among these heartbeats, and a sentence about it.
 
-    Where something else than our supervisor starts the workers, fewer than MIN_WORKERS of them on
-    all hosts together are too few.
+    If something other than our supervisor starts the workers, MIN_WORKERS are expected on all hosts
+    together.
     """
-    heard = [beat for beat in beats if beat["state"] != "stale"]
-    wanted = expected()
-    if wanted is None:
-        wanted = get_settings().min_workers
+    online = [beat for beat in beats if beat["state"] != "stale"]
+    number = expected()
+    if number is None:
+        number = get_settings().min_workers
     else:
-        heard = [beat for beat in heard if is_ours(beat)]
-    number = max(0, wanted - len(heard))
-    return number, f"{len(heard)} of {wanted} workers are heard."
+        online = [beat for beat in online if is_ours(beat)]
+    return max(0, number - len(online)), f"{len(online)} of {number} workers online."

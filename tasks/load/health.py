@@ -1,4 +1,4 @@
-"""The parts that Sluice stands on, each with its state: ok, near (a limit) or down."""
+"""The parts that Sluice depends on, each with its state: ok, near (a limit) or down."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tasks.load import expected_workers
 from tasks.queue.lanes import get_redis
 
 Part = dict[str, str]
-SILENT_AFTER = 45.0  # seconds without a sample of the load, of which the standby takes one in ten
-NEEDED = ("PostgreSQL", "Memory", "Disk")  # without which no upload is taken
+SILENT_AFTER = 45.0  # seconds without a load sample; the standby takes one every 10 s
+NEEDED = ("PostgreSQL", "Memory", "Disk")  # without one of these no upload is accepted
 
 
 def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
-    """Every part, from the load, the workers' heartbeats, and by asking the servers."""
-    database = _timed("PostgreSQL", _ask_database)
-    copy = [_timed("Replica", _ask_replica)] if get_settings().database_replica_url else []
-    bucket = [_timed("Storage", _ask_storage)] if is_bucket(get_settings().storage_url) else []
+    """Every part, by the load, the workers' heartbeats, and a probe of each server."""
+    database = _timed("PostgreSQL", _probe_database)
+    copy = [_timed("Replica", _probe_replica)] if get_settings().database_replica_url else []
+    bucket = [_timed("Storage", _probe_storage)] if is_bucket(get_settings().storage_url) else []
     return [
         database,
-        _timed("Redis", _ask_redis),
+        _timed("Redis", _probe_redis),
         _queue(load),
         _share("Memory", load.memory, get_settings().memory_threshold),
         _share("Disk", load.disk, get_settings().disk_threshold),
@@ -45,7 +45,7 @@ def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
 
 
 def take_uploads(parts: Sequence[Part]) -> bool:
-    """Whether uploads can be taken: Redis may be away; the database and room may not."""
+    """Whether uploads can be accepted: they need the database and room, but not Redis."""
     states = {part["name"]: part["state"] for part in parts}
     return all(states[name] != "down" for name in NEEDED)
 
@@ -54,10 +54,10 @@ def _part(name: str, state: str, detail: str) -> Part:
     return {"name": name, "state": state, "detail": detail}
 
 
-def _timed(name: str, ask: Callable[[], str]) -> Part:
+def _timed(name: str, probe: Callable[[], str]) -> Part:
     started = time.perf_counter()
     try:
-        detail = ask()
+        detail = probe()
     except (peewee.PeeweeException, redis.RedisError, SluiceError):
         instead = ", reads go to the primary" if name == "Replica" else ""
         return _part(name, "down", f"does not answer{instead}")
@@ -65,7 +65,7 @@ def _timed(name: str, ask: Callable[[], str]) -> Part:
     return _part(name, "ok", f"{detail} · {took:.1f} ms")
 
 
-def _ask_database() -> str:
+def _probe_database() -> str:
     with connection():
         row = db.execute_sql(
             "SELECT count(*), current_setting('max_connections') FROM pg_stat_activity"
@@ -74,22 +74,22 @@ def _ask_database() -> str:
     return f"{row[0]} of {row[1]} connections"
 
 
-def _ask_redis() -> str:
+def _probe_redis() -> str:
     used: Any = get_redis().info("memory")
     return f"{used['used_memory'] / 1024 / 1024:.0f} MB"
 
 
-def _ask_replica() -> str:
+def _probe_replica() -> str:
     return replica.describe_lag(get_settings())
 
 
-def _ask_storage() -> str:
+def _probe_storage() -> str:
     return storage.of(get_settings()).check()
 
 
 def _queue(load: Load) -> Part:
     if not load.redis:
-        return _part("Queue", "near", "Redis is away; what comes waits in PostgreSQL")
+        return _part("Queue", "near", "Redis is down; new jobs wait in PostgreSQL")
     detail = f"{load.depth:,} of {get_settings().max_queue_size:,} jobs"
     bound = get_settings().alert_queue_depth or get_settings().max_queue_size
     return _part("Queue", "near" if load.depth > bound else "ok", detail)
@@ -106,30 +106,30 @@ def _model(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
     if down:
         return _part("Model", "down", down[0]["classifier_down"])
     if not beats:
-        heard = "no worker is heard" if load.redis else "Redis is away, so no worker is heard"
-        return _part("Model", "near", heard)
+        why = "no worker is online" if load.redis else "unknown while Redis is down"
+        return _part("Model", "near", why)
     return _part("Model", "ok", f"open_nsfw by {get_settings().nsfw_engine}")
 
 
 def _workers(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
     if not load.redis:
-        return _part("Workers", "near", "Redis is away, so none is heard")
-    number, heard = expected_workers.missing(beats)
+        return _part("Workers", "near", "unknown while Redis is down")
+    number, sentence = expected_workers.missing(beats)
     alive = any(beat["state"] != "stale" for beat in beats)
-    return _part("Workers", ("near" if alive else "down") if number else "ok", heard.rstrip("."))
+    return _part("Workers", ("near" if alive else "down") if number else "ok", sentence.rstrip("."))
 
 
 def _standby(database: Part) -> Part:
-    unasked = _part("Standby", "near", "cannot be asked without PostgreSQL")
+    unknown = _part("Standby", "near", "unknown while PostgreSQL is down")
     if database["state"] == "down":
-        return unasked
+        return unknown
     try:
         with connection():
             silent = database_readings.standby_silent()
     except peewee.PeeweeException:
-        return unasked
+        return unknown
     if silent is None:
-        return _part("Standby", "near", "has not been heard yet")
+        return _part("Standby", "near", "has not reported yet")
     if silent > SILENT_AFTER:
-        return _part("Standby", "down", "nothing sweeps, delivers or alerts; it has stopped")
+        return _part("Standby", "down", "stopped: no sweeps, deliveries or alerts")
     return _part("Standby", "ok", "sweeps, delivers and alerts")

@@ -1,4 +1,4 @@
-"""Heartbeats: what each worker process tells of itself, in Redis, every two seconds."""
+"""Heartbeats: each worker process reports its state to Redis every two seconds."""
 
 from __future__ import annotations
 
@@ -19,71 +19,71 @@ from tasks.queue.lanes import get_redis
 
 KEY = "sluice:worker:"
 HOST = socket.gethostname()
-EVERY = 2.0
-FORGOTTEN_AFTER = 15
-LOOK = 0.5  # seconds between two looks at the pace
-CHANGED = 0.15  # share of the told pace; one that changed by more is told at once
-SHORT = 0.05  # seconds between two jobs that are the way from one to the next, and no rest
+EVERY = 2.0  # seconds
+EXPIRY = 15  # seconds
+MEASURE_EVERY = 0.5  # seconds between two measurements of the pace
+CHANGED = 0.15  # share of the reported pace; a larger change is reported at once
+SHORT_GAP = 0.05  # seconds; a shorter gap between two jobs counts as busy time
 
 
 def _home(settings: Settings) -> str:
     return hashlib.sha256(os.fsencode(settings.sluice_home)).hexdigest()[:8]
 
 
-home = per_process(_home)  # names this SLUICE_HOME: two of them may share a host
+home = per_process(_home)  # identifies this SLUICE_HOME: a host may have several
 
 
-class Heart:
-    """Counts this process's jobs and beats in a thread of its own."""
+class Heartbeat:
+    """Counts this process's jobs and reports them from its own thread."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.key = f"{KEY}{HOST}:{home()}:{name}"  # each home has a worker_00
         self.state = "starting"
         self.processed = self.errors = 0
-        self.classifier_down = ""  # why the network cannot be asked, in words
+        self.classifier_down = ""  # why the network does not answer, in words
         self._pace = Pace()
-        self._measured = (0, 0.0)  # jobs and busy seconds that the pace knows of
-        self._told_pace = 0.0
+        self._measured = (0, 0.0)  # jobs and busy seconds that are in the pace
+        self._reported_pace = 0.0
         self._ended = -1.0
         self._busy_since: float | None = None
-        self._busy = self._busy_told = 0.0
-        self._told = self._started = time.monotonic()
+        self._busy = self._busy_reported = 0.0
+        self._reported = self._started = time.monotonic()
         self._process = psutil.Process()
 
     def start(self) -> None:
-        """Begin to beat."""
+        """Start the thread."""
         threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
 
     def begin(self) -> None:
-        """A job has begun; where the last one ended just now, its way here is part of it."""
+        """A job has begun; a short gap since the last job counts as busy time."""
         now = time.monotonic()
         self.state = "busy"
-        self._busy_since = self._ended if now - self._ended < SHORT else now
+        self._busy_since = self._ended if now - self._ended < SHORT_GAP else now
 
     def end(self, *, failed: bool = False, jobs: int = 1) -> None:
-        """The job has ended, or the jobs that were done together."""
+        """The job, or the batch of jobs, has ended."""
         self._ended = time.monotonic()
         self._busy += self._ended - (self._busy_since or self._ended)
         self._busy_since = None
         self.state = "idle"
-        self.did(jobs)
+        self.count(jobs)
         self.errors += failed
 
-    def did(self, jobs: int) -> None:
-        """So many jobs are done, of those that are at work."""
+    def count(self, jobs: int) -> None:
+        """Count completed jobs of a batch that is still running."""
         self.processed += jobs
 
     def _run(self) -> None:
         while True:
             self._measure()
-            changed = abs(self._pace.rate - self._told_pace) > CHANGED * self._told_pace
-            if changed or time.monotonic() - self._told >= EVERY - LOOK / 2:
+            changed = abs(self._pace.rate - self._reported_pace) > CHANGED * self._reported_pace
+            if changed or time.monotonic() - self._reported >= EVERY - MEASURE_EVERY / 2:
                 self.beat()
-            time.sleep(LOOK)
+            time.sleep(MEASURE_EVERY)
 
     def _measure(self) -> None:
-        """Take what was done since the last look into the pace."""
+        """Add the work since the last measurement to the pace."""
         jobs, busy = self.processed, self._busy_until_now(time.monotonic())
         self._pace.add(jobs - self._measured[0], max(0.0, busy - self._measured[1]))
         self._measured = jobs, busy
@@ -93,18 +93,18 @@ class Heart:
         return self._busy + (now - since if since else 0.0)
 
     def beat(self) -> None:
-        """Tell Redis once; where it is away, the next beat will do."""
+        """Report to Redis once; while Redis is down the beat is skipped."""
         try:
-            get_redis().set(self.key, json.dumps(self.told()), ex=FORGOTTEN_AFTER)
+            get_redis().set(self.key, json.dumps(self.report()), ex=EXPIRY)
         except redis.RedisError:
             return
 
-    def told(self) -> dict[str, Any]:
-        """What is told: rates in jobs a second of busy time, load from 0 to 1, memory in bytes."""
+    def report(self) -> dict[str, Any]:
+        """The report: rates in jobs per second of busy time, load from 0 to 1, memory in bytes."""
         now = time.monotonic()
         busy = self._busy_until_now(now)
-        load = (busy - self._busy_told) / max(now - self._told, 0.001)
-        self._busy_told, self._told, self._told_pace = busy, now, self._pace.rate
+        load = (busy - self._busy_reported) / max(now - self._reported, 0.001)
+        self._busy_reported, self._reported, self._reported_pace = busy, now, self._pace.rate
         return {
             "name": self.name,
             "host": HOST,
@@ -114,7 +114,7 @@ class Heart:
             "processed": self.processed,
             "errors": self.errors,
             "lanes": os.environ.get("SLUICE_LANES", ""),
-            "jobs_per_second": round(self._told_pace, 2),
+            "jobs_per_second": round(self._reported_pace, 2),
             "load": round(min(load, 1.0), 3),
             "classifier_down": self.classifier_down,
             "memory": self._process.memory_info().rss,
@@ -123,12 +123,12 @@ class Heart:
 
 
 def is_ours(beat: dict[str, Any]) -> bool:
-    """Whether this stack's supervisor runs that worker; others may share its Redis."""
+    """Whether this stack's supervisor runs that worker; other stacks may share its Redis."""
     return (beat["host"], beat["home"]) == (HOST, home())
 
 
 def workers() -> list[dict[str, Any]]:
-    """The last heartbeat of every worker; raises redis.RedisError where Redis is away."""
+    """The last heartbeat of every worker; raises redis.RedisError."""
     keys = sorted(get_redis().scan_iter(match=KEY + "*", count=1000))
     values: Any = get_redis().mget(keys) if keys else []
     return [json.loads(value) for value in values if value]

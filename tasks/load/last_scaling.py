@@ -1,4 +1,4 @@
-"""What autoscaling did last, and why: kept in Redis for `scripts/status` and the dashboard."""
+"""The last change by autoscaling, kept in Redis for `scripts/status` and the dashboard."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import redis
 
 from tasks.queue.lanes import get_redis
 
-KEY = "sluice:scaled"  # a hash: one entry a host, each of which scales for itself
-FORGOTTEN_AFTER = 86_400
+KEY = "sluice:scaled"  # a hash with one entry per host; each host scales itself
+EXPIRY = 86_400
 
 
 def keep(before: int, after: int, why: str) -> None:
-    """Remember a change of the number of workers; where Redis is away, the log has it."""
-    told = {"before": before, "after": after, "why": why, "at": time.time()}
+    """Store a change of the number of workers; while Redis is down only the log has it."""
+    change = {"before": before, "after": after, "why": why, "at": time.time()}
     try:
-        get_redis().hset(KEY, socket.gethostname(), json.dumps(told))
-        get_redis().expire(KEY, FORGOTTEN_AFTER)
+        get_redis().hset(KEY, socket.gethostname(), json.dumps(change))
+        get_redis().expire(KEY, EXPIRY)
     except redis.RedisError:
         return
 
 
 def last() -> dict[str, Any] | None:
     """The newest change of all hosts: ``before``, ``after``, ``why``, ``at`` (seconds of the
-    epoch); None where there was none for a day, or Redis is away."""
+    epoch); None if there was none for a day, or Redis is down."""
     try:
-        known: Any = get_redis().hvals(KEY)
+        changes: Any = get_redis().hvals(KEY)
     except redis.RedisError:
         return None
-    return max(map(json.loads, known), key=lambda told: told["at"], default=None)
+    return max(map(json.loads, changes), key=lambda change: change["at"], default=None)

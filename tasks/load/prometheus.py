@@ -1,7 +1,7 @@
-"""What is told of the server when Prometheus asks: the truth of that moment, and the measures.
+"""The metrics that a scrape by Prometheus gets: the state of the server, and the counters.
 
-Nothing here is kept: it is read from PostgreSQL, Redis and the workers' heartbeats. What cannot be
-read is left out, and ``sluice_part_up`` says which part it is.
+The state is read at each scrape from PostgreSQL, Redis and the workers' heartbeats. A value that
+cannot be read is left out, and ``sluice_part_up`` says which part is down.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Rows = Iterable[tuple[tuple[str, ...], float]]
 
 
 def measures() -> list[Metric]:
-    """The measures of all processes together, those that live and those that have gone."""
+    """The counters and timers of all processes together, of running and of ended ones."""
     path = metric_files.folder()
     if path is None:
         return list(metrics.meters().registry.collect())
@@ -36,55 +36,55 @@ def measures() -> list[Metric]:
     return list(MultiProcessCollector(None, str(path)).collect())
 
 
-class Kept:
-    """Metrics that were collected already, as the client library's encoders take them."""
+class CollectedMetrics:
+    """Metrics that are already collected, in the form that the client library's encoders take."""
 
-    def __init__(self, found: Iterable[Metric]) -> None:
-        self._found = list(found)
+    def __init__(self, collected: Iterable[Metric]) -> None:
+        self._metrics = list(collected)
 
     def collect(self) -> list[Metric]:
-        return self._found
+        return self._metrics
 
 
-def registry(found: Iterable[Metric]) -> CollectorRegistry:
-    """Something that the encoders turn into text."""
+def registry(collected: Iterable[Metric]) -> CollectorRegistry:
+    """A registry of these metrics, for the encoders."""
     made = CollectorRegistry()
-    made.register(Kept(found))
+    made.register(CollectedMetrics(collected))
     return made
 
 
 class Measures:
-    """The measures, read anew each time."""
+    """``measures`` as a collector: read at each scrape."""
 
     def collect(self) -> list[Metric]:
         return measures()
 
 
 def serve() -> None:
-    """Tell the measures of this host's processes where no web process of it does.
+    """Serve the counters of this host's processes, if METRICS_LISTEN asks for it.
 
-    What is true of the server itself is told by the web processes alone, once.
+    It is for hosts without a web process. Only the web processes serve the state of the server.
     """
     host, _, port = get_settings().metrics_listen.rpartition(":")
     if not port:
         return
-    told = CollectorRegistry()
-    told.register(Measures())
+    measured = CollectorRegistry()
+    measured.register(Measures())
     try:
-        start_http_server(int(port), host.strip("[]"), told)
+        start_http_server(int(port), host.strip("[]"), measured)
     except OSError as error:
         log.error("METRICS_LISTEN=%s: %s", get_settings().metrics_listen, error.strerror)
 
 
-def truth() -> list[Metric]:
+def state() -> list[Metric]:
     """The state of the server, read now."""
-    told = [*_load(), *_workers()]
+    collected = [*_load(), *_workers()]
     try:
         with connection():
-            told += _database()
+            collected += _database()
     except peewee.PeeweeException:  # sluice_part_up says so
         pass
-    return told
+    return collected
 
 
 def _gauge(name: str, about: str, labels: tuple[str, ...], rows: Rows) -> Metric:
@@ -99,14 +99,14 @@ def _one(name: str, about: str, number: float) -> Metric:
 
 
 def _load() -> Iterator[Metric]:
-    now, told = snapshot.read(), snapshot.snapshot()
+    now, report = snapshot.read(), snapshot.snapshot()
     lanes = [(("priority",), now.priority), (("normal",), now.normal)]
     yield _gauge("queue_depth", "Jobs that wait in Redis.", ("lane",), lanes if now.redis else [])
     waits = [((lane,), snapshot.estimated_wait(lane)) for lane in ("priority", "normal")]
     yield _gauge("estimated_wait_seconds", "Estimated wait of a new upload.", ("lane",), waits)
-    modes = [((name,), float(name == told["current_mode"])) for name in mode.MODES]
+    modes = [((name,), float(name == report["current_mode"])) for name in mode.MODES]
     yield _gauge("mode", "1 for the current mode, else 0.", ("mode",), modes)
-    parts = [((part["name"],), float(part["state"] != "down")) for part in told["health"]]
+    parts = [((part["name"],), float(part["state"] != "down")) for part in report["health"]]
     yield _gauge("part_up", "1 while a part of /readyz is not down.", ("part",), parts)
     yield _one("memory_used_ratio", "Memory in use, 0 to 1.", now.memory / 100)
     yield _one("disk_used_ratio", "Disk in use, 0 to 1, the fuller one.", now.disk / 100)
@@ -120,20 +120,22 @@ def _workers() -> Iterator[Metric]:
         states[beat["state"]] = states.get(beat["state"], 0) + 1
     counts = [((name,), float(number)) for name, number in states.items()]
     yield _gauge("workers", "Workers online, by state.", ("state",), counts)
-    yield _of_each(beats, "worker_busy_ratio", "Share of the time spent on jobs, 0 to 1.", "load")
-    yield _of_each(beats, "worker_memory_bytes", "Resident memory of a worker.", "memory")
+    yield _per_worker(
+        beats, "worker_busy_ratio", "Share of the time spent on jobs, 0 to 1.", "load"
+    )
+    yield _per_worker(beats, "worker_memory_bytes", "Resident memory of a worker.", "memory")
 
 
-def _of_each(beats: list[dict[str, Any]], name: str, about: str, key: str) -> Metric:
+def _per_worker(beats: list[dict[str, Any]], name: str, about: str, key: str) -> Metric:
     rows = [((beat["host"], beat["name"]), float(beat[key])) for beat in beats]
     return _gauge(name, about, ("host", "worker"), rows)
 
 
 def _database() -> Iterator[Metric]:
-    told, ages = snapshot.snapshot(), database_readings.read()
+    report, ages = snapshot.snapshot(), database_readings.read()
     (owed, dead), (states, most) = database_readings.deliveries(), database_readings.connections()
-    debt = told["queues"]["review_debt"]
-    yield _one("reviews_open", "Flags that wait for a person.", told["to_review"]["all"])
+    debt = report["queues"]["review_debt"]
+    yield _one("reviews_open", "Flags that wait for a person.", report["to_review"]["all"])
     yield _one("review_debt", "Submissions that owe their full checks.", debt)
     yield _one("oldest_flag_age_seconds", "Age of the oldest open flag.", ages["oldest_flag_age"])
     yield _one("review_debt_age_seconds", "Age of the oldest review debt.", ages["review_debt_age"])
@@ -151,6 +153,6 @@ def _database() -> Iterator[Metric]:
 
 
 def _alerts() -> Metric:
-    speaking = alert.open_counts()
-    rows = [((rule.name, rule.level), float(speaking.get(rule.name, 0))) for rule in RULES]
+    open_alerts = alert.open_counts()
+    rows = [((rule.name, rule.level), float(open_alerts.get(rule.name, 0))) for rule in RULES]
     return _gauge("alert", "Open alerts of a rule.", ("rule", "level"), rows)

@@ -1,4 +1,4 @@
-"""The load: how much waits, which mode is in force, and everything that is told of the server."""
+"""The load: the queue's depth, the current mode, and the report on the whole server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from models.submissions.submission import PROCESSING, QUEUED, Submission
 from tasks.host import resources
 from tasks.load import health as parts
 from tasks.load import heartbeat, last_scaling
-from tasks.queue.lanes import FAIRNESS, PRIORITY, batch, get_huey, get_redis, place, rank_of
+from tasks.queue.lanes import FAIRNESS, PRIORITY, batch, get_huey, get_redis, jobs_before, rank_of
 
 MODE_KEY = "sluice:mode"
 MOST_COUNTED = 1_000_000  # rows that the estimate of the wait counts
@@ -30,10 +30,10 @@ T = TypeVar("T")
 
 
 class Kept(dict[str, tuple[float, Any]]):
-    """Values that are good for a short time, by name.
+    """A cache of values by name, each with a short time to live.
 
-    When one has aged, the first who asks makes it anew; the others go on with the old one
-    meanwhile, no longer than ``patience`` seconds. Else all requests of a moment make it at once.
+    When a value has expired, the first caller makes a new one. Meanwhile other callers get the old
+    value, for at most ``patience`` seconds. Without this all requests would make it at once.
     """
 
     def __init__(self, patience: float = 1.0) -> None:
@@ -42,7 +42,7 @@ class Kept(dict[str, tuple[float, Any]]):
         self._making: set[str] = set()
 
     def get_or(self, name: str, seconds: float, make: Callable[[], T]) -> T:
-        """The kept value, or a new one where it is older than ``seconds``."""
+        """The cached value, or a new one if it is older than ``seconds``."""
         at, value = self.get(name, (float("-inf"), None))
         age = time.monotonic() - at
         if age < seconds or (name in self._making and age < seconds + self._patience):
@@ -61,7 +61,7 @@ _kept = Kept()
 
 
 def read() -> Load:
-    """The load of this moment, at most 50 ms old."""
+    """The current load, at most 50 ms old."""
     return _kept.get_or("load", 0.05, _read)
 
 
@@ -80,9 +80,9 @@ def _machine() -> tuple[float, float]:
 
 
 def current() -> dict[str, Any]:
-    """The mode in force: ``mode``, ``since`` (seconds of the epoch) and ``why``.
+    """The current mode: ``mode``, ``since`` (seconds of the epoch) and ``why``.
 
-    All web processes share it through Redis, so that they come down from a mode together.
+    All web processes share it through Redis, so that they leave a mode together.
     """
     load = read()
     before = _kept.get_or("mode", 0.05, _shared_mode)
@@ -96,7 +96,7 @@ def current() -> dict[str, Any]:
 
 
 def _shared_mode() -> dict[str, Any]:
-    """Whoever finds none begins one, so that all tell the same time of it."""
+    """The shared mode; the first process stores one, so that all report the same ``since``."""
     try:
         stored: Any = get_redis().get(MODE_KEY)
         if stored is None:
@@ -120,7 +120,7 @@ def _share(state: dict[str, Any]) -> None:
 
 
 def workers() -> list[dict[str, Any]]:
-    """Each worker's last heartbeat, ``stale`` where it is late; none where Redis is away."""
+    """Each worker's last heartbeat, ``stale`` if it is late; empty while Redis is down."""
     try:
         beats = _kept.get_or("workers", 0.5, heartbeat.workers)
     except redis.RedisError:
@@ -130,43 +130,45 @@ def workers() -> list[dict[str, Any]]:
 
 
 def estimated_wait(priority: str = "normal", ahead: int | None = None) -> float:
-    """Seconds until a job is decided that is enqueued now, or has ``ahead`` before it in its lane.
+    """Seconds until a job is decided that is enqueued now, or that has ``ahead`` jobs before it.
 
-    ``priority`` is the submission's, which names its lane.
+    ``priority`` is the submission's priority, which is also its lane.
     """
     load, first = read(), priority == PRIORITY and get_settings().enable_queue_priority
-    mine, others = (load.priority, load.normal) if first else (load.normal, load.priority)
+    own_lane, other_lane = (load.priority, load.normal) if first else (load.normal, load.priority)
     if ahead is None:
-        ahead = mine + (0 if first else _beyond_the_queue(load))
-    return round(wait_estimate.in_lane(first, ahead, others, crew(), 1 / FAIRNESS, batch), 1)
+        ahead = own_lane + (0 if first else _beyond_the_queue(load))
+    return round(wait_estimate.in_lane(first, ahead, other_lane, crew(), 1 / FAIRNESS, batch), 1)
 
 
 def remaining_wait(row: Submission) -> float:
-    """Seconds until this submission is decided, by its own place in the queue.
+    """Seconds until this submission is decided, by its own position in the queue.
 
-    What came after it does not count, nor what it overtakes: a ``sync`` upload that could not be
-    answered in time is nearer to its turn than the depth says.
+    Jobs behind it do not count. A ``sync`` upload that was not decided in time is therefore nearer
+    to its turn than the queue's depth says.
     """
     if row.status == PROCESSING:
         return estimated_wait(row.priority, 0)
     try:
-        ahead = place(row.id, rank_of(row.priority, row.mode)) if row.status == QUEUED else None
+        ahead = (
+            jobs_before(row.id, rank_of(row.priority, row.mode)) if row.status == QUEUED else None
+        )
     except redis.RedisError:
         ahead = None
     return estimated_wait(row.priority, ahead)
 
 
 def crew() -> wait_estimate.Crew:
-    """The pace of each worker that is heard, by the lanes that it serves."""
-    heard = [beat for beat in workers() if beat["state"] != "stale"]
+    """The pace of each worker that is online, by the lanes that it serves."""
+    online = [beat for beat in workers() if beat["state"] != "stale"]
     paces: dict[bool, list[float]] = {True: [], False: []}
-    for beat in heard:
+    for beat in online:
         paces[beat.get("lanes") == PRIORITY].append(beat["jobs_per_second"])
     return wait_estimate.Crew(paces[False], paces[True])
 
 
 def _beyond_the_queue(load: Load) -> int:
-    """What waits in PostgreSQL because the queue is full or away, at most two seconds old."""
+    """Jobs in PostgreSQL that the queue has no room for, or is down; at most two seconds old."""
     if load.redis and load.depth < 0.9 * get_settings().max_queue_size:
         return 0
     return _kept.get_or("beyond", 2.0, _count_received)
@@ -181,37 +183,37 @@ def _count_received() -> int:
 
 
 def snapshot() -> dict[str, Any]:
-    """Everything that is told of the server, at most half a second old."""
+    """The report on the whole server, at most half a second old."""
     with replica.use_primary():
         return _kept.get_or("snapshot", 0.5, _snapshot)
 
 
 def forget() -> None:
-    """Something has changed: what is told next is read anew."""
+    """Drop the cached load and report, because something has changed."""
     for name in ("load", "snapshot"):
         _kept.pop(name, None)
 
 
 def _snapshot() -> dict[str, Any]:
     load, state = read(), current()
-    known = _database_part()
+    database = _database_part()
     return {
         "queue_available": load.redis,
         "queue_depth": load.depth,
         "queues": {
             "priority": load.priority,
             "normal": load.normal,
-            "review_debt": known["review_debt"],
+            "review_debt": database["review_debt"],
         },
         "current_mode": state["mode"],
         "mode_since": state["since"],
         "mode_why": state["why"],
         "estimated_wait": estimated_wait(),
         "capacity": _capacity(state["mode"]),
-        "throughput": known["throughput"],
+        "throughput": database["throughput"],
         "workers": workers(),
         "scaled": _kept.get_or("scaled", 5.0, last_scaling.last),
-        "to_review": known["to_review"],
+        "to_review": database["to_review"],
         "error_rate": _error_rate(),
         "health": health(),
     }
@@ -252,18 +254,17 @@ def health() -> list[dict[str, str]]:
 
 
 def brief() -> dict[str, Any]:
-    """What ``scripts/status`` tells: ``mode``, ``queue_depth`` and ``estimated_wait``."""
-    told = snapshot()
-    keys = {"mode": "current_mode", "queue_depth": "queue_depth", "wait": "estimated_wait"}
+    """The part of the report that ``scripts/status`` shows."""
+    report = snapshot()
     return {
-        "mode": told[keys["mode"]],
-        "mode_why": told["mode_why"],
-        "queue_depth": told[keys["queue_depth"]],
-        "estimated_wait": told[keys["wait"]],
-        "to_review": told["to_review"]["all"],
-        "review_debt": told["queues"]["review_debt"],
-        "scaled": told["scaled"],
-        "health": told["health"],
+        "mode": report["current_mode"],
+        "mode_why": report["mode_why"],
+        "queue_depth": report["queue_depth"],
+        "estimated_wait": report["estimated_wait"],
+        "to_review": report["to_review"]["all"],
+        "review_debt": report["queues"]["review_debt"],
+        "scaled": report["scaled"],
+        "health": report["health"],
     }
 
 

@@ -1,6 +1,6 @@
-"""Log lines: one JSON object a line, with the request and the submission that it speaks of.
+"""Log lines: one JSON object per line, with the ids of the request and the submission.
 
-Nobody outside can forge one: what a message holds from outside stays on its line.
+Outside text cannot forge a line: control characters in a message are escaped.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-# Line ends of every kind, what a terminal obeys, what turns the direction of text, and halves of
-# characters, which no file takes.
+# Line ends of every kind, terminal escapes, characters that change the direction of text, and
+# lone surrogates, which cannot be encoded.
 UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 JSON, TEXT = "json", "text"
 _about: ContextVar[dict[str, Any]] = ContextVar("about", default={})  # noqa: B039  (never changed)
 
 
-class Line(logging.LogRecord):
-    """A record whose message is one line; those of a traceback are set in behind a bar."""
+class SafeRecord(logging.LogRecord):
+    """A record whose message is one line; the lines of a traceback are indented behind a bar."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -34,16 +34,16 @@ class Line(logging.LogRecord):
             self.exc_text = "\n".join(f"  | {line}" for line in self.trace)
 
     def getMessage(self) -> str:
-        """The message with everything that would end or hide a line written out."""
+        """The message with every character escaped that would end or hide a line."""
         return harmless(super().getMessage())
 
 
 class Json(logging.Formatter):
-    """A record as one JSON object: time, level, logger, message, what it is about, exception."""
+    """A record as one JSON object: time, level, logger, message, context ids, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "time": at,
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -51,12 +51,12 @@ class Json(logging.Formatter):
             **getattr(record, "about", {}),
         }
         if getattr(record, "trace", None):
-            told["exception"] = "\n".join(record.trace)  # type: ignore[attr-defined]
-        return json.dumps(told, ensure_ascii=False, default=str)
+            fields["exception"] = "\n".join(record.trace)  # type: ignore[attr-defined]
+        return json.dumps(fields, ensure_ascii=False, default=str)
 
 
 def start(kind: str) -> None:
-    """Write this process's lines to standard error: ours from INFO on, libraries' warnings."""
+    """Log to standard error: our own lines from INFO on, libraries' lines from WARNING on."""
     guard()
     formats: dict[str, dict[str, Any]] = {
         JSON: {"()": Json},
@@ -80,20 +80,20 @@ def start(kind: str) -> None:
 
 
 def guard() -> None:
-    """Make every logger of this process write lines that cannot be forged."""
-    logging.setLogRecordFactory(Line)
+    """Make every logger of this process write safe lines."""
+    logging.setLogRecordFactory(SafeRecord)
 
 
 def begin(**about: Any) -> None:
-    """The lines of this thread, or greenlet, are about this alone from now on.
+    """Replace the context ids of this thread's, or greenlet's, log lines.
 
-    ``request_id``, ``job_id``, ``client`` (its number); what is None is left out.
+    ``request_id``, ``job_id``, ``client`` (its number); None is left out.
     """
     _about.set(_named(about))
 
 
 def add(**about: Any) -> None:
-    """They are about this, too."""
+    """Add context ids to the current ones."""
     _about.set({**_about.get(), **_named(about)})
 
 
@@ -107,17 +107,17 @@ def _named(about: dict[str, Any]) -> dict[str, Any]:
 
 def harmless(text: str) -> str:
     """The text with control characters as escapes: ``\\n``, ``\\x1b``."""
-    return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def readable(line: str) -> str:
-    """A line of a log file as a person reads it; what is no object of ours stays as it is."""
+    """A line of a log file in a form for people; a line that is not our JSON is unchanged."""
     try:
-        told = json.loads(line)
-        head = f"{told['time'][11:19]} {told['level'].upper()} {told['message']}"
+        fields = json.loads(line)
+        head = f"{fields['time'][11:19]} {fields['level'].upper()} {fields['message']}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return line
     shown = ("client", "job_id", "request_id")
-    about = " ".join(f"{name}={told[name]}" for name in shown if name in told)
-    trace = [f"  | {each}" for each in told.get("exception", "").split("\n") if each]
+    about = " ".join(f"{name}={fields[name]}" for name in shown if name in fields)
+    trace = [f"  | {each}" for each in fields.get("exception", "").split("\n") if each]
     return "\n".join([f"{head}  {about}".rstrip(), *trace])

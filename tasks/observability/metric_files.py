@@ -1,8 +1,8 @@
-"""Slots: where a process keeps its measures, in files that the next process goes on with.
+"""Slots: the files in which a process stores its metrics, and which a later process reuses.
 
-Prometheus' own way is a set of files for each process id, which pile up as workers come and go.
-Here a process takes the first slot that nobody holds, and goes on counting where the dead one
-stopped: as many sets of files as processes ever ran at once, and no counter goes back.
+The client library makes a set of files for each process id, and they pile up as workers restart.
+Here a process takes the first free slot and continues the counters of the process that had it. So
+there are as many sets of files as processes ever ran at once, and no counter falls.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import mark_process_dead
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the client library's own name for it
-MOST = 512  # slots; a process that finds none keeps its measures to itself
-# Bytes that are taken up at once: writing into a hole of a mapped file ends the process where the
-# disk is full.
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the client library's name
+MOST = 512  # slots; a process that gets none keeps its metrics in memory
+# Bytes that are allocated at once: on a full disk, a write into a hole of a mapped file kills the
+# process.
 SIZES = {"counter": 256 * 1024, "histogram": 1024 * 1024, "gauge_livesum": 64 * 1024}
 log = logging.getLogger("sluice.slots")
 
 
 def folder() -> Path | None:
-    """Where the processes keep their measures; None where each keeps its own."""
+    """The folder of the shared metrics; None if each process keeps its own in memory."""
     named = os.environ.get(FOLDER)
     return Path(named) if named else None
 
 
 def clear(path: Path) -> None:
-    """Begin anew, before any process of the stack runs."""
+    """Delete all metrics; call it before any process of the stack runs."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=0o700, parents=True)
 
 
 def value_class() -> Any:
-    """How the client library keeps a number: in this process's slot, else in memory."""
+    """The client library's class for a number: in this process's slot, else in memory."""
     path = folder()
     if path is None:
         return values.MutexValue
     try:
         return values.MultiProcessValue(_named(_take(path)))
-    except OSError as error:  # the disk is full, or the folder is not ours: serving goes before
-        log.warning("this process's measures are its own: %s", error)
+    except OSError as error:  # disk full, or not our folder: serving is more important
+        log.warning("the metrics of this process are not shared: %s", error)
         return values.MutexValue
 
 
@@ -72,7 +72,7 @@ def _take(path: Path) -> str:
 
 
 def _prepare(path: Path, slot: str) -> None:
-    """Files of their full size; one that a crash left unreadable begins anew."""
+    """Allocate the files at full size; replace one that a crash made unreadable."""
     mark_process_dead(slot, str(path))
     for kind, size in SIZES.items():
         file = path / f"{kind}_{slot}.db"
@@ -80,7 +80,7 @@ def _prepare(path: Path, slot: str) -> None:
             if file.exists():
                 list(MmapedDict.read_all_values_from_file(str(file)))
         except Exception as error:
-            log.warning("%s is not to be read: %s", file.name, error)
+            log.warning("%s is unreadable and is replaced: %s", file.name, error)
             file.unlink()
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -90,13 +90,13 @@ def _prepare(path: Path, slot: str) -> None:
 
 
 def forget_dead(path: Path) -> None:
-    """Remove what only a living process can say, such as its connections, of those that died."""
+    """Remove the gauges of processes that ended, such as their open connections."""
     for slot in _free(path):
         mark_process_dead(slot, str(path))
 
 
 def _free(path: Path) -> Iterator[str]:
-    """Slots that nobody holds, each held here while it is looked at."""
+    """The free slots, each locked while the caller uses it."""
     for file in path.glob("*.lock"):
         lock = os.open(file, os.O_RDWR)
         try:

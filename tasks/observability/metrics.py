@@ -1,8 +1,8 @@
-"""Measures: what the processes count and time, under the names that Prometheus reads.
+"""Metrics: the counters and timers of the processes, under the names that Prometheus reads.
 
-Each is kept in this process's slot of a folder that all share (``metric_files``), so that whichever
-web process is asked tells of all. What can be read when it is asked for, such as the depth of the
-queue, is not kept here but read then: ``tasks.load.prometheus``.
+Each process stores them in its slot of a shared folder (``metric_files``), so that any web process
+can serve those of all. A value that can be read at the scrape, such as the queue's depth, is not
+here but in ``tasks.load.prometheus``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from models.submissions.submission import PRIORITIES
 from models.verdict import APPROVED, REJECTED, REVIEW
 from tasks.observability import metric_files, tracing
 
-SAMPLE_EVERY = 5.0  # seconds between two looks at the pool
+SAMPLE_EVERY = 5.0  # seconds between two samples of the pool
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 OLD_ADAPTIVE_SCOPE = "pressure"  # the adaptive limit in 0.1.0; 0.2 is the last with both names
@@ -30,10 +30,10 @@ MACHINE, RULES, PERSON = "machine", "rules", "person"  # who gave a verdict
 
 
 class Meters:
-    """Every measure of a process, registered once.
+    """Every metric of a process, registered once.
 
-    ``values.ValueClass`` is how the client library keeps a number. It is read when a measure is
-    made, so the measures are made with the first use and not at import.
+    ``values.ValueClass`` is how the client library stores a number. It is read when a metric is
+    created, so the metrics are created at the first use and not at import.
     """
 
     def __init__(self) -> None:
@@ -139,29 +139,29 @@ class Meters:
             self.pool.labels(state)
 
 
-meters = functools.cache(Meters)  # started by ``start`` in each process, before it has threads
+meters = functools.cache(Meters)  # ``start`` calls it in each process before it has threads
 
 
 def verdict(given: str | None, mode: str, by: str) -> None:
-    """Count a verdict: the network's and the rules' of a worker, fast rules', or a person's."""
+    """Count a verdict; ``by`` is MACHINE (a worker), RULES (fast rules) or PERSON."""
     if given is not None:
         meters().verdicts.labels(given, mode, by).inc()
 
 
 def cached(cache: str, layer: str, *, hit: bool) -> None:
-    """Count a look into a cache; ``layer`` is process, redis or postgres."""
+    """Count a cache lookup; ``layer`` is process, redis or postgres."""
     (meters().hits if hit else meters().misses).labels(cache, layer).inc()
 
 
 def waited(row: Any) -> None:
-    """Time how long a submission that was just claimed had waited for its first verdict."""
+    """Record how long a submission waited for its first claim."""
     if row.verdict is None and row.attempts == 1:
         meters().queue_wait.labels(row.priority).observe(float(row.waited))
 
 
 @contextmanager
 def processing() -> Iterator[None]:
-    """Time the work on one submission, and count it where it fails."""
+    """Time the work on one submission, and count it if it fails."""
     started = time.perf_counter()
     try:
         yield
@@ -174,7 +174,7 @@ def processing() -> Iterator[None]:
 
 @contextmanager
 def inference(pictures: int) -> Iterator[None]:
-    """Time one batch of the network, in a span of its own."""
+    """Time one batch of the network, in its own span."""
     started = time.perf_counter()
     with tracing.span("classify", pictures=pictures):
         yield
@@ -183,10 +183,10 @@ def inference(pictures: int) -> Iterator[None]:
 
 
 def start() -> None:
-    """Make the measures, and sample the pool every few seconds if they are shared."""
+    """Create the metrics, and sample the pool every few seconds if they are shared."""
     meters()
     if metric_files.folder() is not None:
-        threading.Thread(target=_sample, name="measures", daemon=True).start()
+        threading.Thread(target=_sample, name="metrics", daemon=True).start()
 
 
 def _sample() -> None:

@@ -1,9 +1,9 @@
 """Traces for OpenTelemetry, from the request to the verdict and the webhook's call.
 
-Off, and nothing of it imported, until OTEL_EXPORTER_OTLP_ENDPOINT names a collector. Spans are sent
-by a thread of their own from a bounded queue: where the collector is away they are dropped, and
-nobody waits. A submission's row carries the trace that it is part of (W3C ``traceparent``), so that
-a worker goes on with it whichever road the job came by.
+Off, with no library imported, until OTEL_EXPORTER_OTLP_ENDPOINT names a collector. A separate
+thread sends spans from a bounded queue: while the collector is down they are dropped, and no job
+waits. A submission's row stores its trace (W3C ``traceparent``), so that a worker continues it even
+if the job did not come through the queue.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from typing import Any
 
 from models.settings import Settings
 
-LAST_WORDS = 2.0  # seconds that the end of a process waits for its last spans
+FLUSH_TIMEOUT = 2.0  # seconds that an ending process waits for its last spans
 MISSING = (
     "OTEL_EXPORTER_OTLP_ENDPOINT is set, but the extra 'otel' is not installed: no trace is sent."
     " Run python3 scripts/_install.py otel, then scripts/down and scripts/up"
 )
-KNOWN = {
+SEMANTIC_NAMES = {
     "method": "http.request.method",
     "route": "http.route",
     "status": "http.response.status_code",
 }
 log = logging.getLogger("sluice.tracing")
-_nothing: AbstractContextManager[None] = nullcontext()
+_no_span: AbstractContextManager[None] = nullcontext()
 _tracer: Any = None
 _api: Any = None  # opentelemetry.trace
 _carrier: Any = None  # reads and writes traceparent
 
 
-def lacks(settings: Settings) -> bool:
-    """Whether traces are wanted and cannot be sent, since the extra is not installed."""
-    wanted = bool(settings.otel_exporter_otlp_endpoint)
-    return wanted and importlib.util.find_spec("opentelemetry") is None
+def is_missing(settings: Settings) -> bool:
+    """Whether traces are configured but the extra ``otel`` is not installed."""
+    configured = bool(settings.otel_exporter_otlp_endpoint)
+    return configured and importlib.util.find_spec("opentelemetry") is None
 
 
 def start(settings: Settings, service: str) -> bool:
-    """Trace this process from now on, where a collector is named; whether it does."""
+    """Start tracing this process if a collector is set; returns whether it traces."""
     global _tracer, _api, _carrier
     if not settings.otel_exporter_otlp_endpoint:
         return False
@@ -59,12 +59,12 @@ def start(settings: Settings, service: str) -> bool:
     except ImportError:
         log.error(MISSING)
         return False
-    logging.getLogger("opentelemetry").setLevel(logging.ERROR)  # it warns at each new try
-    named = {
+    logging.getLogger("opentelemetry").setLevel(logging.ERROR)  # it warns at each retry
+    resource = {
         "service.name": os.environ.get("OTEL_SERVICE_NAME", "sluice"),
         "service.instance.id": f"{socket.gethostname()}/{service}",
     }
-    provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
+    provider = TracerProvider(resource=Resource.create(resource), shutdown_on_exit=False)
     exporter = OTLPSpanExporter(_traces(settings.otel_exporter_otlp_endpoint))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     atexit.register(_end, provider)
@@ -74,16 +74,16 @@ def start(settings: Settings, service: str) -> bool:
 
 
 def _traces(endpoint: str) -> str:
-    """Where the collector takes spans; OTEL_EXPORTER_OTLP_TRACES_ENDPOINT says it whole."""
-    whole = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
-    return whole or f"{endpoint.rstrip('/')}/v1/traces"
+    """The collector's URL for spans; OTEL_EXPORTER_OTLP_TRACES_ENDPOINT gives it in full."""
+    full = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
+    return full or f"{endpoint.rstrip('/')}/v1/traces"
 
 
 def _end(provider: Any) -> None:
-    """Send what is left; a collector that is away holds nobody up."""
+    """Send the remaining spans, waiting at most ``FLUSH_TIMEOUT``."""
     ending = threading.Thread(target=provider.shutdown, daemon=True)
     ending.start()
-    ending.join(LAST_WORDS)
+    ending.join(FLUSH_TIMEOUT)
 
 
 def active() -> bool:
@@ -94,9 +94,9 @@ def active() -> bool:
 def span(
     name: str, parent: str | None = None, *, kind: str = "INTERNAL", **attributes: Any
 ) -> AbstractContextManager[Any]:
-    """A span around the block: below the one that is open, or below ``parent``, a traceparent."""
+    """A span around the block: a child of the open span, or of ``parent``, a traceparent."""
     if _tracer is None:
-        return _nothing
+        return _no_span
     context = _carrier.extract({"traceparent": parent}) if parent else None
     return _tracer.start_as_current_span(
         name, context, kind=_api.SpanKind[kind], attributes=_dotted(attributes)
@@ -104,7 +104,7 @@ def span(
 
 
 def note(name: str | None = None, *, failed: bool = False, **attributes: Any) -> None:
-    """What is known of the open span only now."""
+    """Add attributes, a name or a failure to the open span."""
     if _tracer is None:
         return
     current = _api.get_current_span()
@@ -116,7 +116,7 @@ def note(name: str | None = None, *, failed: bool = False, **attributes: Any) ->
 
 
 def record(name: str, parent: str | None, started: int, **attributes: Any) -> None:
-    """A span that has just ended and began at ``started`` (``time.time_ns``), below ``parent``."""
+    """Record a child of ``parent`` that began at ``started`` (``time.time_ns``) and ends now."""
     if _tracer is None or parent is None:
         return
     context = _carrier.extract({"traceparent": parent})
@@ -125,28 +125,28 @@ def record(name: str, parent: str | None, started: int, **attributes: Any) -> No
 
 
 def traceparent() -> str | None:
-    """The open span as others may go on from it; None where there is none."""
+    """The open span as a W3C ``traceparent``; None if there is none."""
     return headers().get("traceparent")
 
 
 def headers() -> Mapping[str, str]:
-    """What tells another server of the open span."""
-    told: dict[str, str] = {}
+    """The HTTP headers that pass the open span to another server."""
+    carried: dict[str, str] = {}
     if _tracer is not None:
-        _carrier.inject(told)
-    return told
+        _carrier.inject(carried)
+    return carried
 
 
 def trace_id() -> str | None:
-    """The open span's trace, for log lines."""
-    told = traceparent()
-    return told.split("-")[1] if told else None
+    """The id of the open span's trace, for log lines."""
+    parent = traceparent()
+    return parent.split("-")[1] if parent else None
 
 
 def _dotted(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Names as OpenTelemetry has them, ours below ``sluice``; what is None is left out."""
+    """Attributes under OpenTelemetry's names, our own with ``sluice.``; None is left out."""
     return {
-        KNOWN.get(name, f"sluice.{name}"): value
+        SEMANTIC_NAMES.get(name, f"sluice.{name}"): value
         for name, value in attributes.items()
         if value is not None
     }

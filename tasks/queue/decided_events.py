@@ -1,4 +1,4 @@
-"""What workers tell the web processes at once: that submissions were decided."""
+"""Events from workers to the web processes: these submissions are decided."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = logging.getLogger("sluice.events")
 
 
 def announce(ids: Iterable[UUID]) -> None:
-    """Wake whoever waits for these; they look at the row anyway, so loss is harmless."""
+    """Wake the requests that wait for these. They poll the row too, so a lost event is harmless."""
     pipe = get_redis().pipeline(transaction=False)
     for submission_id in ids:
         pipe.publish(DECIDED, str(submission_id))
     try:
         pipe.execute()
     except redis.RedisError as error:
-        log.debug("not announced: %s", error)
+        log.debug("decided event not sent: %s", error)

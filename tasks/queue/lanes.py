@@ -1,8 +1,8 @@
 """The queue: one Huey with two lanes in Redis, and the messages that go through it.
 
-A job is only a wake-up, so losing or doubling one must be harmless and cheap. Hence a message is
-the same bytes every time it is made for a submission, and adding what waits already changes
-nothing: the sweep may add blindly.
+A job is only a wake-up, so a lost or a repeated job must be harmless and cheap. Hence the message
+for a submission always has the same bytes, and adding one that is already queued changes nothing:
+the sweep may add jobs without a check.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MODERATE, DETECT, DRAW, HEAT = (
     f"tasks.worker.{name}" for name in ("moderate", "detect", "draw", "heat")
 )
 FAIRNESS = 4  # every fourth job is taken from the normal lane first, so that it never starves
-SHARE = 4  # of the jobs that wait a worker takes one in so many at once, at most
-MORE = """
+SHARE = 4  # a batch takes at most one in this many of the queued jobs
+TAKE_MORE = """
 local most = math.min(tonumber(ARGV[2]), math.floor(redis.call('ZCARD', KEYS[1]) / ARGV[3]))
 local taken = {}
 if most < 1 then return taken end
@@ -46,7 +46,7 @@ _RANK_SPAN = 10**13  # above any time in ms: a score orders by rank, then by tim
 
 
 class JsonSerializer(Serializer):
-    """Messages as JSON: readable, the same bytes each time, and nothing runs when one is read."""
+    """Messages as JSON: readable, always the same bytes, and reading one executes no code."""
 
     def _serialize(self, data: Message) -> bytes:
         return json.dumps([data.id, data.name, data.priority, data.args, data.kwargs]).encode()
@@ -65,7 +65,7 @@ class JsonSerializer(Serializer):
 
 
 class LaneStorage(RedisStorage):
-    """Two sorted sets, ``priority`` and ``normal``; within one, by rank and then by age."""
+    """Two sorted sets, ``priority`` and ``normal``; each is ordered by rank, then by age."""
 
     priority = True
 
@@ -73,7 +73,7 @@ class LaneStorage(RedisStorage):
         super().__init__(*args, **options)
         self.keys = {lane: f"{self.queue_key}.{lane}" for lane in (PRIORITY, NORMAL)}
         self._lane: str | bytes = self.keys[NORMAL]
-        self._more = self.conn.register_script(MORE)
+        self._take_more = self.conn.register_script(TAKE_MORE)
         self._order = self._orders(os.environ.get("SLUICE_LANES", "").split(","))
 
     def _orders(self, only: list[str]) -> Iterator[list[str]]:
@@ -83,7 +83,7 @@ class LaneStorage(RedisStorage):
         return cycle([[first, second]] * (FAIRNESS - 1) + [[second, first]])
 
     def lane(self, rank: int) -> str:
-        """The key of the lane that jobs of this rank wait in."""
+        """The key of the lane for jobs of this rank."""
         return self.keys[PRIORITY if rank >= PAID_RANK else NORMAL]
 
     def enqueue(self, data: bytes, priority: int | None = None) -> None:
@@ -100,16 +100,15 @@ class LaneStorage(RedisStorage):
     def take_more(self, task: str, most: int) -> list[bytes]:
         """Up to ``most`` further jobs of this task, from the lane that the last one came from.
 
-        They are those that come next there, and a quarter of what waits at most: other workers
-        want some, too.
+        They are the next ones there, at most a quarter of the lane, so that other workers get some.
         """
-        taken: list[bytes] = self._more(keys=[self._lane], args=[f'"{task}"', most, SHARE])
+        taken: list[bytes] = self._take_more(keys=[self._lane], args=[f'"{task}"', most, SHARE])
         return taken
 
     def take_next(self, task: str, most: int) -> list[bytes]:
-        """The same of the lane whose turn it is; none where fewer than `SHARE` wait there."""
+        """The same from the lane whose turn it is; empty if it has fewer than `SHARE` jobs."""
         for lane in next(self._order):
-            taken: list[bytes] = self._more(keys=[lane], args=[f'"{task}"', most, SHARE])
+            taken: list[bytes] = self._take_more(keys=[lane], args=[f'"{task}"', most, SHARE])
             if taken:
                 return taken
         return []
@@ -118,7 +117,7 @@ class LaneStorage(RedisStorage):
         return sum(self.sizes().values())
 
     def sizes(self) -> dict[str, int]:
-        """Jobs that wait, by lane, in one round trip."""
+        """Queued jobs by lane, in one round trip."""
         pipe = self.conn.pipeline(transaction=False)
         for key in self.keys.values():
             pipe.zcard(key)
@@ -170,20 +169,19 @@ def _message(submission_id: UUID, rank: int) -> bytes:
     return data
 
 
-def place(submission_id: UUID, rank: int) -> int | None:
-    """How many jobs stand before this one in its lane; None where it does not wait there.
+def jobs_before(submission_id: UUID, rank: int) -> int | None:
+    """How many jobs are before this one in its lane; None if it is not queued there.
 
-    Raises redis.RedisError where Redis is away.
+    Raises redis.RedisError.
     """
-    found: Any = get_redis().zrank(get_huey().storage.lane(rank), _message(submission_id, rank))
-    return found
+    number: Any = get_redis().zrank(get_huey().storage.lane(rank), _message(submission_id, rank))
+    return number
 
 
 def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
-    """Have the heatmaps of these submissions drawn: soon where somebody waits, else at leisure.
+    """Enqueue the heatmaps of these submissions: soon if ``awaited``, else after all other jobs.
 
-    The same bytes each time, like the other messages: asking again adds nothing. Raises
-    redis.RedisError where Redis is away.
+    Enqueuing again adds nothing, as the message has the same bytes. Raises redis.RedisError.
     """
     rank = SYNC_RANK if awaited else DEBT_RANK
     pipe = get_redis().pipeline(transaction=False)
@@ -196,33 +194,35 @@ def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
 
 
 def enqueue_drawing(submission_id: UUID) -> None:
-    """Have a submission's thumbnails drawn, for somebody who waits for them; asking again adds
-    nothing. Raises redis.RedisError where Redis is away."""
+    """Enqueue a submission's thumbnails, for a person who waits for them.
+
+    Enqueuing again adds nothing. Raises redis.RedisError.
+    """
     job = str(submission_id)
     message = Message(f"draw-{job}", DRAW, priority=SYNC_RANK, args=(job,), kwargs={})
     get_huey().storage.enqueue(get_huey().serializer.serialize(message), SYNC_RANK)
 
 
 def batch(waiting: int) -> int:
-    """How many jobs a worker takes at once where so many wait in the lane."""
+    """How many jobs a worker takes at once if this many are queued in the lane."""
     return max(1, min(get_settings().worker_batch, waiting // SHARE))
 
 
 def missing(jobs: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
-    """Those jobs that do not wait, in one round trip; raises redis.RedisError."""
-    wanted = list(jobs)
+    """The jobs that are not queued, in one round trip; raises redis.RedisError."""
+    requested = list(jobs)
     pipe = get_redis().pipeline(transaction=False)
-    for submission_id, rank in wanted:
+    for submission_id, rank in requested:
         pipe.zscore(get_huey().storage.lane(rank), _message(submission_id, rank))
-    return [job for job, score in zip(wanted, pipe.execute(), strict=True) if score is None]
+    return [job for job, score in zip(requested, pipe.execute(), strict=True) if score is None]
 
 
 def enqueue_missing(jobs: Iterable[tuple[UUID, int]]) -> list[UUID]:
-    """Add those jobs that do not wait already, in one round trip; returns which were added."""
-    wanted = list(jobs)
+    """Add the jobs that are not queued yet, in one round trip; returns the added ids."""
+    requested = list(jobs)
     pipe = get_redis().pipeline(transaction=False)
-    for submission_id, rank in wanted:
+    for submission_id, rank in requested:
         data = _message(submission_id, rank)
         pipe.zadd(get_huey().storage.lane(rank), {data: _score(rank)}, nx=True)
     added = pipe.execute()
-    return [job[0] for job, new in zip(wanted, added, strict=True) if new]
+    return [job[0] for job, new in zip(requested, added, strict=True) if new]

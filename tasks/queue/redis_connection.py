@@ -1,4 +1,4 @@
-"""How Redis is reached: by its address, with TLS or not, or by the sentinels who know it."""
+"""Connections to Redis: by its address, with or without TLS, or through Sentinels."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from redis.sentinel import Sentinel, SentinelConnectionPool
 from models.settings import Settings
 from models.settings.urls import Sentinels, is_sentinel
 
-CONNECT_WITHIN = 1  # seconds
+CONNECT_TIMEOUT = 1  # seconds
 
 
 def connect(settings: Settings, most: int | None = None) -> redis.ConnectionPool:
-    """A pool of Redis connections that fail at once where Redis is away; ``most`` of them."""
+    """A pool of at most ``most`` Redis connections; they fail at once while Redis is down."""
     options: dict[str, Any] = {
         "max_connections": most,
         "socket_timeout": settings.redis_command_timeout,
-        "socket_connect_timeout": CONNECT_WITHIN,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
         "retry": Retry(NoBackoff(), 0),
     }
     if is_sentinel(settings.redis):
@@ -28,30 +28,30 @@ def connect(settings: Settings, most: int | None = None) -> redis.ConnectionPool
     return redis.ConnectionPool.from_url(settings.redis, **options)
 
 
-def _by_sentinels(there: Sentinels, options: dict[str, Any]) -> redis.ConnectionPool:
-    """Connections to whoever is the master when they are opened.
+def _by_sentinels(address: Sentinels, options: dict[str, Any]) -> redis.ConnectionPool:
+    """Connections to the server that is the master when they are opened.
 
-    A failover closes those to the old master, or lets it answer that it is read-only; either
-    ends them, and the next asks the sentinels again.
+    After a failover the old master closes its connections or answers that it is read-only. Either
+    ends the connection, and the next one asks the Sentinels again.
     """
     tls: dict[str, Any] = {}
-    if there.secure:
+    if address.secure:
         tls = {"ssl": True}
-        if "ssl_ca_certs" in there.query:
-            tls["ssl_ca_certs"] = there.query["ssl_ca_certs"]
-    asking = {
-        "socket_timeout": CONNECT_WITHIN,
-        "socket_connect_timeout": CONNECT_WITHIN,
-        "username": there.query.get("sentinel_username"),
-        "password": there.query.get("sentinel_password"),
+        if "ssl_ca_certs" in address.query:
+            tls["ssl_ca_certs"] = address.query["ssl_ca_certs"]
+    sentinel_options = {
+        "socket_timeout": CONNECT_TIMEOUT,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "username": address.query.get("sentinel_username"),
+        "password": address.query.get("sentinel_password"),
         **tls,
     }
     return SentinelConnectionPool(
-        there.master,
-        Sentinel(there.hosts, sentinel_kwargs=asking),
-        username=there.username,
-        password=there.password,
-        db=int(there.query.get("db", "0")),
+        address.master,
+        Sentinel(address.hosts, sentinel_kwargs=sentinel_options),
+        username=address.username,
+        password=address.password,
+        db=int(address.query.get("db", "0")),
         **tls,
         **options,
     )

@@ -1,9 +1,9 @@
-"""The certificate that nginx serves: checked, and put where nginx looks for it.
+"""The certificate that nginx serves: check it and install it for nginx.
 
-``TLS_CERTIFICATE`` and ``TLS_KEY`` are two files that somebody else renews, one after the other.
-nginx reads a third one, SLUICE_HOME/etc/tls.pem, which holds both and is replaced whole, and only
-by a pair that belongs together; it looks at it anew every second (``ssl_certificate_cache``). So a
-renewal needs no reload, breaks no connection, and a bad one leaves the old certificate in place.
+``TLS_CERTIFICATE`` and ``TLS_KEY`` are two files that another program renews, one after the other.
+nginx reads a third file, SLUICE_HOME/etc/tls.pem, which holds both. It is replaced as a whole, and
+only by a matching pair. nginx reads it again every second (``ssl_certificate_cache``), so a renewal
+needs no reload and breaks no connection. If a renewal is invalid, the old certificate stays.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from models.errors import SettingError
 from models.settings import Settings
 
 log = logging.getLogger("sluice.certificate")
-_complaint = ""  # what was logged last: once is enough
+_last_warning = ""  # so that it is logged once
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate with its chain and key, as one PEM text, and when it ends."""
+    """A certificate with its chain and key as one PEM text, and its expiry."""
 
     pem: bytes
     until: datetime
 
 
 def read(settings: Settings) -> Pair:
-    """The pair that the settings name; raises SettingError where it cannot be served."""
+    """The pair that the settings name; raises SettingError if nginx cannot serve it."""
     chain = _bytes("TLS_CERTIFICATE", settings.tls_certificate)
     key = _bytes("TLS_KEY", settings.tls_key)
     until = _check(settings, chain, key)
@@ -43,7 +43,7 @@ def read(settings: Settings) -> Pair:
 
 
 def install(settings: Settings) -> Pair:
-    """Put the pair where nginx reads it, if it is another one; raises SettingError."""
+    """Write the pair for nginx if it has changed; raises SettingError."""
     pair = read(settings)
     path = settings.sluice_home / "etc" / "tls.pem"
     if not path.exists() or path.read_bytes() != pair.pem:
@@ -52,22 +52,22 @@ def install(settings: Settings) -> Pair:
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(pair.pem)
         fresh.rename(path)
-        log.info("serving the certificate that ends %s", f"{pair.until:%Y-%m-%d}")
+        log.info("serving the certificate that expires on %s", f"{pair.until:%Y-%m-%d}")
     return pair
 
 
 def follow(settings: Settings) -> None:
-    """Take a renewed pair; one that cannot be served is logged once and the old one stays."""
-    global _complaint
+    """Install a renewed pair; an invalid one is logged once and the old one stays."""
+    global _last_warning
     if not settings.tls_certificate:
         return
     try:
         install(settings)
-        _complaint = ""
+        _last_warning = ""
     except SettingError as error:
-        if error.detail != _complaint:
-            log.warning("the old certificate stays: %s", error.detail)
-        _complaint = error.detail
+        if error.detail != _last_warning:
+            log.warning("the old certificate stays in use: %s", error.detail)
+        _last_warning = error.detail
 
 
 def _bytes(name: str, path: str) -> bytes:
@@ -77,22 +77,22 @@ def _bytes(name: str, path: str) -> bytes:
         user = pwd.getpwuid(os.getuid()).pw_name
         raise SettingError(
             f"{name}: {user} cannot read {path}: {error.strerror};"
-            " docs/operating.md shows how certbot hands it over"
+            " docs/operating.md shows how certbot can copy it"
         ) from error
 
 
 def _check(settings: Settings, chain: bytes, key: bytes) -> datetime:
-    """When the certificate ends; raises SettingError naming what is wrong with the pair."""
+    """When the certificate expires; raises SettingError with what is wrong with the pair."""
     try:
         first = x509.load_pem_x509_certificates(chain)[0]
     except ValueError as error:
-        text = f"TLS_CERTIFICATE: {settings.tls_certificate} is no PEM chain"
+        text = f"TLS_CERTIFICATE: {settings.tls_certificate} is not a PEM chain"
         raise SettingError(text) from error
     try:
         own = load_pem_private_key(key, None).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise SettingError(
-            f"TLS_KEY: {settings.tls_key} is no PEM private key without a password"
+            f"TLS_KEY: {settings.tls_key} is not a PEM private key without a password"
         ) from error
     if own != first.public_key():
         raise SettingError(
@@ -100,8 +100,12 @@ def _check(settings: Settings, chain: bytes, key: bytes) -> datetime:
         )
     now, until = datetime.now(UTC), first.not_valid_after_utc
     if until < now:
-        raise SettingError(f"TLS_CERTIFICATE: {settings.tls_certificate} ended {until:%Y-%m-%d}")
+        raise SettingError(
+            f"TLS_CERTIFICATE: {settings.tls_certificate} expired on {until:%Y-%m-%d}"
+        )
     if first.not_valid_before_utc > now:
         begins = f"{first.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-        raise SettingError(f"TLS_CERTIFICATE: {settings.tls_certificate} begins {begins}")
+        raise SettingError(
+            f"TLS_CERTIFICATE: {settings.tls_certificate} is not valid before {begins}"
+        )
     return until

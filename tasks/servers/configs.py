@@ -1,4 +1,4 @@
-"""The configuration files of the servers, made anew in SLUICE_HOME/etc at every `up`."""
+"""The configuration files of the servers, written to SLUICE_HOME/etc at every `up`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tasks.servers.layout import write
 from tasks.servers.postgres import APPLICATION, OWNER
 from tasks.servers.procfile import SINGLE, Program
 
-MULTIPART_SLACK = 1024 * 1024  # field texts and boundaries beside the images
+MULTIPART_SLACK = 1024 * 1024  # bytes for field texts and boundaries beside the images
 OPEN_FILES = 16384
-LOOPBACK_OF = re.compile(r"^0\.0\.0\.0(:\d+)$")  # an address that stands for all leads nowhere
-OFF = "# "  # what nginx.conf's ${TLS} and its like make of their lines where they are not wanted
+LOOPBACK_OF = re.compile(r"^0\.0\.0\.0(:\d+)$")  # nginx connects to loopback for it
+OFF = "# "  # ${TLS} and similar variables in nginx.conf comment out their line with it
 
 
 def write_all(settings: Settings, programs: list[Program]) -> None:
@@ -33,7 +33,7 @@ def write_all(settings: Settings, programs: list[Program]) -> None:
 
 
 def write_postgres(settings: Settings) -> None:
-    """What the embedded PostgreSQL needs alone."""
+    """Write the files of the embedded PostgreSQL."""
     etc = settings.sluice_home / "etc"
     write(etc / "postgresql.conf", postgres(settings))
     write(etc / "pg_hba.conf", "local all all peer map=sluice\n")
@@ -41,7 +41,7 @@ def write_postgres(settings: Settings) -> None:
 
 
 def nginx(settings: Settings) -> str:
-    """The checked-in nginx.conf with this stack's paths and figures."""
+    """nginx.conf of the repository with this stack's paths and numbers."""
     proxies, scrapers = names(settings.trusted_proxies), names(settings.metrics_allowed)
     paths = (settings.sluice_home, settings.media, ROOT)
     web = (settings.web_listen, settings.web_servers, settings.web_resolver)
@@ -77,30 +77,30 @@ def nginx(settings: Settings) -> str:
 def web_servers(settings: Settings) -> str:
     """The web instances for nginx's ``upstream``.
 
-    A name may lead to several instances, and to others later: nginx asks this machine's name
-    servers for it again. They know whole names alone, such as web.sluice.svc.cluster.local.
+    A name may resolve to several instances and change later, so nginx resolves it repeatedly with
+    this machine's name servers. They need full names, such as web.sluice.svc.cluster.local.
     """
     local = [settings.web_address(number) for number in range(settings.web_instances)]
-    told = [LOOPBACK_OF.sub(r"127.0.0.1\1", place) for place in local]
-    lines, named = [], False
-    for place in names(settings.web_servers) or told:
-        again = bool(re.search(r"^[^\[:]*[a-zA-Z]", place)) and not place.startswith("unix:")
-        named |= again
-        lines.append(f'server "{place}" fail_timeout=1s{" resolve" * again};')
-    if named:
+    reachable = [LOOPBACK_OF.sub(r"127.0.0.1\1", address) for address in local]
+    lines, has_names = [], False
+    for address in names(settings.web_servers) or reachable:
+        is_name = bool(re.search(r"^[^\[:]*[a-zA-Z]", address)) and not address.startswith("unix:")
+        has_names |= is_name
+        lines.append(f'server "{address}" fail_timeout=1s{" resolve" * is_name};')
+    if has_names:
         servers = names(settings.web_resolver) or name_servers()
         lines.insert(0, f"resolver {' '.join(servers)} valid=5s;")
     return " ".join(lines)
 
 
 def name_servers(path: Path = Path("/etc/resolv.conf")) -> list[str]:
-    """This machine's name servers, as nginx writes them."""
+    """This machine's name servers in nginx's syntax."""
     try:
         found = re.findall(r"^nameserver\s+([^\s%]+)", path.read_text("utf-8"), re.MULTILINE)
     except OSError:
         found = []
     if not found:
-        raise SettingError(f"WEB_SERVERS holds a name, and {path} has no nameserver to ask for it")
+        raise SettingError(f"WEB_SERVERS has a name, but {path} has no nameserver to resolve it")
     return [f"[{address}]" if ":" in address else address for address in found]
 
 
@@ -110,13 +110,15 @@ def _listen(settings: Settings, port: int) -> str:
 
 
 def _refuse_syntax(value: str) -> None:
-    """A setting must not end its directive and begin another, in any of the servers' files."""
+    """Refuse a setting that could end its directive and begin another one."""
     if re.search(r"[\n;#{}\"'$\\]", value):
-        raise SettingError(f"{value!r} holds a character that cannot stand in a server's file")
+        raise SettingError(
+            f"{value!r} has a character that is not allowed in a server's configuration"
+        )
 
 
 def open_files() -> int:
-    """Files that nginx may open: what it wants, or what this user is allowed."""
+    """Files that nginx may open: ``OPEN_FILES``, or this user's limit if lower."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
 
@@ -144,7 +146,7 @@ loglevel notice
 
 
 def postgres(settings: Settings) -> str:
-    """Suits 4 GB beside the rest; every process may fill its pool."""
+    """Settings for a 4 GB machine that also runs the rest; every process may fill its pool."""
     pools = (settings.web_instances + 1) * settings.db_pool_max
     members = settings.max_workers + settings.max_priority_workers
     etc = settings.sluice_home / "etc"
@@ -169,7 +171,7 @@ huge_pages = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %u@%d '
-# Statements hold people's texts: no log has them.
+# Statements contain people's texts: they are never logged.
 log_min_error_statement = panic
 log_error_verbosity = terse
 log_lock_waits = on
@@ -178,10 +180,10 @@ log_checkpoints = off
 
 
 def postgres_identities() -> str:
-    """This system user may be the server's superuser, the tables' owner, and the application.
+    """Let this system user connect as the superuser, the tables' owner and the application.
 
-    The roles hold back what comes through a connection of the application. Whoever runs programs
-    as this user can read the server's files anyway: a password in another file would stop nobody.
+    The roles limit what a connection of the application can do. A program that runs as this user
+    can read the server's files anyway, so a password in another file would protect nothing.
     """
     user = pwd.getpwuid(os.getuid()).pw_name
     return "".join(f'sluice "{user}" {role}\n' for role in ("postgres", OWNER, APPLICATION))
@@ -243,5 +245,5 @@ stdout_logfile_backups = 3
 
 
 def _ini(text: object) -> str:
-    """A value for supervisor's file, where ``%`` begins an expression."""
+    """A value for supervisor's file, in which ``%`` begins an expression."""
     return str(text).replace("%", "%%")

@@ -1,4 +1,4 @@
-"""Where everything lies: folders, secrets, the servers' binaries, the processes' environment."""
+"""Folders, secrets, the servers' binaries, and the environment of the processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from models.settings import ROOT, Settings, read_env_file
 from tasks.observability import metric_files
 
 FOLDERS = ("acme", "etc", "etc/commands", "log", "media", "run", "secrets", "tmp", "tmp/nginx")
-BODIES = "tmp/nginx/body"  # where nginx writes the bodies of requests, as nginx.conf says too
+BODIES = "tmp/nginx/body"  # where nginx writes request bodies; nginx.conf has the same path
 SECRETS = ("session", "redis", "hash", "seal")
-SHARED = ("session", "hash", "seal")  # those that SECRETS_PATH must hold
+SHARED = ("session", "hash", "seal")  # must be in SECRETS_PATH, if it is set
 
-# What a process may inherit besides the settings. The rest of the shell that ran `up`, with
-# whatever tokens it holds, is none of the servers' business.
+# What a process may inherit besides the settings. The rest of the environment of `up`, which may
+# hold tokens, is not passed on.
 PASSED = {"LANG", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
 PASSED |= {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
 PASSED_PREFIXES = tuple(
@@ -28,26 +28,25 @@ PASSED_PREFIXES = tuple(
 )
 
 
-def measures(settings: Settings) -> Path:
-    """Folder of what the processes count and time."""
+def metrics_folder(settings: Settings) -> Path:
+    """The folder of the processes' metrics."""
     return settings.sluice_home / "tmp" / "metrics"
 
 
 def make_folders(settings: Settings) -> None:
-    """SLUICE_HOME and its folders, for this user alone; a short folder for sockets if needed."""
+    """Make SLUICE_HOME and its folders, only for this user, and a short socket folder if needed."""
     for name in FOLDERS:
         (settings.sluice_home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     run = settings.run
     run.mkdir(mode=0o700, exist_ok=True)
     if run.is_symlink() or run.stat().st_uid != os.getuid():
-        raise SettingError(f"{run} belongs to someone else; choose a shorter SLUICE_HOME")
+        raise SettingError(f"{run} belongs to another user; choose a shorter SLUICE_HOME")
 
 
 def make_secrets(settings: Settings) -> None:
-    """Each secret once: 64 hexadecimal characters that only this user reads.
+    """Make each secret once: 64 hexadecimal characters that only this user can read.
 
-    Those of SECRETS_PATH are given, not made: hosts that each made their own could not read what
-    the others wrote.
+    With SECRETS_PATH none is made: hosts with different secrets could not read each other's data.
     """
     for name in SECRETS if not settings.secrets_path else ():
         path = settings.sluice_home / "secrets" / name
@@ -56,13 +55,13 @@ def make_secrets(settings: Settings) -> None:
 
 
 def check_secrets(settings: Settings) -> None:
-    """Raises SettingError where one that was not made here is missing or too short."""
+    """Raises SettingError if a shared secret is missing or too short."""
     for name in SHARED:
         settings.secret(name)
 
 
 def write(path: Path, text: str) -> None:
-    """A file for this user alone, whole or not at all."""
+    """Write a file that only this user can read, atomically."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -92,14 +91,14 @@ def postgres_folder() -> Path:
 def _binary(variable: str, package: str, pattern: str) -> Path:
     if os.environ.get(variable):
         return Path(os.environ[variable])
-    found = sorted(library(package).glob(pattern))
-    if not found:
-        raise SettingError(f"{package} holds no {pattern}: set {variable}, or run scripts/up again")
-    return found[0]
+    matches = sorted(library(package).glob(pattern))
+    if not matches:
+        raise SettingError(f"{package} has no {pattern}: set {variable}, or run scripts/up again")
+    return matches[0]
 
 
-def stated(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of an environment that states settings."""
+def setting_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of an environment that are settings."""
     names = _names() | {"NGINX_BIN", "REDIS_BIN", "POSTGRES_BIN"}
     return {
         k: v for k, v in environ.items() if k in names or k.startswith(("ALERT_", "AWS_", "OTEL_"))
@@ -112,21 +111,21 @@ def _names() -> set[str]:
 
 
 def process_environment(settings: Settings) -> dict[str, str]:
-    """What every process gets: the settings, where things are, and little else.
+    """The environment of every process: settings, paths, and little else.
 
-    Settings of ``sluice.env`` are left to the processes, who read it when they start: so
-    `scripts/restart` brings what was changed there.
+    Settings in ``sluice.env`` are left out, because each process reads that file when it starts. So
+    `scripts/restart` applies changes of the file.
     """
     file = read_env_file(settings.sluice_home / "sluice.env")
-    told = {**{k: v for k, v in file.items() if k not in _names()}, **os.environ}
+    variables = {**{k: v for k, v in file.items() if k not in _names()}, **os.environ}
     for name in ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE"):
-        told.pop(name, None)  # for migrations alone
-    passed = {k: v for k, v in told.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
+        variables.pop(name, None)  # only for migrations
+    passed = {k: v for k, v in variables.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
     return {
         "LANG": "C.UTF-8",
         "MALLOC_ARENA_MAX": "2",
         **passed,
-        **stated(told),
+        **setting_variables(variables),
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(settings.sluice_home),
         "TMPDIR": str(settings.sluice_home / "tmp"),
@@ -136,20 +135,22 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "SLUICE_RUN": str(settings.run),
         "SLUICE_STACK": str(settings.sluice_home),
         "SLUICE_ROOT": str(ROOT),
-        metric_files.FOLDER: str(measures(settings)),
+        metric_files.FOLDER: str(metrics_folder(settings)),
         "NGINX_BIN": str(nginx_binary()),
         "REDIS_BIN": str(redis_binary()),
         "POSTGRES_BIN": str(postgres_folder()),
     }
 
 
-def remember_environment(settings: Settings) -> None:
-    """Leave the settings of this `up` for the scripts that follow, until `down`."""
-    lines = [f"{k}={v}\n" for k, v in sorted(stated(os.environ).items()) if "\n" not in v]
+def store_environment(settings: Settings) -> None:
+    """Store the settings of this `up` for other scripts, until `down`."""
+    lines = [
+        f"{k}={v}\n" for k, v in sorted(setting_variables(os.environ).items()) if "\n" not in v
+    ]
     write(settings.sluice_home / "run" / "environment", "".join(lines))
 
 
-def remembered(settings: Settings) -> Settings:
-    """The settings with which the stack that runs was started."""
-    told = read_env_file(settings.sluice_home / "run" / "environment")
-    return Settings.load({**os.environ, **told})
+def settings_of_running(settings: Settings) -> Settings:
+    """The settings with which the running stack was started."""
+    stored = read_env_file(settings.sluice_home / "run" / "environment")
+    return Settings.load({**os.environ, **stored})

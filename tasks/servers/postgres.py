@@ -23,29 +23,29 @@ INITDB += ["--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"]
 
 
 def prepare(settings: Settings) -> bool:
-    """Make the data folder once; True when it was made now. A half-made one is made again."""
+    """Make the data folder if it is missing; True if it was made. An incomplete one is remade."""
     data = settings.sluice_home / "postgres"
     if data.exists():
-        _forget_dead_postmaster(data)
+        _remove_stale_pid_file(data)
         return False
     fresh = settings.sluice_home / "postgres.new"
     shutil.rmtree(fresh, ignore_errors=True)
     command = [str(postgres_folder() / "initdb"), "--pgdata", str(fresh), *INITDB]
     environ = {**os.environ, "LANG": "C", "LC_ALL": "C"}
-    made = subprocess.run(command, capture_output=True, text=True, env=environ)
-    if made.returncode:
-        raise Unavailable(f"initdb: {made.stderr.strip()[-500:]}")
+    done = subprocess.run(command, capture_output=True, text=True, env=environ)
+    if done.returncode:
+        raise Unavailable(f"initdb: {done.stderr.strip()[-500:]}")
     fresh.rename(data)
     return True
 
 
-def _forget_dead_postmaster(data: Path) -> None:
-    """Called when no process of this stack lives: its pid file may name a stranger by now."""
+def _remove_stale_pid_file(data: Path) -> None:
+    """Call it only if no process of this stack runs: the pid may be another process's by now."""
     (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def wait_for(settings: Settings, seconds: float) -> None:
-    """Wait until the application's database answers, making it first where it is embedded."""
+    """Wait until the application's database answers; an embedded one is made first."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -62,7 +62,7 @@ def wait_for(settings: Settings, seconds: float) -> None:
 def make_database(settings: Settings) -> None:
     """The two roles, neither a superuser, and the database, which the owner's role owns.
 
-    What an earlier version or a restore left to the application's role is handed to the owner.
+    Tables that an earlier version or a restore gave to the application's role get the owner.
     """
     with _superuser(settings, "postgres") as cursor:
         for role in (OWNER, APPLICATION):

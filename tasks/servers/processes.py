@@ -1,4 +1,4 @@
-"""The processes of one stack as the kernel sees them, found by the mark they carry."""
+"""The processes of one stack, found in the kernel's list by a variable in their environment."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ import psutil
 from models.settings import Settings
 from tasks.servers.layout import nginx_binary, redis_binary
 
-GRACE = 8.0  # seconds between asking a leftover process and killing it
+GRACE = 8.0  # seconds between the stop signal and SIGKILL
 
 
 def of_stack(settings: Settings) -> list[psutil.Process]:
-    """Every process of this stack that lives, supervisor included.
+    """Every running process of this stack, with the supervisor.
 
-    1. Each inherits SLUICE_STACK, which nobody's shell has, so that no bystander is taken.
-    2. The servers may write their titles over it. PostgreSQL's processes are known by their
-       working folder; nginx and Valkey by their binary and the group that the run folder names.
-    3. The descendants of these belong to it as well.
+    1. Each inherits SLUICE_STACK, which no shell has, so no other process is included.
+    2. The servers may overwrite it with their titles. PostgreSQL's processes are recognised by
+       their working folder; nginx and Valkey by their binary and the process group in the run
+       folder.
+    3. The descendants of these belong to the stack too.
     """
     mark = f"SLUICE_STACK={settings.sluice_home}".encode()
     mine = [p for p in _own_processes() if _has_mark(p, mark) or _is_server(p, settings)]
-    found = {p.pid: p for p in mine}
+    by_pid = {p.pid: p for p in mine}
     for process in mine:
         for child in _children(process):
-            found.setdefault(child.pid, child)
-    found.pop(os.getpid(), None)
-    return list(found.values())
+            by_pid.setdefault(child.pid, child)
+    by_pid.pop(os.getpid(), None)
+    return list(by_pid.values())
 
 
 def end(settings: Settings) -> int:
-    """End what is left of a stack whose supervisor is gone; answers how many there were."""
+    """End the remaining processes of a stack without a supervisor; returns their number."""
     leftovers = of_stack(settings)
     for process in leftovers:
-        _send(process, _polite(process))
+        _send(process, _stop_signal(process))
     deadline = time.monotonic() + GRACE
     while of_stack(settings) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -50,7 +51,7 @@ def end(settings: Settings) -> int:
 
 
 def memory(processes: Iterable[psutil.Process]) -> int:
-    """Bytes of the processes together, shared pages counted by their share."""
+    """Bytes of the processes together; shared pages count proportionally."""
     total = 0
     for process in processes:
         try:
@@ -110,8 +111,8 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _polite(process: psutil.Process) -> int:
-    """PostgreSQL ends its sessions on SIGINT and would wait for them on SIGTERM."""
+def _stop_signal(process: psutil.Process) -> int:
+    """SIGINT for PostgreSQL, which ends its sessions; on SIGTERM it would wait for them."""
     try:
         return signal.SIGINT if process.name() == "postgres" else signal.SIGTERM
     except psutil.Error:

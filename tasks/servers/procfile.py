@@ -1,4 +1,4 @@
-"""The processes of the Procfile, and how the supervisor is to treat each."""
+"""The processes of the Procfile, and how the supervisor runs each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from models.settings import ROOT, Settings
 
 @dataclass(frozen=True)
 class Program:
-    """One line of the Procfile. ``size`` members are declared, ``wanted`` of them are started."""
+    """One line of the Procfile. ``size`` members are declared, ``started`` of them run."""
 
     name: str
     command: str
     size: int
-    wanted: int
+    started: int
     signal: str
-    patience: int  # seconds between the signal and SIGKILL, above the process's own
-    phase: int  # started in this order, stopped in the reverse
+    patience: int  # seconds between the signal and SIGKILL, more than the process's own timeout
+    phase: int  # started in this order, stopped in reverse
 
     @property
     def members(self) -> list[str]:
@@ -36,7 +36,11 @@ class Program:
 
 
 SINGLE = {"postgres", "redis", "nginx", "standby", "autoscale"}
-SERVERS, WEB, REST = 1, 2, 3  # nginx goes first when stopping, so that the web sees its last
+SERVERS, WEB, REST = (
+    1,
+    2,
+    3,
+)  # REST stops first: nginx finishes its requests while the web still runs
 TRAITS = {  # signal, patience, phase
     "postgres": ("INT", 60, SERVERS),
     "redis": ("TERM", 30, SERVERS),
@@ -49,24 +53,24 @@ TRAITS = {  # signal, patience, phase
 }
 
 
-def programs(settings: Settings, wanted: dict[str, int]) -> list[Program]:
-    """The programs of this stack; ``wanted`` gives the started members of a pool by its name."""
+def programs(settings: Settings, started: dict[str, int]) -> list[Program]:
+    """The programs of this stack; ``started`` is the number of running members by pool."""
     sizes = {
         "web": settings.web_instances,
         "worker": settings.max_workers,
         "worker-priority": settings.max_priority_workers,
     }
-    wanted = {"autoscale": int(settings.autoscale), **wanted}
-    away = {name for name, url in given_servers(settings).items() if url}
+    started = {"autoscale": int(settings.autoscale), **started}
+    external = {name for name, url in external_servers(settings).items() if url}
     return [
-        Program(name, command, size, wanted.get(name, size), *TRAITS[name])
+        Program(name, command, size, started.get(name, size), *TRAITS[name])
         for name, command in read()
-        if name not in away
+        if name not in external
         for size in [sizes.get(name, 1)]
     ]
 
 
-def given_servers(settings: Settings) -> dict[str, str]:
+def external_servers(settings: Settings) -> dict[str, str]:
     return {"postgres": settings.database_url, "redis": settings.redis_url}
 
 

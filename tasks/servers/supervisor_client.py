@@ -15,11 +15,11 @@ from typing import Any
 from models.settings import Settings
 
 ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
-AWAY = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)
+UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)
 
 
 @dataclass(frozen=True)
-class Member:
+class SupervisedProcess:
     """One process as the supervisor sees it; ``since`` is its start in Unix seconds."""
 
     group: str
@@ -34,23 +34,23 @@ class Member:
 
 
 class Supervisor:
-    """Start, stop and look at processes. Every call may raise one of ``AWAY``."""
+    """Start, stop and list processes. Every call may raise one of ``UNREACHABLE``."""
 
     def __init__(self, settings: Settings, timeout: float = 5.0) -> None:
         transport = _UnixTransport(settings.run / "supervisor.sock", timeout)
         self._rpc: Any = xmlrpc.client.ServerProxy("http://localhost", transport).supervisor
 
-    def answers(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a supervisor of this stack runs."""
         try:
             return self._rpc.getState()["statename"] == "RUNNING"
-        except AWAY:
+        except UNREACHABLE:
             return False
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[SupervisedProcess]:
         """Every declared process, running or not, in the order of the configuration."""
         return [
-            Member(i["group"], i["name"], i["statename"], i["pid"], i["start"])
+            SupervisedProcess(i["group"], i["name"], i["statename"], i["pid"], i["start"])
             for i in self._rpc.getAllProcessInfo()
         ]
 
@@ -64,23 +64,23 @@ class Supervisor:
 
     def _each(self, call: Callable[[str, bool], bool], names: Iterable[str]) -> None:
         for name in names:
-            with contextlib.suppress(xmlrpc.client.Fault):  # it already is so
+            with contextlib.suppress(xmlrpc.client.Fault):  # it already is in that state
                 call(name, False)
 
     def wait(self, names: Iterable[str], states: set[str], seconds: float) -> bool:
-        """Wait until all these processes are in one of the states; False when they are not."""
-        waited_for = set(names)
+        """Wait until all these processes are in one of the states; False after ``seconds``."""
+        awaited = set(names)
         end = time.monotonic() + seconds
         while True:
-            found = {m.full_name: m.state for m in self.members() if m.full_name in waited_for}
-            if all(state in states for state in found.values()):
+            current = {m.full_name: m.state for m in self.members() if m.full_name in awaited}
+            if all(state in states for state in current.values()):
                 return True
             if time.monotonic() > end:
                 return False
             time.sleep(0.05)
 
     def shutdown(self) -> None:
-        """Stop whatever still runs, and the supervisor itself."""
+        """Stop all processes and the supervisor itself."""
         self._rpc.shutdown()
 
 

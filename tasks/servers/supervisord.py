@@ -1,8 +1,8 @@
-"""The supervisor, that lives on where its logs cannot be written. ``python -m``, like its own.
+"""The supervisor, changed to keep running if its logs cannot be written. ``python -m``.
 
-As shipped it answers a log on a full disk with a traceback to another file on that disk, gives up
-reading what its processes print, which then break on a closed pipe, and ends in time. Here the line
-is dropped, and logging goes on when there is room again.
+Unchanged, it reacts to a full disk with a traceback to another file on that disk and stops reading
+the output of its processes. They then fail on a closed pipe, and it exits. Here the line is
+dropped, and logging resumes when there is space.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from typing import Any
 from supervisor import loggers, supervisord
 
 
-def endure() -> None:
-    """Let no handler of a log raise."""
+def ignore_log_errors() -> None:
+    """Make the log handlers never raise."""
     loggers.Handler.handleError = _drop
     handler = loggers.RotatingFileHandler
-    handler.doRollover = _enduring(handler.doRollover)
+    handler.doRollover = _tolerant(handler.doRollover)
 
 
 def _drop(_: Any) -> None:
-    """What could not be written is lost."""
+    """Drop the line that could not be written."""
 
 
-def _enduring(roll_over: Callable[[Any], None]) -> Callable[[Any], None]:
+def _tolerant(roll_over: Callable[[Any], None]) -> Callable[[Any], None]:
     def attempt(handler: Any) -> None:
         try:
             roll_over(handler)
         except (OSError, ValueError):
-            with contextlib.suppress(OSError):  # half way the old file may be closed already
+            with contextlib.suppress(OSError):  # the old file may be closed already
                 handler.stream = open(handler.baseFilename, "ab")  # noqa: SIM115
 
     return attempt
 
 
 if __name__ == "__main__":
-    endure()
+    ignore_log_errors()
     supervisord.main()

@@ -1,4 +1,4 @@
-"""How many workers there shall be: the setting, or what `scale` said since."""
+"""The configured number of workers: the setting, or the last `scale` since."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from tasks.servers.layout import write
 POOLS = {"worker": "workers", "worker-priority": "priority_workers"}
 
 
-def wanted(settings: Settings) -> dict[str, int]:
-    """Members to run of each pool. What `scale` said holds until the setting itself changes."""
-    said = _read(settings)
-    sizes = {}
+def sizes(settings: Settings) -> dict[str, int]:
+    """Members to run of each pool. A `scale` holds until the setting itself changes."""
+    stored = _read(settings)
+    result = {}
     for pool, setting in POOLS.items():
         value = getattr(settings, setting)
-        entry = said.get(pool, {})
-        sizes[pool] = entry["wanted"] if entry.get("setting") == value else value
-    return {pool: min(size, bounds(settings, pool)[1]) for pool, size in sizes.items()}
+        entry = stored.get(pool, {})
+        result[pool] = entry["wanted"] if entry.get("setting") == value else value
+    return {pool: min(size, bounds(settings, pool)[1]) for pool, size in result.items()}
 
 
-def want(settings: Settings, pool: str, size: int) -> None:
-    """Remember a number for the next `up`."""
-    said = _read(settings)
-    said[pool] = {"wanted": size, "setting": getattr(settings, POOLS[pool])}
-    write(_path(settings), json.dumps(said) + "\n")
+def store(settings: Settings, pool: str, size: int) -> None:
+    """Store a size for the next `up`."""
+    stored = _read(settings)
+    stored[pool] = {"wanted": size, "setting": getattr(settings, POOLS[pool])}
+    write(_path(settings), json.dumps(stored) + "\n")
 
 
 def bounds(settings: Settings, pool: str) -> tuple[int, int]:
-    """Fewest and most members of a pool."""
+    """The smallest and the largest size of a pool."""
     if pool == "worker":
         return settings.min_workers, settings.max_workers
     return 0, settings.max_priority_workers

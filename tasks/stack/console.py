@@ -1,6 +1,6 @@
-"""What the scripts show while they work: named steps with elapsed time, on a terminal or not.
+"""The scripts' progress output: named steps with elapsed time, on a terminal or not.
 
-Only the standard library: it also runs before anything is installed.
+It uses only the standard library, because it also runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import time
 from types import TracebackType
 
 NAME_WIDTH = 12
-QUIET_SECONDS = 5.0  # between two notes where no line can be rewritten
+QUIET_SECONDS = 5.0  # between two notes if the output is no terminal
 
 
 class Step:
     """One named step: ``with Step("packages") as step: step.note("Flask")``.
 
-    On a terminal its line is rewritten ten times a second; elsewhere the name comes first, a note
-    every few seconds, and the time at the end.
+    On a terminal its line is rewritten ten times a second. Otherwise it prints a note every few
+    seconds and one line at the end.
     """
 
     def __init__(self, name: str) -> None:
@@ -27,13 +27,13 @@ class Step:
         self.started = time.monotonic()
         self._live = sys.stdout.isatty()
         self._done = threading.Event()
-        self._spoke = self.started
+        self._last_note = self.started
 
     def note(self, text: str) -> None:
-        """Say what the step is at."""
+        """Show what the step is doing."""
         self.text = text
-        if not self._live and time.monotonic() - self._spoke >= QUIET_SECONDS:
-            self._spoke = time.monotonic()
+        if not self._live and time.monotonic() - self._last_note >= QUIET_SECONDS:
+            self._last_note = time.monotonic()
             print(f"  {self.name:<{NAME_WIDTH}} {text} ({self._elapsed()})", flush=True)
 
     def __enter__(self) -> Step:

@@ -1,4 +1,4 @@
-"""Stops a stack: work in hand is finished, then no process of it is left."""
+"""Stops a stack: its processes finish their current work, then none is left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from models.errors import SluiceError
 from models.settings import Settings, use_settings
 from tasks.servers import processes
 from tasks.servers.procfile import REST, SERVERS, TRAITS, WEB
-from tasks.servers.supervisor_client import AWAY, Supervisor
+from tasks.servers.supervisor_client import UNREACHABLE, Supervisor
 from tasks.stack.console import Step, fail
 from tasks.stack.lock import stack_lock
 
@@ -29,23 +29,24 @@ def main() -> None:
 
 
 def stop(settings: Settings) -> str:
-    """Stop everything; answers in words what was done.
+    """Stop everything; returns in words what was done.
 
-    The edge and the workers go first, at the same time: nginx lets open requests end, the workers
-    finish what they have. Then the web, which has no caller left, and the servers that all needed.
+    nginx and the workers stop first, at the same time: nginx finishes open requests, the workers
+    finish their jobs. Then the web processes stop, which have no requests any more, then the
+    servers.
     """
     supervisor = Supervisor(settings)
     try:
-        if supervisor.answers():
+        if supervisor.is_running():
             for phase in (REST, WEB, SERVERS):
                 _stop_phase(supervisor, phase)
             supervisor.shutdown()
             _wait_until_gone(settings)
-    except AWAY:
-        pass  # it died meanwhile; what it leaves is found below
+    except UNREACHABLE:
+        pass  # it died meanwhile; its processes are ended below
     left = processes.end(settings)
     clear(settings)
-    return "stopped" if not left else f"stopped {left} processes that a crash had left"
+    return "stopped" if not left else f"stopped {left} processes of a crashed supervisor"
 
 
 def _stop_phase(supervisor: Supervisor, phase: int) -> None:
@@ -62,12 +63,12 @@ def _wait_until_gone(settings: Settings) -> None:
 
 
 def clear(settings: Settings) -> None:
-    """Remove the sockets and pid files of a stack that has no process left."""
+    """Remove the sockets and pid files of a stack without processes."""
     for folder in {settings.run, settings.sluice_home / "run"}:
         for path in folder.iterdir() if folder.is_dir() else ():
             path.unlink(missing_ok=True)
     if settings.run.is_dir() and settings.run.parent != settings.sluice_home:
-        settings.run.rmdir()  # the short one in /tmp
+        settings.run.rmdir()  # the short socket folder in /tmp
 
 
 if __name__ == "__main__":

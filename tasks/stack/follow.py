@@ -1,4 +1,4 @@
-"""What a foreground `up` shows until Ctrl-C: changes of state and the lines of the logs."""
+"""The output of a foreground `up` until Ctrl-C: state changes and log lines."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 from models.settings import Settings
 from tasks.observability import logs
-from tasks.servers.supervisor_client import AWAY, Supervisor
+from tasks.servers.supervisor_client import UNREACHABLE, Supervisor
 from tasks.stack.console import Step
 from tasks.stack.down import stop
 from tasks.stack.lock import stack_lock
 
-PAUSE = 0.5  # seconds between two looks
+POLL_EVERY = 0.5  # seconds
 
 
 def follow(settings: Settings) -> int:
-    """Show the stack until it ends or is interrupted, then stop it; answers the exit code."""
+    """Show the stack until it ends or is interrupted, then stop it; returns the exit code."""
     print("Ctrl-C stops everything.\n", flush=True)
     try:
         _show(settings)
@@ -25,9 +25,9 @@ def follow(settings: Settings) -> int:
         with stack_lock(settings), Step("stop") as step:
             step.text = stop(settings)
         return 0
-    except AWAY:
+    except UNREACHABLE:
         pass
-    with stack_lock(settings):  # `down` may be at work elsewhere; else the supervisor died
+    with stack_lock(settings):  # either `down` runs elsewhere, or the supervisor died
         crashed = stop(settings) != "stopped"
     print("The supervisor died." if crashed else "Stopped.")
     return 1 if crashed else 0
@@ -38,7 +38,7 @@ def _show(settings: Settings) -> None:
     lines = _Logs(settings.sluice_home / "log")
     states = {m.name: m.state for m in supervisor.members()}
     while True:
-        time.sleep(PAUSE)
+        time.sleep(POLL_EVERY)
         for member in supervisor.members():
             if states.get(member.name) != member.state:
                 change = f"{states.get(member.name)} → {member.state}"
@@ -48,7 +48,7 @@ def _show(settings: Settings) -> None:
 
 
 class _Logs:
-    """The lines that are added to the log files; nginx's access log is left out."""
+    """New lines of the log files, without nginx's access log."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,18 +57,18 @@ class _Logs:
     def show(self) -> None:
         for path in sorted(self.folder.glob("*.log")):
             if path.stem != "supervisord":
-                for line in self._added(path):
+                for line in self._new_lines(path):
                     if path.stem != "nginx" or not line.startswith('{"time"'):
                         for each in logs.readable(line).split("\n"):
                             print(f"{path.stem:<12} | {each}", flush=True)
 
-    def _added(self, path: Path) -> list[str]:
+    def _new_lines(self, path: Path) -> list[str]:
         size = path.stat().st_size
         start = self.seen.get(path, 0)
         if size < start:  # rotated
             start = 0
         with path.open("rb") as file:
             file.seek(start)
-            whole, newline, _ = file.read().rpartition(b"\n")
-        self.seen[path] = start + len(whole) + len(newline)
-        return whole.decode("utf-8", "replace").splitlines()
+            complete, newline, _ = file.read().rpartition(b"\n")
+        self.seen[path] = start + len(complete) + len(newline)
+        return complete.decode("utf-8", "replace").splitlines()

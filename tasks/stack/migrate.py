@@ -1,7 +1,7 @@
-"""Makes a database ready for processes that are started one by one.
+"""Prepares the database for processes that are started one by one.
 
-``python -m tasks.stack.migrate``: secrets, where they are not given, and the newest schema.
-``--wait``: until somebody else has brought the schema to what this version knows.
+``python -m tasks.stack.migrate`` makes the secrets unless they are given, and applies migrations.
+``--wait`` waits until another host has applied them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from models.settings import Settings, use_settings
 from tasks.servers import layout, postgres
 from tasks.stack.console import fail
 
-PATIENCE = 120.0  # seconds for PostgreSQL to answer
-WAIT = 600.0  # seconds for somebody else's migrations
+POSTGRES_TIMEOUT = 120.0  # seconds for PostgreSQL to answer
+SCHEMA_TIMEOUT = 600.0  # seconds for the migrations of another host
 
 
 def main() -> None:
@@ -34,37 +34,37 @@ def main() -> None:
             raise SettingError("DATABASE_URL must be given: scripts/up migrates its own database")
         layout.make_folders(settings)
         layout.make_secrets(settings)
-        postgres.wait_for(settings, PATIENCE)
+        postgres.wait_for(settings, POSTGRES_TIMEOUT)
         print(wait(settings) if options.wait else apply(settings))
     except (SluiceError, peewee.PeeweeException) as error:
         raise fail(f"migrate: {getattr(error, 'detail', error)}") from error
 
 
 def apply(settings: Settings) -> str:
-    """Apply what is pending; safe on several hosts at once."""
+    """Apply pending migrations; safe on several hosts at once."""
     connect(settings, pool=1, owner=True)
     done = migrate.migrate(parameters(settings.database).get("user", ""))
-    return "\n".join(done) or "the schema is the newest"
+    return "\n".join(done) or "the schema is up to date"
 
 
 def wait(settings: Settings) -> str:
-    """Wait for the schema; raises Unavailable where nobody brings it."""
+    """Wait for the schema; raises Unavailable if it is not migrated in time."""
     connect(settings, pool=1)
-    end = time.monotonic() + WAIT
-    while lacking := _lacking():
+    end = time.monotonic() + SCHEMA_TIMEOUT
+    while missing := _missing():
         if time.monotonic() > end:
-            raise Unavailable(f"still {lacking}: run scripts/migrate")
+            raise Unavailable(f"{missing}: run scripts/migrate")
         time.sleep(0.5)
-    return "the schema is the newest"
+    return "the schema is up to date"
 
 
-def _lacking() -> str:
-    """What is to be waited for; nothing where all is there."""
+def _missing() -> str:
+    """What is missing, in words; "" if nothing is."""
     try:
         pending = migrate.pending()
-    except peewee.DatabaseError as error:  # rights are given last; or the server starts anew
+    except peewee.DatabaseError as error:  # rights are granted last; or the server restarts
         return str(error).strip()
-    return f"without {pending[0]}" if pending else ""
+    return f"migration {pending[0]} is not applied" if pending else ""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Becomes one process of the Procfile without our supervisor: ``python -m tasks.stack.run NAME``.
+"""Runs one process of the Procfile without our supervisor: ``python -m tasks.stack.run NAME``.
 
-For systemd, containers and hosts that do one thing each, against a PostgreSQL and a Redis of all.
+For systemd, containers and hosts with one process each, which share a PostgreSQL and a Redis.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tasks.servers import certificate, configs, layout, procfile
 from tasks.stack.console import fail
 from tasks.stack.up import check_nginx
 
-# The others are the embedded servers, and what tells our own supervisor how many workers to run.
-ALONE = ("web", "worker", "worker-priority", "standby", "nginx")
+# Not the embedded servers, and not autoscale, which needs our own supervisor.
+NAMES = ("web", "worker", "worker-priority", "standby", "nginx")
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def become(settings: Settings, name: str, number: int) -> NoReturn:
-    """Make what this process needs, then be it."""
+    """Prepare what this process needs, then replace this one by it."""
     check(settings, name)
     layout.make_folders(settings)
     if name == "nginx":
@@ -49,13 +49,15 @@ def become(settings: Settings, name: str, number: int) -> NoReturn:
 
 
 def check(settings: Settings, name: str) -> None:
-    """Raises what is missing, in words."""
-    if name not in ALONE:
-        raise Invalid(f"{name!r} is none of {', '.join(ALONE)}")
+    """Raises Invalid or SettingError with what is wrong."""
+    if name not in NAMES:
+        raise Invalid(f"{name!r} is not one of {', '.join(NAMES)}")
     if name == "nginx":
         return
     if not (settings.database_url and settings.redis_url):
-        raise SettingError("DATABASE_URL and REDIS_URL must be given: scripts/up has its own")
+        raise SettingError(
+            "DATABASE_URL and REDIS_URL are required; only scripts/up has its own servers"
+        )
     layout.check_secrets(settings)
 
 
@@ -64,24 +66,26 @@ def prepare_nginx(settings: Settings) -> None:
         certificate.install(settings)
     layout.write(settings.sluice_home / "etc" / "nginx.conf", configs.nginx(settings))
     check_nginx(settings)
-    put_pipe_between()
+    pipe_output()
 
 
-def put_pipe_between() -> None:
-    """Lead the output through a pipe where it is a socket, as systemd's is: nginx opens its log by
-    a name, /dev/stdout, and a socket cannot be opened."""
+def pipe_output() -> None:
+    """Send the output through a pipe if it is a socket, as with systemd.
+
+    nginx opens its log by the name /dev/stdout, and a socket cannot be opened by name.
+    """
     if stat.S_ISSOCK(os.fstat(1).st_mode):
         reader, writer = os.pipe()
-        subprocess.Popen(["/bin/cat"], stdin=reader)  # ends when nginx has closed the other end
+        subprocess.Popen(["/bin/cat"], stdin=reader)  # ends when nginx closes the other end
         os.dup2(writer, 1)
 
 
 def environment(settings: Settings, name: str, number: int) -> dict[str, str]:
-    """What our supervisor would give the process, under the name it would have there."""
+    """The environment and the process name that our supervisor would pass."""
     stem = name.removeprefix("worker-")
     member = stem if name in procfile.SINGLE else f"{stem}_{number:02}"
     own = {"PROCESS_NAME": member, "INSTANCE": f"{number:02}"}
-    if metric_files.FOLDER in os.environ:  # where containers of one host count together
+    if metric_files.FOLDER in os.environ:  # containers of one host share their metrics
         own[metric_files.FOLDER] = os.environ[metric_files.FOLDER]
     return {**layout.process_environment(settings), **own}
 

@@ -1,4 +1,4 @@
-"""Starts and stops members of the worker pools while the rest goes on."""
+"""Starts and stops workers while the rest keeps running."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from models.errors import Conflict, Invalid, SluiceError
 from models.settings import Settings, use_settings
 from tasks.servers import worker_pool
 from tasks.servers.procfile import TRAITS
-from tasks.servers.supervisor_client import AWAY, Member, Supervisor
+from tasks.servers.supervisor_client import UNREACHABLE, SupervisedProcess, Supervisor
 from tasks.stack.console import fail
 from tasks.stack.lock import stack_lock
 
@@ -30,17 +30,17 @@ def main() -> None:
         if not changes:
             for name, size in running(settings).items():
                 print(f"{LABELS[name]}: {size}")
-    except AWAY:
+    except UNREACHABLE:
         raise fail("scale: Sluice is not running: scripts/up starts it", NOT_RUNNING) from None
     except SluiceError as error:
         raise fail(f"scale: {error.detail}") from error
 
 
 def scale(settings: Settings, sizes: dict[str, int]) -> dict[str, tuple[int, int]]:
-    """Bring each named pool to its size; answers (before, after) of each.
+    """Resize each named pool; returns (before, after) of each.
 
-    Safe when called twice at once: the stack's lock lets one go after the other. Members are kept
-    from the lowest number up, so those that stay are never touched.
+    Safe if called twice at once: the stack's lock serialises the calls. The workers with the lowest
+    numbers stay, and they are not restarted.
     """
     for name, size in sizes.items():
         _check(settings, name, size)
@@ -51,14 +51,14 @@ def scale(settings: Settings, sizes: dict[str, int]) -> dict[str, tuple[int, int
         changes = {}
         for name, size in sizes.items():
             changes[name] = _resize(supervisor, name, size)
-            worker_pool.want(settings, name, size)
+            worker_pool.store(settings, name, size)
         return changes
 
 
 def running(settings: Settings) -> dict[str, int]:
-    """Members of each pool that run."""
+    """The number of running workers of each pool."""
     members = Supervisor(settings).members()
-    return {name: sum(_up(m) for m in members if m.group == name) for name in worker_pool.POOLS}
+    return {name: sum(_is_up(m) for m in members if m.group == name) for name in worker_pool.POOLS}
 
 
 def _check(settings: Settings, name: str, size: int) -> None:
@@ -71,23 +71,25 @@ def _check(settings: Settings, name: str, size: int) -> None:
 
 def _resize(supervisor: Supervisor, name: str, size: int) -> tuple[int, int]:
     members = [m for m in supervisor.members() if m.group == name]
-    before = sum(_up(m) for m in members)
-    wanted, surplus = members[:size], members[size:]
+    before = sum(_is_up(m) for m in members)
+    kept, surplus = members[:size], members[size:]
     patience = TRAITS[name][1] + 5
     stopping = [m.full_name for m in members if m.state == "STOPPING"]
     supervisor.wait(stopping, {"STOPPED"}, patience)
     stop = [m.full_name for m in surplus if m.state in ("RUNNING", "STARTING", "BACKOFF")]
-    start = [m.full_name for m in wanted if not _up(m)]
+    start = [m.full_name for m in kept if not _is_up(m)]
     supervisor.stop(stop)
     supervisor.start(start)
     done = supervisor.wait(start, {"RUNNING"}, 10)
     done = supervisor.wait(stop, {"STOPPED", "EXITED", "FATAL"}, patience) and done
     if not done:
-        raise Conflict(f"the {LABELS[name]} did not settle; see scripts/status and the logs")
+        raise Conflict(
+            f"the {LABELS[name]} did not reach their state in time; see scripts/status and the logs"
+        )
     return before, size
 
 
-def _up(member: Member) -> bool:
+def _is_up(member: SupervisedProcess) -> bool:
     return member.state in ("RUNNING", "STARTING")
 
 

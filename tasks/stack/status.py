@@ -1,4 +1,4 @@
-"""Shows a stack: its processes, and what the load says; also as JSON."""
+"""Shows a stack: its processes and its load, as text or JSON."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 from models.errors import SluiceError
 from models.settings import ROOT, Settings, use_settings
 from tasks.servers import processes
-from tasks.servers.supervisor_client import AWAY, Member, Supervisor
+from tasks.servers.supervisor_client import UNREACHABLE, SupervisedProcess, Supervisor
 from tasks.stack.console import fail
 
 NOT_RUNNING = 3  # exit code, as systemctl's
-PATIENCE = 1.2  # seconds for the load, so that the whole answer takes less than 1.5
+LOAD_TIMEOUT = 1.2  # seconds for the load, so that the whole command takes less than 1.5 s
 UNKNOWN = {"mode": None, "queue_depth": None, "estimated_wait": None}
 
 
@@ -27,44 +27,44 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `scripts/status | head` is no error
     try:
-        told = status(use_settings(Settings.load()))
+        report = status(use_settings(Settings.load()))
     except SluiceError as error:
         raise fail(f"status: {error.detail}") from error
-    print(json.dumps(told, indent=2) if options.json else text(told))
-    if not told["running"]:
+    print(json.dumps(report, indent=2) if options.json else text(report))
+    if not report["running"]:
         raise SystemExit(NOT_RUNNING)
 
 
 def status(settings: Settings) -> dict[str, Any]:
-    """``running``, ``url``, the load and ``processes[]``; the load is null where nobody knows."""
-    asked = subprocess.Popen(
+    """``running``, ``url``, the load and ``processes[]``; the load is null if it is unknown."""
+    snapshot = subprocess.Popen(
         [sys.executable, "-m", "tasks.load.snapshot", "--json"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOAD_TIMEOUT
     try:
-        members = Supervisor(settings, timeout=PATIENCE).members()
-    except AWAY:
-        asked.kill()
+        members = Supervisor(settings, timeout=LOAD_TIMEOUT).members()
+    except UNREACHABLE:
+        snapshot.kill()
         return {"running": False, "url": settings.url, **UNKNOWN, "processes": _orphans(settings)}
     listed = [_describe(member) for member in members if member.state != "STOPPED"]
-    load = _answer(asked, deadline - time.monotonic())
+    load = _load(snapshot, deadline - time.monotonic())
     return {"running": True, "url": settings.url, **load, "processes": listed}
 
 
-def _answer(asked: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
+def _load(snapshot: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
     try:
-        output, _ = asked.communicate(timeout=max(seconds, 0.1))
+        output, _ = snapshot.communicate(timeout=max(seconds, 0.1))
         return {**UNKNOWN, **json.loads(output)}
     except (subprocess.TimeoutExpired, ValueError):
-        asked.kill()
+        snapshot.kill()
         return {**UNKNOWN, "mode_why": "the load could not be read"}
 
 
-def _describe(member: Member) -> dict[str, Any]:
-    """Uptime in seconds, memory in bytes: of the process and its children together."""
+def _describe(member: SupervisedProcess) -> dict[str, Any]:
+    """A process's row: uptime in seconds, memory in bytes with its children."""
     alive = member.pid != 0
     return {
         "name": member.name,
@@ -76,7 +76,7 @@ def _describe(member: Member) -> dict[str, Any]:
 
 
 def _orphans(settings: Settings) -> list[dict[str, Any]]:
-    """What a crash of the supervisor has left."""
+    """The processes that a crashed supervisor left."""
     return [
         {
             "name": process.name(),
@@ -89,31 +89,31 @@ def _orphans(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
-def text(told: dict[str, Any]) -> str:
-    """The same for a person."""
+def text(report: dict[str, Any]) -> str:
+    """The report as text."""
     rows = [_row("PROCESS", "STATE", "PID", "UPTIME", "MEMORY")]
-    for item in told["processes"]:
+    for item in report["processes"]:
         uptime = "" if item["uptime"] is None else _duration(item["uptime"])
         memory = "" if item["memory"] is None else f"{item['memory'] / 1024 / 1024:.0f} MB"
         rows.append(_row(item["name"], item["state"], item["pid"] or "", uptime, memory))
-    if not told["running"]:
-        if not told["processes"]:
+    if not report["running"]:
+        if not report["processes"]:
             return "Sluice is not running: scripts/up starts it."
-        return "\n".join(["The supervisor is gone: scripts/up or scripts/down clears up.", *rows])
-    total = sum(item["memory"] or 0 for item in told["processes"]) / 1024 / 1024
+        return "\n".join(["The supervisor has crashed: run scripts/up or scripts/down.", *rows])
+    total = sum(item["memory"] or 0 for item in report["processes"]) / 1024 / 1024
     head = [
-        f"Console  {told['url']}/console/",
-        f"Mode     {_known(told['mode'])} {told.get('mode_why') or ''}".rstrip(),
-        f"Queue    {_known(told['queue_depth'])} waiting, {_known(told['estimated_wait'])} s",
+        f"Console  {report['url']}/console/",
+        f"Mode     {_known(report['mode'])} {report.get('mode_why') or ''}".rstrip(),
+        f"Queue    {_known(report['queue_depth'])} waiting, {_known(report['estimated_wait'])} s",
     ]
-    parts = [f"{p['name']} {p['detail']}" for p in told.get("health", []) if p["state"] == "down"]
-    trouble = [f"Down     {'; '.join(parts)}"] if parts else []
-    scaled = told.get("scaled")
+    parts = [f"{p['name']} {p['detail']}" for p in report.get("health", []) if p["state"] == "down"]
+    down = [f"Down     {'; '.join(parts)}"] if parts else []
+    scaled = report.get("scaled")
     if scaled:
         ago = _duration(int(time.time() - scaled["at"]))
         change = f"{scaled['before']} → {scaled['after']} workers {ago} ago"
         head.append(f"Scaled   {change}: {scaled['why']}")
-    return "\n".join([*head, *trouble, "", *rows, "", f"{total:.0f} MB in all"])
+    return "\n".join([*head, *down, "", *rows, "", f"{total:.0f} MB in all"])
 
 
 def _known(value: Any) -> str:

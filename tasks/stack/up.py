@@ -1,4 +1,4 @@
-"""Starts a stack: files, servers, migrations, processes, until nginx answers."""
+"""Starts a stack: files, servers, migrations and processes, until nginx answers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tasks import storage
 from tasks.observability import metric_files, tracing
 from tasks.servers import certificate, configs, layout, postgres, processes, procfile, worker_pool
 from tasks.servers.procfile import REST, SERVERS, WEB, Program
-from tasks.servers.supervisor_client import AWAY, Supervisor
+from tasks.servers.supervisor_client import UNREACHABLE, Supervisor
 from tasks.stack.console import Step, fail
 from tasks.stack.down import clear, stop
 from tasks.stack.follow import follow
 from tasks.stack.lock import stack_lock
 from tasks.storage import StorageDown
 
-PATIENCE = 60.0  # seconds until a server or the application must answer
+START_TIMEOUT = 60.0  # seconds until a server or the application must answer
 
 
 def main() -> None:
@@ -42,11 +42,11 @@ def main() -> None:
         settings = use_settings(Settings.load())
         layout.make_folders(settings)
         with stack_lock(settings):
-            if Supervisor(settings).answers():
-                print(f"Sluice is already up: {layout.remembered(settings).url}")
+            if Supervisor(settings).is_running():
+                print(f"Sluice is already up: {layout.settings_of_running(settings).url}")
                 return
             if options.workers is not None:
-                worker_pool.want(settings, "worker", settings.workers)
+                worker_pool.store(settings, "worker", settings.workers)
             start(settings)
         print_welcome(settings, time.monotonic() - started)
     except SluiceError as error:
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """Flags become settings in the environment, so that every process hears of them."""
+    """Flags become settings in the environment, so that every process gets them."""
     parser = argparse.ArgumentParser(prog="scripts/up")
     parser.add_argument("--detach", action="store_true")
     parser.add_argument("--port")
@@ -71,13 +71,13 @@ def parse() -> argparse.Namespace:
 
 
 def start(settings: Settings) -> None:
-    """Everything between nothing and a server that answers; on failure nothing is left."""
-    sweep_up(settings)
+    """Start everything until the server answers; on failure stop everything."""
+    clean_up(settings)
     layout.make_folders(settings)
     for port in filter(None, (settings.port, settings.http_port)):
         check_port(settings, port)
-    programs = procfile.programs(settings, worker_pool.wanted(settings))
-    if tracing.lacks(settings):
+    programs = procfile.programs(settings, worker_pool.sizes(settings))
+    if tracing.is_missing(settings):
         print(f"  {tracing.MISSING}")
     with Step("files") as step:
         prepare(settings, programs)
@@ -95,13 +95,13 @@ def start(settings: Settings) -> None:
         raise
 
 
-def sweep_up(settings: Settings) -> None:
-    """After a crash or a power cut: end what it left, remove its sockets and pid files."""
+def clean_up(settings: Settings) -> None:
+    """After a crash or a power cut: end remaining processes, remove sockets and pid files."""
     left = processes.end(settings)
     if left:
-        print(f"  ended {left} processes that a crash had left")
+        print(f"  ended {left} processes of a crashed stack")
     clear(settings)
-    metric_files.clear(layout.measures(settings))
+    metric_files.clear(layout.metrics_folder(settings))
 
 
 def check_port(settings: Settings, port: int) -> None:
@@ -114,7 +114,7 @@ def check_port(settings: Settings, port: int) -> None:
         except PermissionError as error:
             hint = f"net.ipv4.ip_unprivileged_port_start={port}"
             raise Unavailable(
-                f"port {port} is for root alone: sysctl -w {hint}, or another port, such as 8080"
+                f"port {port} is only for root: run sysctl -w {hint}, or use a port above 1023"
             ) from error
         except OSError as error:
             where = f"port {port} of {settings.host}"
@@ -124,30 +124,30 @@ def check_port(settings: Settings, port: int) -> None:
 def prepare(settings: Settings, programs: list[Program]) -> None:
     layout.make_secrets(settings)
     layout.check_secrets(settings)
-    with contextlib.suppress(StorageDown):  # it may come later
+    with contextlib.suppress(StorageDown):  # it may become available later
         storage.of(settings).check()
     if settings.tls_certificate:
         certificate.install(settings)
     configs.write_all(settings, programs)
-    layout.remember_environment(settings)
+    layout.store_environment(settings)
     check_nginx(settings)
     if not settings.database_url:
         postgres.prepare(settings)
 
 
 def check_nginx(settings: Settings) -> None:
-    """A configuration that nginx refuses is said at once, not after its tenth start."""
+    """Let nginx check its configuration, so that an error is reported before it starts."""
     config = settings.sluice_home / "etc" / "nginx.conf"
     command = [str(layout.nginx_binary()), "-t", "-q", "-p", str(settings.sluice_home)]
     done = subprocess.run(
         [*command, "-c", str(config), "-e", "stderr"], capture_output=True, text=True
     )
     if done.returncode:
-        raise Unavailable(f"nginx refuses its configuration:\n{done.stderr.strip()}")
+        raise Unavailable(f"nginx rejects its configuration:\n{done.stderr.strip()}")
 
 
 def start_servers(settings: Settings, programs: list[Program]) -> None:
-    """The supervisor, then what the application needs."""
+    """Start the supervisor, then PostgreSQL and Redis."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     output = settings.sluice_home / "log" / "supervisord.out"
@@ -163,9 +163,9 @@ def start_servers(settings: Settings, programs: list[Program]) -> None:
             start_new_session=True,
         )
     supervisor = Supervisor(settings)
-    while not supervisor.answers():
+    while not supervisor.is_running():
         if child.poll() is not None:
-            raise Unavailable(f"the supervisor ended: {tail(output)}")
+            raise Unavailable(f"the supervisor exited: {tail(output)}")
         time.sleep(0.02)
     supervisor.start(names(programs, {SERVERS}))
     wait_for_servers(settings, supervisor)
@@ -173,12 +173,12 @@ def start_servers(settings: Settings, programs: list[Program]) -> None:
 
 def wait_for_servers(settings: Settings, supervisor: Supervisor) -> None:
     try:
-        postgres.wait_for(settings, PATIENCE if not settings.database_url else 10)
+        postgres.wait_for(settings, START_TIMEOUT if not settings.database_url else 10)
     except Unavailable as error:
         log = settings.sluice_home / "log" / "postgres.log"
         raise Unavailable(f"{error.detail}\n{tail(log)}") from error
     if settings.redis_url:
-        return  # when it is away, submissions go the direct way
+        return  # while it is down, submissions use the direct mode
     while not (settings.run / "redis.sock").is_socket():
         time.sleep(0.02)
 
@@ -195,21 +195,23 @@ def start_application(settings: Settings, programs: list[Program]) -> str:
     supervisor = Supervisor(settings)
     starting = names(programs, {WEB, REST})
     supervisor.start(starting)
-    wait_for_answer(settings, supervisor)
+    wait_until_healthy(settings, supervisor)
     supervisor.wait(starting, {"RUNNING"}, 2)
     members = [m for m in supervisor.members() if m.full_name in starting]
-    ill = [m.name for m in members if m.state not in ("RUNNING", "STARTING")]
-    text = f"{len(members) - len(ill)} running"
-    return text if not ill else f"{text}, not {', '.join(ill)}: see {settings.sluice_home}/log"
+    failed = [m.name for m in members if m.state not in ("RUNNING", "STARTING")]
+    text = f"{len(members) - len(failed)} running"
+    return (
+        text if not failed else f"{text}, not {', '.join(failed)}: see {settings.sluice_home}/log"
+    )
 
 
-def wait_for_answer(settings: Settings, supervisor: Supervisor) -> None:
-    """Until /healthz answers through nginx; a process that keeps dying ends the wait early."""
-    end = time.monotonic() + PATIENCE
+def wait_until_healthy(settings: Settings, supervisor: Supervisor) -> None:
+    """Wait until /healthz answers through nginx; give up early if a process keeps failing."""
+    end = time.monotonic() + START_TIMEOUT
     while not healthy(settings):
         failing = [m for m in supervisor.members() if m.state in ("BACKOFF", "FATAL")]
         needed = [m for m in failing if m.group in ("nginx", "web")]
-        if time.monotonic() > end or (needed and time.monotonic() > end - PATIENCE + 10):
+        if time.monotonic() > end or (needed and time.monotonic() > end - START_TIMEOUT + 10):
             name = needed[0].name if needed else "web_00"
             log = settings.sluice_home / "log" / f"{name}.log"
             raise Unavailable(f"{settings.url}/healthz does not answer; {log} ends:\n{tail(log)}")
@@ -222,13 +224,15 @@ def healthy(settings: Settings) -> bool:
     connection = http.client.HTTPConnection(host, settings.port, timeout=5)
     if settings.scheme == "https":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False  # the certificate is the public name's, not this address's
+        context.check_hostname = (
+            False  # the certificate is for the public name, not for this address
+        )
         context.verify_mode = ssl.CERT_NONE
         connection = http.client.HTTPSConnection(host, settings.port, timeout=5, context=context)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
-    except AWAY:
+    except UNREACHABLE:
         return False
     finally:
         connection.close()
@@ -240,7 +244,7 @@ def names(programs: list[Program], phases: set[int]) -> list[str]:
         program.full_name(member)
         for program in programs
         if program.phase in phases
-        for member in program.members[: program.wanted]
+        for member in program.members[: program.started]
     ]
 
 
@@ -251,7 +255,7 @@ def print_welcome(settings: Settings, seconds: float) -> None:
     print(f"  Console   {settings.url}/console/")
     if link:
         print(f"  Set up    {link}")
-        print("            (once: makes the first administrator and an API key)")
+        print("            (works once; creates the first administrator and an API key)")
     print(f"  Logs      {settings.sluice_home / 'log'}")
     print("  Next      scripts/status, scripts/demo, scripts/down\n", flush=True)
 

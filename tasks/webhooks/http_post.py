@@ -1,7 +1,7 @@
-"""One call to a stranger's server, bounded in every way: where it goes, how long, how much.
+"""One HTTP call to an untrusted server, with bounds on its address, its time and its size.
 
-Whatever the other end does, `post` is over after `DEADLINE` seconds: a timeout of the socket would
-begin anew with every byte, so what is left of the time is set before each read and write.
+`post` ends after `DEADLINE` seconds whatever the server does. A socket's timeout restarts with
+every byte, so the remaining time is set before each read and write.
 """
 
 from __future__ import annotations
@@ -19,78 +19,80 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from models.settings.allowed_hosts import Allowed
-from tasks.webhooks.resolve import Found, NotCalled, resolve
+from tasks.webhooks.resolve import Address, CallFailed, resolve
 
-DEADLINE = 15.0  # seconds for the whole call, the look-up of the name included
-CONNECT = 5.0  # seconds for one connection, its TLS included
-HEAD_AT_MOST = 64 * 1024  # bytes up to the end of the headers, 1xx replies included
-BODY_AT_MOST, LINGER = 16 * 1024, 2.0  # bytes and seconds; the status says it all before
-PIECE = 16 * 1024
-SAFE = "%/:=&?~#+!$,;'@()*[]"  # stays as it is in a path
+DEADLINE = 15.0  # seconds for the whole call with the DNS lookup
+CONNECT = 5.0  # seconds for one connection with TLS
+MAX_HEAD = 64 * 1024  # bytes up to the end of the headers, with 1xx responses
+MAX_BODY, LINGER = 16 * 1024, 2.0  # bytes and seconds; the status is known before
+CHUNK = 16 * 1024
+SAFE = "%/:=&?~#+!$,;'@()*[]"  # characters that stay unquoted in a path
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the receiver said: the status, and when it wants to be asked again."""
+class Response:
+    """The receiver's status and its ``Retry-After``."""
 
     status: int
     retry_after: str | None = None
 
 
-class TooLarge(http.client.HTTPException):
-    """Headers without an end."""
+class HeadersTooLarge(http.client.HTTPException):
+    """The headers exceed ``MAX_HEAD``."""
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], allowed: Allowed) -> Answer:
-    """Send a body and return the answer; raises NotCalled with the name of what went wrong.
+def post(url: str, body: bytes, headers: Mapping[str, str], allowed: Allowed) -> Response:
+    """Send a body and return the response; raises CallFailed with the name of the failure.
 
     1. The name is looked up once, and the connection goes to an address that was checked.
-    2. ``Host``, SNI and the certificate are the name's. Redirects are answers like others.
-    3. The status counts as soon as the headers are complete; whatever the body does.
+    2. ``Host``, SNI and the certificate use the name. Redirects are not followed.
+    3. The status counts as soon as the headers are complete, whatever the body does.
     """
     end = time.monotonic() + DEADLINE
     parts = urlsplit(url)
     secure, host = parts.scheme == "https", parts.hostname or ""
-    found = resolve(host, allowed, min(CONNECT, DEADLINE))
+    addresses = resolve(host, allowed, min(CONNECT, DEADLINE))
     try:
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        line = kind(host, parts.port or kind.default_port)
-        with closing(_connected(found, line.port, host if secure else None, end)) as wire:
-            line.sock = wire
-            return _exchange(line, wire, _path(parts.path, parts.query), body, headers)
+        http_connection = kind(host, parts.port or kind.default_port)
+        with closing(
+            _connected(addresses, http_connection.port, host if secure else None, end)
+        ) as wire:
+            http_connection.sock = wire
+            return _exchange(http_connection, wire, _path(parts.path, parts.query), body, headers)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotCalled(_name(error), str(error)) from error
+        raise CallFailed(_name(error), str(error)) from error
 
 
 def _exchange(
-    line: http.client.HTTPConnection,
+    http_connection: http.client.HTTPConnection,
     wire: Wire,
     path: str,
     body: bytes,
     headers: Mapping[str, str],
-) -> Answer:
-    with suppress(BrokenPipeError):  # it may have answered before it heard all
-        line.request("POST", path, body=body, headers=dict(headers))
-    reply = line.getresponse()
-    answer = Answer(reply.status, reply.getheader("retry-after"))
-    wire.allow(BODY_AT_MOST, LINGER)
+) -> Response:
+    with suppress(BrokenPipeError):  # it may respond before it has read the body
+        http_connection.request("POST", path, body=body, headers=dict(headers))
+    reply = http_connection.getresponse()
+    response = Response(reply.status, reply.getheader("retry-after"))
+    wire.allow(MAX_BODY, LINGER)
     with suppress(OSError, http.client.HTTPException, ValueError):
-        reply.read(BODY_AT_MOST)  # so that it is not cut off while it still speaks
-    return answer
+        reply.read(MAX_BODY)  # so that the connection is not reset while the server sends
+    return response
 
 
 class Wire(io.RawIOBase):
-    """A connection that is read until a moment, and for so many bytes."""
+    """A connection that can be read until a deadline, and up to a number of bytes."""
 
     def __init__(self, sock: socket.socket, end: float) -> None:
-        self._sock, self._end, self._room = sock, end, HEAD_AT_MOST
+        self._sock, self._end, self._room = sock, end, MAX_HEAD
 
     def allow(self, room: int, seconds: float) -> None:
-        """Read so many more bytes, for so many seconds at most."""
+        """Allow this many more bytes, for at most this many seconds."""
         self._room, self._end = room, min(self._end, time.monotonic() + seconds)
 
     def makefile(self, *_: object) -> io.BufferedReader:
-        """What `http.client` reads from."""
+        """The file that `http.client` reads from."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
@@ -98,7 +100,7 @@ class Wire(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if self._room <= 0:
-            raise TooLarge("its headers have no end")
+            raise HeadersTooLarge("the headers are too large")
         view = memoryview(buffer)[: self._room]
         self._sock.settimeout(_left(self._end))
         count = self._sock.recv_into(view)
@@ -106,23 +108,23 @@ class Wire(io.RawIOBase):
         return count
 
     def sendall(self, data: bytes) -> None:
-        """Send it in pieces: TLS would begin its timeout anew with each record."""
-        for at in range(0, len(data), PIECE):
+        """Send in chunks: TLS would restart its timeout with each record."""
+        for at in range(0, len(data), CHUNK):
             self._sock.settimeout(_left(self._end))
-            self._sock.sendall(data[at : at + PIECE])
+            self._sock.sendall(data[at : at + CHUNK])
 
     def close(self) -> None:
-        """Hang up. The reader stays open: `http.client` flushes it after the wire is closed."""
+        """Close the socket. The reader stays open: `http.client` flushes it after that."""
         self._sock.close()
 
 
-def _connected(found: list[Found], port: int, name: str | None, end: float) -> Wire:
-    """A connection to the first address that takes one; with TLS for that name, if any."""
-    for place, (family, address) in enumerate(found):
+def _connected(addresses: list[Address], port: int, name: str | None, end: float) -> Wire:
+    """A connection to the first address that accepts one; with TLS if a name is given."""
+    for number, (family, address) in enumerate(addresses):
         try:
             return _connect(family, address, port, name, end)
         except OSError as error:
-            if isinstance(error, ssl.SSLError) or place == len(found) - 1:
+            if isinstance(error, ssl.SSLError) or number == len(addresses) - 1:
                 raise
     raise OSError("no address")
 
@@ -153,7 +155,7 @@ def _tls() -> ssl.SSLContext:
 def _left(end: float) -> float:
     left = end - time.monotonic()
     if left <= 0:
-        raise TimeoutError("the time is up")
+        raise TimeoutError("the deadline has passed")
     return left
 
 
@@ -162,7 +164,7 @@ def _path(path: str, query: str) -> str:
 
 
 def _name(error: Exception) -> str:
-    """The outcome's name; the most particular kinds first."""
+    """The name of the failure; ``NAMES`` has the most specific types first."""
     for kinds, name in NAMES:
         if isinstance(error, kinds):
             return name
@@ -172,7 +174,7 @@ def _name(error: Exception) -> str:
 NAMES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((TimeoutError,), "timeout"),
     ((ssl.SSLError,), "tls"),
-    ((TooLarge, http.client.LineTooLong), "too large"),
+    ((HeadersTooLarge, http.client.LineTooLong), "too large"),
     ((http.client.RemoteDisconnected,), "no reply"),
     ((ConnectionRefusedError,), "refused"),
     ((ConnectionError,), "reset"),

@@ -1,7 +1,7 @@
-"""Where a webhook's host leads: looked up once, checked, and then called at that very address.
+"""The addresses of a webhook's host: looked up once, checked, and then called by address.
 
-A name that answers with a public address now and a private one a moment later (DNS rebinding) gains
-nothing: nobody looks it up again between the check and the call.
+DNS rebinding (a public address now, a private one a moment later) does not work, because the name
+is not looked up again between the check and the call.
 """
 
 from __future__ import annotations
@@ -17,66 +17,66 @@ from models.errors import Invalid
 from models.settings import Settings, allowed_hosts
 from models.settings.allowed_hosts import Allowed
 
-PATIENCE = 5.0  # seconds for a look-up
-Found = tuple[socket.AddressFamily, str]  # an address with its family
+LOOKUP_TIMEOUT = 5.0  # seconds
+Address = tuple[socket.AddressFamily, str]
 
 
-class NotCalled(Exception):
-    """A call that was not made, or came to nothing; ``name`` says why, and stays in the row."""
+class CallFailed(Exception):
+    """A call that was not made or failed; ``name`` is the reason that the row stores."""
 
     def __init__(self, name: str, detail: str = "") -> None:
         super().__init__(detail or name)
         self.name, self.detail = name, detail
 
 
-def resolve(host: str, allowed: Allowed, seconds: float = PATIENCE) -> list[Found]:
+def resolve(host: str, allowed: Allowed, seconds: float = LOOKUP_TIMEOUT) -> list[Address]:
     """The host's addresses that may be called, in the system's order; at least one.
 
-    Raises NotCalled: ``dns`` where the name leads nowhere, ``private address`` where it leads only
-    to addresses that may not be called.
+    Raises CallFailed: ``dns`` if the name has no address, ``private address`` if none of its
+    addresses may be called.
     """
-    found = _look_up(host, seconds)
+    addresses = _look_up(host, seconds)
     if allowed.has_name(host):
-        return found
-    open_ = [one for one in found if allowed.has(allowed_hosts.read(one[1]))]
-    if not open_:
-        raise NotCalled("private address", found[0][1])
-    return open_
+        return addresses
+    callable_ = [entry for entry in addresses if allowed.has(allowed_hosts.read(entry[1]))]
+    if not callable_:
+        raise CallFailed("private address", addresses[0][1])
+    return callable_
 
 
 def check_webhook(url: str, settings: Settings) -> None:
-    """Raises Invalid for an address that no call would go to.
+    """Raises Invalid for a URL whose host may not be called.
 
-    A name that nobody knows yet passes: it may come later, and is checked before each call.
+    A name without an address is accepted: it may get one later, and is checked before each call.
     """
     validation.check_address(url)
     host = urlsplit(url).hostname or ""
     try:
-        resolve(host, Allowed.parse(settings.webhook_allowed_hosts), PATIENCE)
-    except NotCalled as error:
+        resolve(host, Allowed.parse(settings.webhook_allowed_hosts), LOOKUP_TIMEOUT)
+    except CallFailed as error:
         if error.name == "dns":
             return
-        leads = "" if error.detail == host else f" leads to {error.detail}, which"
+        leads = "" if error.detail == host else f" resolves to {error.detail}, which"
         raise Invalid(
-            f"{host}{leads} is not on the public internet, so nothing is sent there."
-            " An operator can allow it: WEBHOOK_ALLOWED_HOSTS.",
+            f"{host}{leads} is not a public address, so no webhook is sent there."
+            " An operator can allow it with WEBHOOK_ALLOWED_HOSTS.",
             field="webhook_url",
         ) from error
 
 
-def _look_up(host: str, seconds: float) -> list[Found]:
-    """What the system's resolver says, which takes as long as it likes: hence a thread."""
-    answer: Future[list[Found]] = Future()
+def _look_up(host: str, seconds: float) -> list[Address]:
+    """Ask the system's resolver, in a thread because it has no timeout."""
+    result: Future[list[Address]] = Future()
 
     def ask() -> None:
         try:
             rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-            answer.set_result([(row[0], str(row[4][0])) for row in rows])
+            result.set_result([(row[0], str(row[4][0])) for row in rows])
         except (OSError, UnicodeError) as error:
-            answer.set_exception(error)
+            result.set_exception(error)
 
-    threading.Thread(target=ask, name=f"look-up {host[:40]}", daemon=True).start()
+    threading.Thread(target=ask, name=f"lookup {host[:40]}", daemon=True).start()
     with contextlib.suppress(OSError, UnicodeError):  # a TimeoutError is an OSError
-        if found := answer.result(timeout=max(seconds, 0.01)):
-            return found
-    raise NotCalled("dns", host)
+        if addresses := result.result(timeout=max(seconds, 0.01)):
+            return addresses
+    raise CallFailed("dns", host)

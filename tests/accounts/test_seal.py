@@ -12,7 +12,7 @@ from models.errors import SettingError
 from models.settings import ROOT, Settings
 from models.webhooks.delivery import Delivery
 from tasks.webhooks import deliver
-from tasks.webhooks.resolve import NotCalled
+from tasks.webhooks.resolve import CallFailed
 from tests.support.account import Someone
 
 PLAIN = "JBSWY3DP"
@@ -100,5 +100,5 @@ def test_the_migration_seals_older_rows_and_opens_them_on_the_way_back(stack, se
 
 
 def test_a_webhook_whose_secret_is_lost_is_not_called_unsigned():
-    with pytest.raises(NotCalled, match="unsigned"):
+    with pytest.raises(CallFailed, match="unsigned"):
         deliver.send(Delivery(), [], frozenset())

@@ -84,7 +84,7 @@ def serves(it: Cluster) -> bool:
 
 def test_the_schema_is_made_once_and_waited_for(hosts: Cluster) -> None:
     assert "0001" in hosts.migrated.stdout, hosts.migrated.stderr
-    assert hosts.waited[0].stdout == "the schema is the newest\n", hosts.waited[0].stderr
+    assert hosts.waited[0].stdout == "the schema is up to date\n", hosts.waited[0].stderr
     assert hosts.script("migrate", "--wait").returncode == 0
 
 
@@ -155,7 +155,7 @@ def test_each_ends_well_at_its_signal(hosts: Cluster) -> None:
 @pytest.mark.parametrize(
     ("arguments", "more", "words"),
     [
-        (["postgres"], {}, "'postgres' is none of web, worker"),
+        (["postgres"], {}, "'postgres' is not one of web, worker"),
         (["web"], {"DATABASE_URL_FILE": ""}, "DATABASE_URL and REDIS_URL must be given"),
         (["web"], {"SECRETS_PATH": "/nowhere"}, "/nowhere/session: No such file"),
         (["web"], {"REDIS_URL_FILE": "/nowhere"}, "REDIS_URL_FILE: /nowhere: No such file"),

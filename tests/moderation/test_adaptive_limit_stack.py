@@ -45,7 +45,7 @@ def overloaded(own: Stack, heavy: Api, light: Api) -> Iterator[int]:
 
 
 def overload(own: Stack, heavy: Api, light: Api) -> int:
-    """Stop the worker and send uploads until the heavy client is limited; returns the worker's pid."""
+    """Stop the worker and send until the heavy client is limited; returns the worker's pid."""
     pid = own.pids()["worker_00"]
     os.kill(pid, signal.SIGSTOP)
     for number in range(120):

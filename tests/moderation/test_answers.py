@@ -22,12 +22,12 @@ def test_a_step_holds_its_time(seconds):
 
 
 def test_too_few_answers_tell_nothing():
-    few = response_counts.added([{b"all": b"3", b"errors": b"3", b"t5": b"3"}])
+    few = response_counts.summed([{b"all": b"3", b"errors": b"3", b"t5": b"3"}])
     assert (few.count, few.error_rate, few.p95) == (3, None, None)
 
 
 def test_buckets_add_up():
-    told = response_counts.added(
+    told = response_counts.summed(
         [{b"all": b"30", b"errors": b"2", b"t9": b"30"}, {}, {b"all": b"10"}]
     )
     assert (told.count, told.errors, told.error_rate) == (40, 2, 5.0)
@@ -36,7 +36,7 @@ def test_buckets_add_up():
 def test_real_answers_reach_redis_and_health_checks_do_not(stack, http):
     def counted() -> tuple[int, int]:
         keys = list(stack.redis().scan_iter(response_counts.KEY + "*"))
-        told = response_counts.added(stack.redis().hgetall(key) for key in keys)
+        told = response_counts.summed(stack.redis().hgetall(key) for key in keys)
         return told.count, told.errors
 
     before, errors = counted()

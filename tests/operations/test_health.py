@@ -43,7 +43,7 @@ def test_a_standby_that_hangs_is_noticed_by_the_web(stack):
     console = person(stack, "viewer")
     wait_until(lambda: part(stack, "Standby")[0] == "down")
     # Each web instance keeps what it saw for two seconds.
-    wait_until(lambda: "Standby: nothing sweeps" in console.get("/").text)
+    wait_until(lambda: "Standby: stopped" in console.get("/").text)
     assert requests.get(f"{stack.url}/readyz").status_code == 200
     stack.kill("standby", signal.SIGCONT)
     wait_until(lambda: part(stack, "Standby")[0] == "ok", 30)

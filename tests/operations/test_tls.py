@@ -197,7 +197,7 @@ def test_up_says_what_is_wrong_with_a_pair(new_stack, tmp_path):
     (tmp_path / "key.pem").write_bytes(CA.issue_cert("localhost").private_key_pem.bytes())
     assert "is not the key of" in refusal(new_stack, **paths)
     (tmp_path / "key.pem").write_text("not a key")
-    assert "is no PEM private key" in refusal(new_stack, **paths)
+    assert "is not a PEM private key" in refusal(new_stack, **paths)
     (tmp_path / "key.pem").chmod(0)
     assert "Permission denied" in refusal(new_stack, **paths)
     (tmp_path / "chain.pem").unlink()

@@ -16,7 +16,7 @@ import trustme
 from models.errors import SettingError
 from models.settings.allowed_hosts import Allowed, is_public
 from tasks.webhooks import deliver, http_post
-from tasks.webhooks.resolve import NotCalled
+from tasks.webhooks.resolve import CallFailed
 from tests.support.receiver import Receiver, receiving
 
 HERE = Allowed.parse("127.0.0.1, localhost")
@@ -55,7 +55,7 @@ def test_an_address_that_is_public(address):
     169.254.169.254 10.1.2.3""".split(),
 )
 def test_a_private_address_is_not_called_however_it_is_written(host):
-    with receiving() as server, pytest.raises(NotCalled) as caught:
+    with receiving() as server, pytest.raises(CallFailed) as caught:
         written = f"[{host}]" if ":" in host else host
         http_post.post(f"http://{written}:{server.port}/hook", b"", {}, Allowed())
     assert caught.value.name == "private address" and not server.calls
@@ -101,7 +101,7 @@ def test_a_name_is_looked_up_once_and_called_where_it_led(receiver, monkeypatch)
     assert asked == ["rebinding.example"]
     assert call.headers["host"] == f"rebinding.example:{receiver.port}"
     assert call.path == "/hook?a=%C3%BC&b=%20"
-    with pytest.raises(NotCalled, match=r"127\.0\.0\.66"):
+    with pytest.raises(CallFailed, match=r"127\.0\.0\.66"):
         http_post.post(url, b"{}", {}, HERE)
 
 
@@ -167,7 +167,7 @@ def ended(url: str) -> int | str:
     """The status that a call brings, or the name of what went wrong."""
     try:
         return http_post.post(url, b'{"a":1}', {"content-type": "application/json"}, HERE).status
-    except NotCalled as error:
+    except CallFailed as error:
         return error.name
 
 
@@ -250,9 +250,9 @@ def test_retries_take_more_than_a_day_and_never_long_between():
     ],
 )
 def test_what_a_retry_after_asks_for(value, seconds):
-    assert deliver.asked_pause(value) == seconds
+    assert deliver.requested_pause(value) == seconds
 
 
 def test_a_retry_after_may_be_a_date():
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    assert 60 < deliver.asked_pause(at) <= 90
+    assert 60 < deliver.requested_pause(at) <= 90

@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 from tasks.classifier import Classifier, ClassifierDown, load, preprocess, weights
-from tasks.classifier.onnx import see_that_it_runs_on
+from tasks.classifier.onnx import check_provider
 from tasks.classifier.remote import RemoteClassifier
 from tasks.heatmaps import activation_map
 from tasks.images.decode import Limits, read
@@ -149,9 +149,9 @@ def test_a_provider_that_is_not_there_is_down() -> None:
 
 def test_a_provider_that_cannot_be_started_is_not_replaced_in_silence() -> None:
     gpu, cpu = "CUDAExecutionProvider", "CPUExecutionProvider"
-    see_that_it_runs_on(gpu, [gpu, cpu])
+    check_provider(gpu, [gpu, cpu])
     with pytest.raises(ClassifierDown, match="cannot start it"):
-        see_that_it_runs_on(gpu, [cpu])
+        check_provider(gpu, [cpu])
 
 
 @needs_opennsfw2

@@ -15,7 +15,7 @@ from models.rules.matcher.matcher import Matcher, RuleSpec
 from models.rules.matcher.normalise import Folded
 from models.settings import Settings
 from models.verdict import REVIEW, VERDICTS, Finding, Policy, judge
-from tasks.webhooks.deliver import LONGEST_PAUSE, asked_pause, pause
+from tasks.webhooks.deliver import LONGEST_PAUSE, pause, requested_pause
 from tests.support.tried import tried
 
 LONGEST_FOLD = 18  # letters of one character: ﷺ is a sentence
@@ -250,5 +250,5 @@ def test_a_pause_between_tries_grows_and_is_bounded(attempts: int) -> None:
 @example("٣")
 @example("Fri, 99 Dec 2026 99:99:99 +9999")
 def test_any_retry_after_is_a_bounded_pause(text: str | None) -> None:
-    assert 0 <= asked_pause(text) <= LONGEST_PAUSE
+    assert 0 <= requested_pause(text) <= LONGEST_PAUSE
     tried()

@@ -119,7 +119,7 @@ def test_a_step_that_was_put_off_is_taken_at_the_next_look():
     reading = Reading(301, 0, 0.0, 10.0, 4)
     choice = choose(reading, BOUNDS, memory)
     assert choice.workers == 1
-    waits = put_off(choice, reading, memory, "worker_03 is at work")
+    waits = put_off(choice, reading, memory, "worker_03 is busy")
     assert waits.workers == 4
     assert choose(Reading(306, 0, 0.0, 10.0, 4), BOUNDS, waits.memory).workers == 1
 

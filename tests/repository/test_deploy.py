@@ -26,17 +26,17 @@ class TestProcesses:
     """One list: what each way of deploying runs is what the Procfile names."""
 
     def test_the_image_runs_all_that_can_run_alone(self) -> None:
-        assert set(run.ALONE) == set(TRAITS) - {"postgres", "redis", "autoscale"}
+        assert set(run.NAMES) == set(TRAITS) - {"postgres", "redis", "autoscale"}
 
     def test_compose_runs_each(self) -> None:
         commands = {name: it["command"] for name, it in OURS.items()}
         assert commands.pop("migrate") == ["scripts/migrate"]
-        assert commands == {name: ["scripts/run", name] for name in run.ALONE}
+        assert commands == {name: ["scripts/run", name] for name in run.NAMES}
 
     def test_kubernetes_runs_each(self) -> None:
         commands = {name.partition("/")[2]: pod["containers"][0]["command"] for name, pod in pods()}
         assert commands.pop("migrate") == ["scripts/migrate"]
-        assert commands == {name: ["scripts/run", name] for name in run.ALONE}
+        assert commands == {name: ["scripts/run", name] for name in run.NAMES}
 
     def test_systemd_runs_each(self) -> None:
         commands = {}
@@ -47,7 +47,7 @@ class TestProcesses:
         assert [commands.pop(""), commands.pop("migrate")] == [["up"], ["migrate"]]
         pools = {
             name: ["%i"] if name in ("web", "worker", "worker-priority") else []
-            for name in run.ALONE
+            for name in run.NAMES
         }
         assert commands == {name: ["run", name, *number] for name, number in pools.items()}
 
@@ -56,7 +56,7 @@ class TestProcesses:
             name.partition("/")[2]: pod.get("terminationGracePeriodSeconds", 0)
             for name, pod in pods()
         }
-        for name in run.ALONE:
+        for name in run.NAMES:
             signal, patience, _ = TRAITS[name]
             path = next(p for p in SYSTEMD if p.stem.strip("@") == f"sluice-{name}")
             assert int(unit(path)["TimeoutStopSec"]) >= patience

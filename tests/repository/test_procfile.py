@@ -17,7 +17,7 @@ def settings(**values):
 
 def programs(**values):
     it = settings(**values)
-    return procfile.programs(it, worker_pool.wanted(it))
+    return procfile.programs(it, worker_pool.sizes(it))
 
 
 def test_every_process_has_its_traits():
@@ -47,7 +47,7 @@ def test_pools_are_declared_whole():
     assert declared["nginx"].members == ["nginx"]
 
 
-def test_given_servers_are_not_embedded():
+def test_external_servers_are_not_embedded():
     given = programs(database_url="postgresql://elsewhere/x", redis_url="redis://elsewhere")
     assert not {p.name for p in given} & {"postgres", "redis"}
 

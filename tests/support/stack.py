@@ -21,7 +21,7 @@ import redis
 import requests
 
 from models.settings import Settings
-from tasks.servers.supervisor_client import AWAY, Supervisor
+from tasks.servers.supervisor_client import UNREACHABLE, Supervisor
 from tests.support import admin, database_template
 
 _ports = itertools.count()
@@ -113,7 +113,7 @@ class Stack:
         that it left."""
         try:
             members = Supervisor(Settings.load(self.env)).members()
-        except AWAY:
+        except UNREACHABLE:
             return {p["name"]: p["pid"] for p in self.status()["processes"] if p["pid"]}
         return {member.name: member.pid for member in members if member.pid}
 

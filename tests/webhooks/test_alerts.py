@@ -278,7 +278,7 @@ def test_what_is_read_from_the_servers_begins_and_ends_alerts(own) -> None:
     supervisor.stop(worker)
     wait_until(lambda: speaking(stack) == rules, 40)
     told = dict(stack.sql("SELECT rule, sentence FROM alert WHERE ended_at IS NULL"))
-    assert told["workers"] == "1 of 2 workers are heard."
+    assert told["workers"] == "1 of 2 workers online."
     assert told["oldest_flag_age"] == "The oldest flag has waited 2 days for a person."
     assert "% of the last minute's answers were errors" in told["error_rate"]
     page = person(stack, "viewer").get("/").text

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from models.database.connection import release
 from models.errors import Invalid, TooLarge, Unavailable, Unsupported
-from tasks.load.response_counts import tally
+from tasks.load.response_counts import counter
 from tasks.moderation import detect as detection
 from webapp.api.keys import client_of_request
 from webapp.http.timing import measured
@@ -33,7 +33,7 @@ def detect() -> ResponseReturnValue:
     require_room()
     check_adaptive_limit(client.id)
     uploads = receive_images()
-    tally.arrived(client.id)
+    counter.upload(client.id)
     release()
     ticket = uuid7().hex
     with measured("wait"):

@@ -28,7 +28,7 @@ def expose() -> Response:
     A real thread adds up the files of all processes: that takes a few milliseconds per scrape,
     and other requests continue meanwhile.
     """
-    families = [*offload(prometheus.measures), *prometheus.truth()]
+    families = [*offload(prometheus.measures), *prometheus.state()]
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(prometheus.registry(families)), content_type=content_type)
 

@@ -6,7 +6,7 @@ import time
 
 from flask import Flask, Response, g, request
 
-from tasks.load.response_counts import tally
+from tasks.load.response_counts import counter
 
 NOT_COUNTED = ("/healthz", "/readyz", "/metrics", "/static/")
 
@@ -21,5 +21,5 @@ def _count(response: Response) -> Response:
         waited = "wait" in request.args  # a long poll: the client chose its duration
         started = g.get("started")
         timed = started is not None and not waited
-        tally.note(response.status_code, time.perf_counter() - started if timed else None)
+        counter.response(response.status_code, time.perf_counter() - started if timed else None)
     return response

@@ -29,7 +29,7 @@ from models.submissions.submission import DECIDED, QUEUED, RECEIVED, Submission
 from models.verdict import REJECTED, Judgement, judge
 from tasks import storage
 from tasks.load import snapshot
-from tasks.load.response_counts import tally
+from tasks.load.response_counts import counter
 from tasks.observability import metrics, tracing
 from tasks.queue.lanes import PRIORITY, rank_of
 from tasks.storage import Upload
@@ -145,7 +145,7 @@ def _commit(ticket: Ticket, uploader: Uploader) -> bool:
     finally:
         timing.add(ticket.spans)
     limits.require_counted(uploader, ticket.count)
-    tally.arrived(uploader.client_id)
+    counter.upload(uploader.client_id)
     return ticket.accepted
 
 
