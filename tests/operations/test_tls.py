@@ -192,7 +192,7 @@ def refusal(new_stack, **settings: str) -> str:
 def test_up_says_what_is_wrong_with_a_pair(new_stack, tmp_path):
     issue(tmp_path, until=datetime.now(UTC) - timedelta(days=3))
     paths = {"TLS_CERTIFICATE": str(tmp_path / "chain.pem"), "TLS_KEY": str(tmp_path / "key.pem")}
-    assert re.search(r"up: TLS_CERTIFICATE: \S+ ended 20\d\d-", refusal(new_stack, **paths))
+    assert re.search(r"up: TLS_CERTIFICATE: \S+ expired on 20\d\d-", refusal(new_stack, **paths))
     issue(tmp_path)
     (tmp_path / "key.pem").write_bytes(CA.issue_cert("localhost").private_key_pem.bytes())
     assert "is not the key of" in refusal(new_stack, **paths)

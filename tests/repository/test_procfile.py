@@ -41,15 +41,15 @@ def test_every_process_is_known_to_the_supervisor():
 def test_pools_are_declared_whole():
     declared = {p.name: p for p in programs(max_workers=5, max_priority_workers=3, workers=2)}
     assert declared["worker"].members == [f"worker_{n:02}" for n in range(5)]
-    assert declared["worker"].wanted == 2
+    assert declared["worker"].started == 2
     assert declared["worker-priority"].members == [f"priority_{n:02}" for n in range(3)]
     assert declared["web"].members == ["web_00", "web_01"]
     assert declared["nginx"].members == ["nginx"]
 
 
 def test_external_servers_are_not_embedded():
-    given = programs(database_url="postgresql://elsewhere/x", redis_url="redis://elsewhere")
-    assert not {p.name for p in given} & {"postgres", "redis"}
+    started = programs(database_url="postgresql://elsewhere/x", redis_url="redis://elsewhere")
+    assert not {p.name for p in started} & {"postgres", "redis"}
 
 
 def test_patience_is_longer_than_each_process_takes_to_end():
