@@ -80,7 +80,7 @@ def duties(settings: Settings, stop: threading.Event) -> tuple[Duty, ...]:
     alerts = Alerting(settings)
     return (
         Duty("sweep", 1.0, sweep.sweep),
-        Duty("debt", 0.25, lambda: sweep.repay(stop)),
+        Duty("debt", 0.25, lambda: sweep.enqueue_debt(stop)),
         Duty("deliveries", 0.5, deliver.deliver_due),
         Duty("waiting", 600.0, deliver.give_up),
         Duty("sample", 10.0, sample),
@@ -89,7 +89,7 @@ def duties(settings: Settings, stop: threading.Event) -> tuple[Duty, ...]:
         Duty("adaptive limit", adaptive_limit.EVERY, adaptive_limit.update),
         Duty("alerts", alerts.every, alerts.evaluate, own_connection=True),
         Duty("notices", 1.0, alerts.send_notices),
-        Duty("looks", 10.0, request_hash.ask_again),
+        Duty("looks", 10.0, request_hash.enqueue_owed),
         Duty("certificate", 5.0, lambda: certificate.follow(settings)),
         Duty("orphans", 600.0, sweep.remove_orphans),
         Duty("purge", 3600.0, purge_alerts),

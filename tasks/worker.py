@@ -76,7 +76,9 @@ class Worker:
         """Moderate a submission by its id, and the next ones if the queue is long."""
         submission_ids = [UUID(submission_id), *_take_more()]
         with self._counting(jobs=0):
-            pipeline.moderate_submissions(submission_ids, self.address, _take_next, self.heart.count)
+            pipeline.moderate_submissions(
+                submission_ids, self.address, _take_next, self.heart.count
+            )
 
     def detect(self, ticket: str, keys: list[str]) -> None:
         """Score pictures of detect requests, which belong to no submission, as one batch."""

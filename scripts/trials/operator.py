@@ -96,7 +96,7 @@ def back_up(scene: Scene) -> None:
     environ = {**scene.stack.environment, "SLUICE_HOME": str(home), "PORT": str(free_port())}
     environ["WEBHOOK_ALLOWED_HOSTS"] = ""  # the copy must not call the receiver
     restored = _script(environ, "restore", str(saved))
-    scene.require("chain whole" in restored, "the audit's chain is whole")
+    scene.require("chain intact" in restored, "the audit's chain is whole")
     _script(environ, "up", "--detach")
     try:
         settings = Settings.load({"SLUICE_HOME": str(home)})

@@ -1,8 +1,8 @@
-"""The file of a backup: a tar whose last members say what is in it.
+"""The file of a backup: a tar whose last members list its content.
 
     database.dump  sluice.env  etc/scale.json  secrets/*  media/**  SHA256SUMS  manifest.json
 
-`tar -xf` and `sha256sum -c SHA256SUMS` read it without Sluice.
+`tar -xf` and `sha256sum -c SHA256SUMS` can read it without Sluice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from models.errors import Invalid
 
 FORMAT = 1
 SUMS, MANIFEST, DUMP = "SHA256SUMS", "manifest.json", "database.dump"
-# Where a member may go; whatever else a file holds is not ours.
+# The allowed member names; any other member is refused.
 NAMES = re.compile(
     r"database\.dump|sluice\.env|etc/scale\.json|secrets/\w+"
     r"|media/(?:originals|thumbs)/[\w.-]+/[\w.-]+|SHA256SUMS|manifest\.json"
@@ -31,7 +31,7 @@ CHUNK = 1024 * 1024
 
 
 class Writer:
-    """Writes a backup to a stream, which need not be a file."""
+    """Writes a backup to a stream, which may be a pipe."""
 
     def __init__(self, target: BinaryIO) -> None:
         self._tar = tarfile.TarFile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT)
@@ -45,14 +45,14 @@ class Writer:
         return self.sums[name]
 
     def add_file(self, name: str, path: Path) -> None:
-        """Add a member that need not fit into memory, from a file that stays as it is."""
+        """Add a member from a file that does not change; it may be larger than memory."""
         with path.open("rb") as source:
             self.sums[name] = hashlib.file_digest(source, "sha256").hexdigest()
             source.seek(0)
             self._add(name, path.stat().st_size, source)
 
     def finish(self, manifest: dict[str, Any]) -> None:
-        """Write the checksums and the manifest, which makes the backup whole."""
+        """Write the checksums and the manifest, which complete the backup."""
         lines = "".join(f"{digest}  {name}\n" for name, digest in self.sums.items())
         manifest |= {
             "format": FORMAT,
@@ -69,38 +69,38 @@ class Writer:
         self.bytes += size
 
 
-Place = Callable[[str], Path | None]
+Target = Callable[[str], Path | None]
 
 
-def read(source: BinaryIO, place: Place, note: Callable[[int], None]) -> dict[str, Any]:
+def read(source: BinaryIO, target: Target, note: Callable[[int], None]) -> dict[str, Any]:
     """Read a backup from its beginning and check every member against its SHA-256.
 
-    ``place`` says where a member goes, None where it is only to be checked. Returns the manifest;
-    raises Invalid where it is no backup, or not whole, or a file of it has changed.
+    ``target`` returns the path for a member, None if it is only checked. Returns the manifest;
+    raises Invalid if it is not a backup, is incomplete, or a file in it has changed.
     """
-    found: dict[str, str] = {}
-    kept: dict[str, bytes] = {}
+    digests: dict[str, str] = {}
+    contents: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=source, mode="r|") as tar:
             for member in _members(tar):
                 stream = tar.extractfile(member)
                 if stream is None:
-                    raise Invalid(f"{member.name} is no file")
+                    raise Invalid(f"{member.name} is not a file")
                 if member.name in (SUMS, MANIFEST):
-                    kept[member.name] = stream.read()
-                    found[member.name] = hashlib.sha256(kept[member.name]).hexdigest()
+                    contents[member.name] = stream.read()
+                    digests[member.name] = hashlib.sha256(contents[member.name]).hexdigest()
                 else:
-                    found[member.name] = _copy(stream, place(member.name))
-                note(len(found))
+                    digests[member.name] = _copy(stream, target(member.name))
+                note(len(digests))
     except (tarfile.TarError, EOFError) as error:
         raise Invalid(f"it cannot be read as a tar: {error}") from error
-    return _checked(found, kept)
+    return _checked(digests, contents)
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     for member in tar:
         if not member.isreg() or not NAMES.fullmatch(member.name):
-            raise Invalid(f"{member.name!r} is no part of a backup")
+            raise Invalid(f"{member.name!r} is not part of a backup")
         yield member
 
 
@@ -120,19 +120,19 @@ def _copy(stream: Any, path: Path | None) -> str:
     return digest.hexdigest()
 
 
-def _checked(found: dict[str, str], kept: dict[str, bytes]) -> dict[str, Any]:
-    if set(kept) != {SUMS, MANIFEST}:
-        raise Invalid("it is not whole: its manifest is missing")
-    manifest: dict[str, Any] = json.loads(kept[MANIFEST])
+def _checked(digests: dict[str, str], contents: dict[str, bytes]) -> dict[str, Any]:
+    if set(contents) != {SUMS, MANIFEST}:
+        raise Invalid("it is incomplete: its manifest is missing")
+    manifest: dict[str, Any] = json.loads(contents[MANIFEST])
     if manifest.get("format") != FORMAT:
         raise Invalid(f"its format is {manifest.get('format')}; this Sluice reads {FORMAT}")
-    lines = kept[SUMS].decode().splitlines()
-    said = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    there = {name: digest for name, digest in found.items() if name not in (SUMS, MANIFEST)}
-    if found[SUMS] != manifest["sums"]:
-        raise Invalid(f"{SUMS} is not the one that the manifest names")
-    for name in sorted(set(said) | set(there)):
-        if said.get(name) != there.get(name):
-            what = "is missing" if name not in there else "has changed or does not belong to it"
+    lines = contents[SUMS].decode().splitlines()
+    expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    actual = {name: digest for name, digest in digests.items() if name not in (SUMS, MANIFEST)}
+    if digests[SUMS] != manifest["sums"]:
+        raise Invalid(f"{SUMS} does not match the manifest")
+    for name in sorted(set(expected) | set(actual)):
+        if expected.get(name) != actual.get(name):
+            what = "is missing" if name not in actual else "has changed or is not listed"
             raise Invalid(f"{name} {what}")
     return manifest

@@ -1,4 +1,4 @@
-"""The database's part of a backup: one snapshot for the dump and for the checksums of its rows."""
+"""The database in a backup: one snapshot for the dump and for the checksums of its rows."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from models.errors import Unavailable
 from models.settings import Settings
 from tasks.servers import configs, layout, postgres
 
-PARTITIONS = 7_243_003  # the lock of keep_raw_days(), which makes and drops them
-PATIENCE = 60.0  # seconds until a server that was started here answers
-# Rows as text must not depend on a session's settings, nor on their order.
+PARTITIONS = 7_243_003  # the lock of keep_raw_days(), which creates and drops partitions
+SERVER_TIMEOUT = 60.0  # seconds until a server that was started here answers
+# A row's text must not depend on the session's settings.
 PLAIN = "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';"
 PLAIN += " SET extra_float_digits = 1; SET bytea_output = 'hex'"
 SUM = "SELECT count(*), coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint), 0)::text"
@@ -31,14 +31,14 @@ PICTURES = "SELECT picture FROM known_hash WHERE picture IS NOT NULL"
 
 
 def address(settings: Settings) -> str:
-    """The database as a libpq string, as whoever owns it: the embedded one's superuser."""
+    """The libpq connection string of the database's owner; the superuser if it is embedded."""
     if settings.database_url:
         return make_dsn(settings.database_owner)
     return make_dsn(host=str(settings.run), user="postgres", dbname="sluice")
 
 
 class Snapshot:
-    """One moment of the database, as a transaction of its own sees it."""
+    """A snapshot of the database, held by its own transaction."""
 
     def __init__(self, connection: Any) -> None:
         self._cursor = connection.cursor()
@@ -48,21 +48,21 @@ class Snapshot:
         self.name, self.at = self._cursor.fetchone()
 
     def tables(self) -> dict[str, dict[str, Any]]:
-        """``rows`` and their ``sum`` of every table, whatever the order of the rows."""
+        """The number of ``rows`` and their ``sum`` per table; the order of rows does not matter."""
         self._cursor.execute(TABLES)
-        found = {}
+        tables = {}
         for (name,) in self._cursor.fetchall():
             self._cursor.execute(SQL(SUM + " FROM {} t").format(Identifier(name)))
             rows, total = self._cursor.fetchone()
-            found[name] = {"rows": rows, "sum": total}
-        return found
+            tables[name] = {"rows": rows, "sum": total}
+        return tables
 
     def originals(self) -> dict[str, str]:
-        """The originals that rows own: SHA-256 by key, nothing where the row does not say."""
+        """The originals with a row: SHA-256 by key, "" if the row has none."""
         self._cursor.execute(PICTURES)
-        found = {row[0]: "" for row in self._cursor.fetchall()}
+        pictures = {row[0]: "" for row in self._cursor.fetchall()}
         self._cursor.execute(KEYS)
-        return {**found, **dict(self._cursor.fetchall())}
+        return {**pictures, **dict(self._cursor.fetchall())}
 
     def audit_head(self) -> str:
         """The last digest of the audit's chain."""
@@ -72,16 +72,17 @@ class Snapshot:
 
 @contextmanager
 def snapshot(settings: Settings) -> Iterator[Snapshot]:
-    """Hold a snapshot for the block; raises Unavailable where the database does not answer."""
+    """Hold a snapshot for the block; raises Unavailable if the database does not answer."""
     with closing(_connect(settings)) as connection:
         _keep_partitions(connection)
         yield Snapshot(connection)
 
 
 def _keep_partitions(connection: Any) -> None:
-    """Let no partition be dropped until this connection ends: a snapshot would list what is gone.
+    """Prevent partitions from being dropped until this connection ends.
 
-    The lock is had before the snapshot is taken. The standby comes again for what it may not drop.
+    Otherwise the snapshot would list dropped tables. The lock is taken before the snapshot. The
+    standby retries later.
     """
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock_shared(%s)", (PARTITIONS,))
@@ -95,27 +96,27 @@ def _connect(settings: Settings) -> Any:
 
 
 def dump(settings: Settings, held: Snapshot, path: Path) -> None:
-    """Write what the snapshot sees to a file of pg_dump's own format."""
+    """Write the snapshot to a file in pg_dump's custom format."""
     options = ["--format=custom", "--compress=1", f"--snapshot={held.name}", f"--file={path}"]
     _run(settings, "pg_dump", [*options, "--no-sync"])
 
 
 def restore(settings: Settings, path: Path) -> None:
-    """Bring a dump into an empty database, all of it or nothing."""
+    """Restore a dump into an empty database, in one transaction."""
     options = ["--exit-on-error", "--single-transaction"]
     options += ["--no-owner", "--no-acl"] if settings.database_url else []
     _run(settings, "pg_restore", [*options, str(path)])
 
 
 def is_empty(settings: Settings) -> bool:
-    """Whether there is no table yet."""
+    """Whether the database has no table."""
     with closing(_connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(TABLES)
         return cursor.fetchone() is None
 
 
 def _run(settings: Settings, program: str, options: list[str]) -> None:
-    """Run one of PostgreSQL's programs; the password goes by its environment, which ps hides."""
+    """Run a PostgreSQL program; the password is in its environment, which ps does not show."""
     parts = parse_dsn(address(settings))
     password = parts.pop("password", None)
     environ = {**os.environ, **({"PGPASSWORD": password} if password else {})}
@@ -126,17 +127,19 @@ def _run(settings: Settings, program: str, options: list[str]) -> None:
 
 
 def _program(settings: Settings, name: str) -> Path:
-    """The embedded server's own, or the system's for a server outside, which may want TLS."""
+    """The embedded program, or the system's for an external server, which may need TLS."""
     own = layout.postgres_folder() / name
-    found = shutil.which(name) if settings.database_url and "POSTGRES_BIN" not in os.environ else ""
-    return Path(found) if found else own
+    system = (
+        shutil.which(name) if settings.database_url and "POSTGRES_BIN" not in os.environ else ""
+    )
+    return Path(system) if system else own
 
 
 @contextmanager
 def server(settings: Settings) -> Iterator[None]:
-    """The embedded PostgreSQL alone, for the block; one that is given is only waited for."""
+    """Run the embedded PostgreSQL during the block; an external one is only waited for."""
     if settings.database_url:
-        postgres.wait_for(settings, PATIENCE)
+        postgres.wait_for(settings, SERVER_TIMEOUT)
         yield
         return
     configs.write_postgres(settings)
@@ -147,8 +150,8 @@ def server(settings: Settings) -> Iterator[None]:
     with (home / "log" / "postgres.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
-        postgres.wait_for(settings, PATIENCE)
+        postgres.wait_for(settings, SERVER_TIMEOUT)
         yield
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(PATIENCE)
+        process.wait(SERVER_TIMEOUT)

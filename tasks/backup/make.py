@@ -21,16 +21,16 @@ from tasks.servers.layout import SECRETS
 from tasks.storage import ORIGINALS, THUMBNAILS, original
 
 PARTS = ("sluice.env", "etc/scale.json")
-INCOMPLETE = 4  # exit code: the backup is whole in itself, but the stack had lost a picture before
+INCOMPLETE = 4  # exit code: the backup is complete, but originals were already missing or damaged
 
 
 def main() -> None:
-    """Write it; an expected failure is one line, and exit code 1. What is said goes to stderr."""
+    """Write a backup; an expected failure is one line and exit code 1. Messages go to stderr."""
     os.umask(0o077)
     try:
         if sys.stdout.isatty():
-            raise Unavailable("standard output is a terminal: scripts/backup gives it a file")
-        told, wrong = backup(use_settings(Settings.load()), sys.stdout.buffer)
+            raise Unavailable("standard output is a terminal: redirect it to a file")
+        text, wrong = backup(use_settings(Settings.load()), sys.stdout.buffer)
     except SluiceError as error:
         sys.exit(f"backup: {error.detail}")
     except psycopg2.Error as error:
@@ -39,7 +39,7 @@ def main() -> None:
         sys.exit(f"backup: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit("backup: interrupted")
-    print(f"  {told}", file=sys.stderr)
+    print(f"  {text}", file=sys.stderr)
     if wrong:
         what = f"{len(wrong)} originals are missing or differ from their rows"
         print(f"backup: made, but {what}, such as {wrong[0]}", file=sys.stderr)
@@ -47,18 +47,18 @@ def main() -> None:
 
 
 def backup(settings: Settings, target: BinaryIO) -> tuple[str, list[str]]:
-    """Write a backup to a stream; answers what is in it, and the originals that it could not take.
+    """Write a backup to a stream; returns its summary, and the originals that are wrong.
 
-    1. The snapshot is taken first: a row is committed after its files are on the disk, so what it
-       sees has its files, which are read after it.
-    2. The dump and the checksums see the same snapshot; whatever is written meanwhile is in none.
-    3. Only originals that its rows own are taken: later uploads would be orphans.
+    1. The snapshot is taken first and the files are read after it. A row is committed after its
+       files are on disk, so each row of the snapshot has its files.
+    2. The dump and the checksums use the same snapshot; later writes are in neither.
+    3. Only originals with a row in the snapshot are included: later uploads would be orphans.
     """
     writer = Writer(target)
     with tempfile.TemporaryDirectory(dir=settings.sluice_home / "tmp") as folder:
         with database.snapshot(settings) as held:
             dumped = Path(folder) / DUMP
-            _say("the database")
+            _print("the database")
             database.dump(settings, held, dumped)
             tables, owned, head = held.tables(), held.originals(), held.audit_head()
         writer.add_file(DUMP, dumped)
@@ -66,18 +66,18 @@ def backup(settings: Settings, target: BinaryIO) -> tuple[str, list[str]]:
         writer.add(name, path.read_bytes())
     wrong: list[str] = []
     if is_bucket(settings.storage_url):
-        _say("not the media: they are in a bucket, which is to be kept safe by itself")
+        _print("without the media: they are in a bucket, which needs its own backup")
     else:
-        _say(f"{len(owned)} originals and what was drawn of them")
+        _print(f"{len(owned)} originals with their thumbnails and heatmaps")
         wrong = _originals(settings, writer, owned)
-        _drawn(settings, writer, owned)
+        _thumbnails(settings, writer, owned)
     manifest = {"at": held.at, "tables": tables, "audit_head": head, "wrong": wrong}
     writer.finish(manifest)
     rows = sum(table["rows"] for table in tables.values())
     return f"{rows:,} rows, {len(writer.sums):,} files, {writer.bytes / 1e6:,.1f} MB", wrong
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
@@ -92,9 +92,9 @@ def _of_home(settings: Settings) -> Iterator[tuple[str, Path]]:
 
 
 def _originals(settings: Settings, writer: Writer, owned: dict[str, str]) -> list[str]:
-    """Add what the rows own; returns the keys of those that are not as their rows say.
+    """Add the originals; returns the keys of those that are missing or differ from their rows.
 
-    One that is gone because its row was deleted meanwhile is no fault.
+    An original that was deleted with its row meanwhile is not an error.
     """
     storage, wrong, gone = stores.of(settings), [], []
     for key, expected in owned.items():
@@ -112,8 +112,8 @@ def _originals(settings: Settings, writer: Writer, owned: dict[str, str]) -> lis
     return wrong
 
 
-def _drawn(settings: Settings, writer: Writer, owned: dict[str, str]) -> None:
-    """Add what was drawn of these; one that is just being replaced can be drawn again."""
+def _thumbnails(settings: Settings, writer: Writer, owned: dict[str, str]) -> None:
+    """Add the thumbnails and heatmaps; one that is being replaced can be drawn again."""
     folder = settings.media / THUMBNAILS
     for path in sorted(folder.glob("*/*")):
         name = path.relative_to(folder)

@@ -1,4 +1,4 @@
-"""``scripts/restore``: brings a backup, given as standard input, into an empty SLUICE_HOME."""
+"""``scripts/restore``: restores a backup from standard input into an empty SLUICE_HOME."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tasks.servers import layout
 from tasks.stack.console import Step, fail
 from tasks.stack.down import clear
 
-LOST = """\
-Not in a backup, and not brought back:
+NOT_RESTORED = """\
+Not in a backup, and not restored:
   - uploads, decisions and changes after {at}
-  - what was deleted or revoked after that is back: erase authors and revoke keys again
-  - Redis: jobs are made anew from the rows, counters of limits begin at zero
-  - webhooks sent after that are sent again, under the same webhook-id
-  - media in a bucket, of which no backup holds any
-  - logs, and whatever a setting names outside SLUICE_HOME, such as certificates
+  - deletions and revocations after that: erase those authors and revoke those keys again
+  - Redis: jobs are enqueued again from the rows, counters of limits start at zero
+  - the record of webhooks sent after that: they are sent again, with the same webhook-id
+  - media in a bucket
+  - logs, and files outside SLUICE_HOME that settings name, such as certificates
 """
 
 
 def main() -> None:
-    """Restore or verify; an expected failure is one line, and exit code 1."""
+    """Restore or verify; an expected failure is one line and exit code 1."""
     parser = argparse.ArgumentParser(prog="scripts/restore", add_help=False)
     parser.add_argument("--verify", action="store_true")
     options = parser.parse_args()
@@ -55,44 +55,46 @@ def main() -> None:
 
 
 def restore(source: BinaryIO) -> None:
-    """Bring everything back, compare it, or leave the place as empty as it was."""
+    """Restore everything and compare it; after a failure the folder is empty again."""
     home = use_settings(Settings.load()).sluice_home
     if home.is_dir() and any(home.iterdir()):
-        raise Conflict(f"{home} is not empty: name an empty folder as SLUICE_HOME")
+        raise Conflict(f"{home} is not empty: set SLUICE_HOME to an empty folder")
     try:
         manifest = _read(source, lambda name: home / name)
-        settings = _settled(home)
+        settings = _prepare(home)
         _load(settings, home / archive.DUMP, manifest)
         (home / archive.DUMP).unlink()
     except BaseException:
         _empty(home)
         raise
-    print(f"\nRestored to {home}: scripts/up starts it.\n\n{LOST.format(at=manifest['at'])}")
+    print(
+        f"\nRestored to {home}: scripts/up starts it.\n\n{NOT_RESTORED.format(at=manifest['at'])}"
+    )
 
 
 def verify(source: BinaryIO) -> None:
-    """Check a backup alone: every file's SHA-256, and its rows in a database of their own."""
+    """Only check a backup: every file's SHA-256, and its rows in a temporary database."""
     with tempfile.TemporaryDirectory(prefix="sluice-verify.", dir="/tmp") as folder:  # nosec B108
         home = Path(folder)
         manifest = _read(source, lambda name: home / name if name == archive.DUMP else None)
         settings = Settings.load({"SLUICE_HOME": folder})
         _load(settings, home / archive.DUMP, manifest)
-    print(f"\nWhole, of {manifest['at']}.")
+    print(f"\nComplete, of {manifest['at']}.")
 
 
-def _read(source: BinaryIO, place: Callable[[str], Path | None]) -> dict[str, Any]:
+def _read(source: BinaryIO, target: Callable[[str], Path | None]) -> dict[str, Any]:
     with Step("files") as step:
-        manifest = archive.read(source, place, lambda count: step.note(f"{count:,}"))
+        manifest = archive.read(source, target, lambda count: step.note(f"{count:,}"))
         step.text = f"{manifest['files']:,} with their SHA-256"
     if manifest["wrong"]:
-        print(f"  when it was made, {len(manifest['wrong'])} originals were not as their rows say")
+        print(f"  when it was made, {len(manifest['wrong'])} originals were missing or damaged")
     return manifest
 
 
-def _settled(home: Path) -> Settings:
-    """The settings of the place, with its media where they are wanted.
+def _prepare(home: Path) -> Settings:
+    """The restored settings, after moving the media to where they say.
 
-    Raises Conflict where the settings name a place outside that holds something already.
+    Raises Conflict if a folder or database outside SLUICE_HOME that they name is not empty.
     """
     settings = Settings.load({**os.environ, "SLUICE_HOME": str(home)})
     (home / "media").mkdir(exist_ok=True)
@@ -107,7 +109,7 @@ def _settled(home: Path) -> Settings:
 
 
 def _load(settings: Settings, dump: Path, manifest: dict[str, Any]) -> None:
-    """Bring the rows into the database, and compare them with those that were saved."""
+    """Restore the rows, and compare them with the checksums of the backup."""
     layout.make_folders(settings)
     try:
         with Step("database") as step, database.server(settings):
@@ -115,19 +117,19 @@ def _load(settings: Settings, dump: Path, manifest: dict[str, Any]) -> None:
             with database.snapshot(settings) as held:
                 _compare(held.tables(), manifest["tables"])
             rows = sum(table["rows"] for table in manifest["tables"].values())
-            step.text = f"{rows:,} rows of {len(manifest['tables'])} tables, the same"
+            step.text = f"{rows:,} rows of {len(manifest['tables'])} tables, identical"
             chain = _audit(settings)
             if chain.broken is not None or chain.head != manifest["audit_head"]:
                 raise Invalid(f"the audit's chain is broken at row {chain.broken}")
-        print(f"  audit        {chain.rows} rows, chain whole, head {chain.head[:16]}…")
+        print(f"  audit        {chain.rows} rows, chain intact, head {chain.head[:16]}…")
     finally:
         clear(settings)
 
 
-def _compare(there: dict[str, Any], said: dict[str, Any]) -> None:
-    for name in sorted(set(there) | set(said)):
-        if there.get(name) != said.get(name):
-            raise Invalid(f"table {name}: {there.get(name)} is there, {said.get(name)} was saved")
+def _compare(restored: dict[str, Any], saved: dict[str, Any]) -> None:
+    for name in sorted(set(restored) | set(saved)):
+        if restored.get(name) != saved.get(name):
+            raise Invalid(f"table {name}: restored {restored.get(name)}, saved {saved.get(name)}")
 
 
 def _audit(settings: Settings) -> hash_chain.Check:

@@ -16,52 +16,52 @@ from tasks.commands import command
 
 
 def verify(arguments: argparse.Namespace) -> None:
-    """Follow the chain, compare it with the decisions, and say what this role could change."""
+    """Verify the chain, compare it with the decisions, and report excess rights of this role."""
     expected = arguments.expect or ""
     if expected and (
         len(expected) != 64 or not all(c in "0123456789abcdefABCDEF" for c in expected)
     ):
-        raise Invalid("--expect takes a head: 64 hexadecimal digits")
-    found = hash_chain.check(expected)
-    found.faults += hash_chain.check_decisions() + hash_chain.check_guards()
+        raise Invalid("--expect must be a head: 64 hexadecimal digits")
+    result = hash_chain.check(expected)
+    result.faults += hash_chain.check_decisions() + hash_chain.check_guards()
     excess = roles.excess()
     if arguments.json:
-        print(json.dumps(_told(found, excess), indent=2))
+        print(json.dumps(_report(result, excess), indent=2))
     else:
-        _show(found, excess)
-    if not found.is_intact:
+        _show(result, excess)
+    if not result.is_intact:
         sys.exit(1)
 
 
-def _told(found: Check, excess: list[str]) -> dict[str, Any]:
+def _report(result: Check, excess: list[str]) -> dict[str, Any]:
     return {
-        "whole": found.is_intact,
-        "rows": found.rows,
-        "head": found.head,
-        "first_broken": found.broken,
-        "faults": found.faults,
+        "whole": result.is_intact,
+        "rows": result.rows,
+        "head": result.head,
+        "first_broken": result.broken,
+        "faults": result.faults,
         "one_role": bool(excess),
         "application_may": excess,
     }
 
 
-def _show(found: Check, excess: list[str]) -> None:
-    print(f"rows  {found.rows:,}")
-    print(f"head  {found.head}")
-    if found.broken is not None:
-        print(f"the chain breaks at row {found.broken}")
-    for fault in found.faults:
+def _show(result: Check, excess: list[str]) -> None:
+    print(f"rows  {result.rows:,}")
+    print(f"head  {result.head}")
+    if result.broken is not None:
+        print(f"the chain breaks at row {result.broken}")
+    for fault in result.faults:
         print(fault)
     if excess:
         print(
-            "one database role does everything: the application itself may change the audit past"
-            " its triggers; DATABASE_OWNER_URL parts the two"
+            "the application uses the owner's database role, so it can bypass the audit's triggers;"
+            " set DATABASE_OWNER_URL to separate the two"
         )
-    print("whole" if found.is_intact else "NOT whole")
+    print("whole" if result.is_intact else "NOT whole")
 
 
 def exported(arguments: argparse.Namespace) -> None:
-    """Print every row with its place and digest, one JSON object a line."""
+    """Print every row with its position and digest, one JSON object per line."""
     with db.atomic():
         db.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         db.execute_sql("SET LOCAL statement_timeout = 0")

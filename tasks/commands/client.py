@@ -15,27 +15,27 @@ from tasks.webhooks import resolve
 
 
 def create(arguments: argparse.Namespace) -> None:
-    """A client and its first key."""
+    """Create a client and its first key."""
     if arguments.webhook:
         resolve.check_webhook(arguments.webhook, get_settings())
     visibility = "publish_first" if arguments.publish_first else "hold"
     with db.atomic():
         client = Client.add(arguments.name, visibility=visibility, webhook_url=arguments.webhook)
         key = ApiKey.issue(client)
-    _tell(client, key, arguments.json)
+    _print_key(client, key, arguments.json)
 
 
 def rotate(arguments: argparse.Namespace) -> None:
-    """A new key; the others end after the overlap."""
+    """Issue a new key; the client's other keys expire after the overlap."""
     client = Client.named(arguments.name)
     with db.atomic():
         key = ApiKey.issue(client)
         ApiKey.expire_others(client, key, arguments.hours)
-    _tell(client, key, arguments.json)
+    _print_key(client, key, arguments.json)
 
 
 def revoke(arguments: argparse.Namespace) -> None:
-    """End the keys with that ending."""
+    """Revoke the keys with that ending."""
     count = ApiKey.revoke(Client.named(arguments.name), arguments.ending[-4:])
     if not count:
         raise NotFound(f"{arguments.name} has no valid key that ends in {arguments.ending[-4:]}.")
@@ -43,7 +43,7 @@ def revoke(arguments: argparse.Namespace) -> None:
 
 
 def listed(arguments: argparse.Namespace) -> None:
-    """Every client with the endings of its keys."""
+    """List every client with the endings of its keys."""
     rows = []
     for client in Client.select().order_by(Client.name):
         keys = client.keys.where(ApiKey.revoked_at.is_null())
@@ -59,14 +59,14 @@ def listed(arguments: argparse.Namespace) -> None:
     command.show(rows, as_json=arguments.json)
 
 
-def _tell(client: Client, key: str, as_json: bool) -> None:
-    told: dict[str, Any] = {"name": client.name, "key": key}
+def _print_key(client: Client, key: str, as_json: bool) -> None:
+    row: dict[str, Any] = {"name": client.name, "key": key}
     if client.webhook_secret:
-        told["webhook_secret"] = client.webhook_secret
+        row["webhook_secret"] = client.webhook_secret
     if as_json:
-        print(json.dumps(told))
+        print(json.dumps(row))
         return
-    for name, value in told.items():
+    for name, value in row.items():
         print(f"{name}: {value}")
     print("The key is not shown again.")
 

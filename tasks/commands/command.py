@@ -1,4 +1,4 @@
-"""What these commands share: connecting, one line for an error, tables and JSON."""
+"""Shared by these commands: connecting, one-line errors, tables and JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 
 
 def parser(script: str) -> tuple[argparse.ArgumentParser, Any]:
-    """A parser for a script's verbs, whose help stands in the script itself."""
+    """A parser for a script's verbs; the help is in the script itself."""
     made = argparse.ArgumentParser(prog=f"scripts/{script}", add_help=False)
     return made, made.add_subparsers(dest="verb", required=True, metavar="VERB")
 

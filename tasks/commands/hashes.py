@@ -19,7 +19,7 @@ from tasks.images.limits import Limits, PictureError
 
 
 def add(arguments: argparse.Namespace) -> None:
-    """Make a picture known by its bytes and by its look."""
+    """Add a picture to the hash bank, by SHA-256 and by PDQ."""
     try:
         with closing(Decoder(get_settings())) as decoder:
             picture = decoder.look(arguments.picture, Limits())
@@ -31,8 +31,8 @@ def add(arguments: argparse.Namespace) -> None:
         kinds = (
             (("sha256", exact), ("pdq", code)) if quality >= MIN_QUALITY else (("sha256", exact),)
         )
-        for kind, known in kinds:
-            KnownHash.put(kind, known, arguments.action, arguments.label, note=arguments.picture)
+        for kind, value in kinds:
+            KnownHash.put(kind, value, arguments.action, arguments.label, note=arguments.picture)
         Audit.append("hashes.add", arguments.picture, to=arguments.action)
     if quality < MIN_QUALITY:
         print(f"{arguments.action}: sha256 only; the picture is {TOO_PLAIN} (quality {quality})")
@@ -40,15 +40,15 @@ def add(arguments: argparse.Namespace) -> None:
         print(f"{arguments.action}: sha256 and pdq {code.hex()} (quality {quality})")
 
 
-def standing() -> Any:
-    """The bank, in the order in which it was learnt."""
+def current() -> Any:
+    """The entries of the bank, oldest first."""
     return KnownHash.select().where(KnownHash.removed_at.is_null()).order_by(KnownHash.id)
 
 
 def main() -> None:
     """Run the verb."""
     made, verbs = command.parser("hashes")
-    import_export_verbs.add_verbs(verbs, "hashes", import_export, FACTS, standing)
+    import_export_verbs.add_verbs(verbs, "hashes", import_export, FACTS, current)
     verb = verbs.add_parser("add", add_help=False)
     verb.add_argument("picture", metavar="PICTURE")
     verb.add_argument("--action", choices=("block", "allow"), required=True)

@@ -1,4 +1,4 @@
-"""The verbs ``import`` and ``export`` of what comes and goes as a sheet: rules, known images."""
+"""The verbs ``import`` and ``export`` of scripts/rules and scripts/hashes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from models.sheets import csv_json
 from models.sheets.import_plan import Plan
 
 
-class Sheets(Protocol):
-    """A module of ``models`` that loads and exports the sheets of something."""
+class SheetModule(Protocol):
+    """A module of ``models`` that imports and exports rows as a sheet."""
 
     COLUMNS: tuple[str, ...]
 
@@ -23,21 +23,21 @@ class Sheets(Protocol):
 
 
 def add_verbs(
-    verbs: Any, name: str, sheets: Sheets, columns: Sequence[str], query: Callable[[], Any]
+    verbs: Any, name: str, sheets: SheetModule, columns: Sequence[str], query: Callable[[], Any]
 ) -> None:
-    """Add both verbs to ``scripts/NAME``; ``query`` has the rows that are exported."""
+    """Add both verbs to ``scripts/NAME``; ``query`` returns the rows to export."""
 
     def imported(arguments: argparse.Namespace) -> None:
-        """Add and change what a file holds, all or none."""
+        """Add and change the rows of a file, all or none."""
         rows = csv_json.read(Path(arguments.file).read_text("utf-8-sig"), sheets.COLUMNS)
         made = sheets.load(rows, arguments.file, by=f"scripts/{name}")
         print(
             f"{len(rows)} {name} imported: {len(made.added)} added,"
-            f" {len(made.changed)} changed, {made.same} as they were"
+            f" {len(made.changed)} changed, {made.same} unchanged"
         )
 
     def exported(arguments: argparse.Namespace) -> None:
-        """Print all."""
+        """Print all rows."""
         write = csv_json.as_json if arguments.json else csv_json.as_csv
         sys.stdout.write(write(columns, sheets.export(query())))
 

@@ -18,32 +18,32 @@ from tasks.commands import command
 
 
 def create(arguments: argparse.Namespace) -> None:
-    """An account with a made-up password."""
+    """Create an account with a random password."""
     password = secrets.token_urlsafe(12)
     with db.atomic():
         made = Moderator.add(arguments.name, arguments.role, argon2.PasswordHasher().hash(password))
         Audit.append("moderator.create", made.name, role=made.role, by="scripts/moderator")
-    _tell(made, password, arguments.json)
+    _print_password(made, password, arguments.json)
 
 
 def reset(arguments: argparse.Namespace) -> None:
-    """A new password, no second step; every session of the account ends."""
+    """Set a new password, remove the second factor, and end every session of the account."""
     account = _named(arguments.name)
     password = secrets.token_urlsafe(12)
     with db.atomic():
         account.password_hash = argon2.PasswordHasher().hash(password)
-        account.totp_secret = account.totp_confirmed_at = None  # the way back in without the phone
+        account.totp_secret = account.totp_confirmed_at = None  # to sign in without the phone
         account.save(
             only=[Moderator.password_hash, Moderator.totp_secret, Moderator.totp_confirmed_at]
         )
         RecoveryCode.delete_all(account.id)
         ModeratorSession.delete().where(ModeratorSession.moderator == account).execute()
         Audit.append("moderator.reset", account.name, by="scripts/moderator")
-    _tell(account, password, arguments.json)
+    _print_password(account, password, arguments.json)
 
 
 def revoke(arguments: argparse.Namespace) -> None:
-    """End an account and its sessions."""
+    """Disable an account and end its sessions."""
     account = _named(arguments.name)
     with db.atomic():
         Moderator.update(disabled_at=peewee.fn.now()).where(Moderator.id == account.id).execute()
@@ -53,7 +53,7 @@ def revoke(arguments: argparse.Namespace) -> None:
 
 
 def listed(arguments: argparse.Namespace) -> None:
-    """Every account."""
+    """List every account."""
     rows = [
         {
             "name": account.name,
@@ -73,12 +73,12 @@ def _named(name: str) -> Moderator:
     return account
 
 
-def _tell(account: Moderator, password: str, as_json: bool) -> None:
-    told = {"name": account.name, "role": account.role, "password": password}
+def _print_password(account: Moderator, password: str, as_json: bool) -> None:
+    row = {"name": account.name, "role": account.role, "password": password}
     if as_json:
-        print(json.dumps(told))
+        print(json.dumps(row))
         return
-    for name, value in told.items():
+    for name, value in row.items():
         print(f"{name}: {value}")
     print("The password is not shown again.")
 

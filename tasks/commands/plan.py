@@ -1,4 +1,4 @@
-"""``scripts/plan``: what so many uploads a day ask of machines, by rates that were measured."""
+"""``scripts/plan``: the machines that a number of uploads per day needs, by measured rates."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from models.statistics import storage_size
 from tasks.load import snapshot
 from tasks.stack.console import fail
 
-WRONG = 2  # exit code of a wrong option, as argparse has it
-FEWEST = 1000  # submissions from which a row's bytes are no accident
-NAMES, WIDTH = 10, 110  # columns of what is printed
+USAGE_ERROR = 2  # exit code of an invalid option, as of argparse
+FEWEST = 1000  # submissions or pictures; with fewer the bytes per row are unreliable
+NAME_WIDTH, WIDTH = 10, 110  # columns of the output
 PRICES = [price.name for price in fields(Prices)]
 
 
@@ -54,7 +54,9 @@ def main() -> None:
         raise fail(f"plan: {error.detail}") from error
     if options.images > settings.max_files_per_request:
         most = settings.max_files_per_request
-        raise fail(f"plan: --images: an upload has at most {most} (MAX_FILES_PER_REQUEST)", WRONG)
+        raise fail(
+            f"plan: --images: an upload has at most {most} (MAX_FILES_PER_REQUEST)", USAGE_ERROR
+        )
     rates = ASSUMED if options.defaults else measured(settings)
     needs = plan(demand, rates, prices, cores_a_machine=options.cores)
     burst = _burst(options, settings, rates, needs) if options.burst else None
@@ -65,37 +67,37 @@ def main() -> None:
 
 
 def measured(settings: Settings) -> Rates:
-    """The rates of the running stack as far as it knows them, else what is assumed."""
-    found: dict[str, float] = {}
-    on: dict[str, str] = {}
+    """The rates measured on the running stack; assumed rates for the rest."""
+    rates: dict[str, float] = {}
+    sources: dict[str, str] = {}
     beats = [beat for beat in snapshot.workers() if beat["jobs_per_second"] > 0]
     try:
         connect(settings, pool=1)
         with connection():
-            known = storage_size.measure()
+            size = storage_size.measure()
     except (peewee.PeeweeException, SluiceError, OSError):
         return ASSUMED
-    images = known.images / known.submissions if known.submissions else 1.0
+    images = size.images / size.submissions if size.submissions else 1.0
     if beats:
         pace, jobs = fmean(b["jobs_per_second"] for b in beats), sum(b["processed"] for b in beats)
         slower = 1 / pace / ASSUMED.job(images)
-        found |= {"text": ASSUMED.text * slower, "image": ASSUMED.image * slower}
-        on["job"] = (
+        rates |= {"text": ASSUMED.text * slower, "image": ASSUMED.image * slower}
+        sources["job"] = (
             f"the last of {jobs:,} jobs of {len(beats)} workers, {images:.1f} pictures an upload"
         )
-    if known.submissions >= FEWEST:
-        found["row"] = (known.rows - ASSUMED.stub * known.stubs) / known.submissions
-        on["row"] = f"{known.submissions:,} submissions"
-    if known.images >= FEWEST:
-        found["row_image"] = known.image_rows / known.images
-        on["row_image"] = f"{known.images:,} pictures"
-    return replace(ASSUMED, **found, measured=on)  # type: ignore[arg-type]
+    if size.submissions >= FEWEST:
+        rates["row"] = (size.rows - ASSUMED.stub * size.stubs) / size.submissions
+        sources["row"] = f"{size.submissions:,} submissions"
+    if size.images >= FEWEST:
+        rates["row_image"] = size.image_rows / size.images
+        sources["row_image"] = f"{size.images:,} pictures"
+    return replace(ASSUMED, **rates, measured=sources)  # type: ignore[arg-type]
 
 
 def _burst(
     options: argparse.Namespace, settings: Settings, rates: Rates, needs: Needs
 ) -> BurstForecast:
-    """What a burst does to these machines."""
+    """The effect of a burst on these machines."""
     sent = flood(options.burst, needs.cores, needs.workers, rates, options.images)
     return forecast(sent, settings.fast_track_depth)
 
@@ -103,67 +105,67 @@ def _burst(
 def _document(
     demand: Demand, rates: Rates, prices: Prices, needs: Needs, burst: BurstForecast | None
 ) -> dict[str, Any]:
-    told = {
+    document = {
         "demand": asdict(demand),
         "rates": asdict(rates),
         "prices": asdict(prices),
         "needs": {**asdict(needs), "total": needs.total},
     }
-    return {**told, "burst": asdict(burst)} if burst else told
+    return {**document, "burst": asdict(burst)} if burst else document
 
 
 def _text(
     demand: Demand, rates: Rates, needs: Needs, burst: BurstForecast | None, size: int
 ) -> str:
     rows = [
-        ("Uploads", f"{demand.uploads_per_day:,.0f} a day: {demand.mean:,.1f} a second,"
+        ("Uploads", f"{demand.uploads_per_day:,.0f} per day: {demand.mean:,.1f} per second,"
                     f" {demand.busiest:,.1f} in the busiest hour"),
-        ("Workers", f"{needs.workers:,} for the busiest hour; {needs.least_workers:,} where fast"
-                    " rules answer it and its checks are done by night"),
+        ("Workers", f"{needs.workers:,} for the busiest hour; {needs.least_workers:,} if fast"
+                    " rules answer it and the full checks run at night"),
         ("Web", f"{needs.web_instances:,} instances"),
         ("Cores", f"{needs.cores:,}, on {needs.machines:,} machines"),
-        ("Memory", _gb(needs.memory_gb) + ", the newest day of the database in it"),
+        ("Memory", _gb(needs.memory_gb) + ", with the newest day of the database"),
         ("Database", f"{_gb(needs.database_gb)} after {demand.retention_days} days, then"
-                     f" {_gb(needs.stubs_gb)} more a month: verdicts and decisions stay"),
+                     f" {_gb(needs.stubs_gb)} more per month: verdicts and decisions are kept"),
         ("Pictures", f"{_gb(needs.media_gb)} after {demand.retention_days} days"),
         ("Network", f"{needs.peak_mbit:,.0f} Mbit/s in the busiest hour,"
-                    f" {_gb(needs.traffic_gb)} a month"),
+                    f" {_gb(needs.traffic_gb)} per month"),
     ]  # fmt: skip
     costs = ", ".join(f"{name} {money:,.0f}" for name, money in needs.cost.items())
-    rows.append(("Cost", f"{needs.total:,.0f} a month: {costs} (example prices: --help)"))
+    rows.append(("Cost", f"{needs.total:,.0f} per month: {costs} (example prices: --help)"))
     if burst is not None:
-        rows.append(("A burst", _told(burst, size)))
+        rows.append(("A burst", _burst_text(burst, size)))
     rows += _sources(rates, demand.images)
-    indent = " " * NAMES
+    indent = " " * NAME_WIDTH
     return "\n".join(
-        textwrap.fill(text, WIDTH, initial_indent=f"{name:<{NAMES}}", subsequent_indent=indent)
+        textwrap.fill(text, WIDTH, initial_indent=f"{name:<{NAME_WIDTH}}", subsequent_indent=indent)
         for name, text in rows
     )
 
 
 def _sources(rates: Rates, images: float) -> list[tuple[str, str]]:
-    """The figures that all of it follows from: which were measured here, and which are assumed."""
-    told = {
+    """The rates behind the plan: which were measured here, and which are assumed."""
+    texts = {
         "job": f"a worker's job {1e3 * rates.job(images):.0f} ms",
         "intake": f"an upload's intake {1e3 * rates.intake:.0f} ms of a core",
         "row": f"a row {rates.row / 1e3:.1f} kB",
         "row_image": f"a picture's row {rates.row_image / 1e3:.1f} kB",
-        "stub": f"what stays of it {rates.stub / 1e3:.1f} kB",
+        "stub": f"its rest after retention {rates.stub / 1e3:.1f} kB",
         "thumbnail": f"a thumbnail {rates.thumbnail / 1e3:.0f} kB",
         "worker": f"a worker {rates.worker / 1e6:.0f} MB",
-        "base": f"all else {rates.base / 1e6:.0f} MB",
+        "base": f"everything else {rates.base / 1e6:.0f} MB",
     }
-    seen = [f"{told.pop(name)} ({on})" for name, on in rates.measured.items()]
+    measured = [f"{texts.pop(name)} ({source})" for name, source in rates.measured.items()]
     return [
-        ("Measured", "; ".join(seen) or "nothing here: no stack runs, or it has not worked yet"),
-        ("Assumed", f"{rates.assumed}: {', '.join(told.values())}"),
+        ("Measured", "; ".join(measured) or "nothing: no stack runs, or it has no jobs yet"),
+        ("Assumed", f"{rates.assumed}: {', '.join(texts.values())}"),
     ]
 
 
-def _told(burst: BurstForecast, size: int) -> str:
+def _burst_text(burst: BurstForecast, size: int) -> str:
     return (
-        f"of {size:,}: answered in {burst.answered:,.0f} s, at most {burst.depth:,.0f} wait, the"
-        f" longest {burst.worst_wait:,.0f} s; all checked in full after {burst.checked:,.0f} s"
+        f"of {size:,}: answered in {burst.answered:,.0f} s; at most {burst.depth:,.0f} queued, for"
+        f" at most {burst.worst_wait:,.0f} s; all checked in full after {burst.checked:,.0f} s"
     )
 
 
@@ -172,7 +174,7 @@ def _gb(value: float) -> str:
 
 
 def _options() -> argparse.Namespace:
-    usage = "scripts/plan --uploads-per-day N [OPTION]…; scripts/plan --help tells them"
+    usage = "scripts/plan --uploads-per-day N [OPTION]…; scripts/plan --help lists them"
     made = argparse.ArgumentParser(prog="scripts/plan", usage=usage, add_help=False)
     more, share = _number(1e-9), _number(1.0)
     made.add_argument("--uploads-per-day", type=more, required=True)

@@ -1,4 +1,4 @@
-"""``scripts/demo``: make its client, send the stream, tell what came of it."""
+"""``scripts/demo``: create its client, send the uploads, print a summary."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from models.database.connection import connect, connection, db
 from models.errors import SluiceError, Unavailable
 from models.settings import Settings, use_settings
 from tasks.demo.progress import Progress, summary
-from tasks.demo.sender import Sender, answers
+from tasks.demo.sender import Sender, is_up
 from tasks.demo.uploads import Stream
 
 NAME = "Demo"
 STREAMS, FLOOD = 16, 64  # connections
-OVERLAP_HOURS = 1.0  # how long the key of the run before stays good
+OVERLAP_HOURS = 1.0  # how long the last run's key stays valid
 FOLLOW = 30.0  # seconds to wait for the last verdicts
 
 
 def demo(arguments: argparse.Namespace) -> None:
-    """Send the stream to the running stack; raises Unavailable where there is none."""
+    """Send the stream to the running stack; raises Unavailable if none runs."""
     settings = use_settings(Settings.load())
     count = arguments.burst or arguments.count
     rate = 0.0 if arguments.burst else arguments.rate
     url = _local(settings)
-    if not answers(url):
+    if not is_up(url):
         raise Unavailable(f"{url} does not answer: run scripts/up first.")
     key = arguments.key or _key(settings)
     sender = Sender(url, key, FLOOD if arguments.burst else STREAMS)
@@ -46,7 +46,7 @@ def demo(arguments: argparse.Namespace) -> None:
 
 
 def _local(settings: Settings) -> str:
-    """nginx itself, whatever stands before it; with TLS under the name that its certificate has."""
+    """The URL of nginx itself, past any proxy; with TLS by the certificate's name."""
     if settings.scheme == "https":
         return settings.url
     host = f"[{settings.local_host}]" if ":" in settings.local_host else settings.local_host
@@ -54,7 +54,7 @@ def _local(settings: Settings) -> str:
 
 
 def _key(settings: Settings) -> str:
-    """A key of the demo's own client, which is made the first time; earlier keys end soon."""
+    """A key of the demo's client, which is created if missing; earlier keys expire soon."""
     connect(settings, pool=1)
     with connection(), db.atomic():
         client = Client.get_or_none(Client.name == NAME) or Client.add(NAME)

@@ -19,14 +19,14 @@ Drawing = Callable[[Random], Image.Image]
 
 
 @cache
-def samples(beginning: str) -> tuple[Picture, ...]:
-    """The sample pictures whose names begin so: ``safe``, ``review``, ``reject``, ``animated``."""
-    paths = sorted(FIXTURES.glob(f"{beginning}_*.*"))
+def samples(prefix: str) -> tuple[Picture, ...]:
+    """The sample pictures by prefix: ``safe``, ``review``, ``reject`` or ``animated``."""
+    paths = sorted(FIXTURES.glob(f"{prefix}_*.*"))
     return tuple((p.name, p.read_bytes()) for p in paths if p.stat().st_size <= LARGEST)
 
 
 def look_alike(picture: Picture, chance: Random) -> Picture:
-    """The same picture to the eye: cropped a little, brightened, compressed again."""
+    """A near duplicate: slightly cropped, brightened, and compressed again."""
     with Image.open(BytesIO(picture[1])) as opened:
         image = opened.convert("RGB")
     left, top = (int(side * chance.uniform(0, 0.015)) for side in image.size)
@@ -64,7 +64,7 @@ def animation(chance: Random) -> Picture:
 
 
 def gradient(chance: Random) -> Image.Image:
-    """A sky: one colour that runs into another, and a sun."""
+    """A colour gradient with a circle."""
     size = chance.choice(((640, 480), (800, 600), (480, 640)))
     ramp = Image.linear_gradient("L").resize(size)
     image = Image.composite(

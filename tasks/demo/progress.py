@@ -1,4 +1,4 @@
-"""What the demo prints: one line that moves, and a summary."""
+"""The demo's output: a progress line and a summary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Progress:
         self._shown = 0.0 if self._live else time.monotonic()
 
     def show(self, tally: Tally) -> None:
-        """Show how far it is, where enough time has passed."""
+        """Show the progress, if enough time has passed."""
         if time.monotonic() - self._shown < EVERY[self._live]:
             return
         self._shown = time.monotonic()
@@ -30,7 +30,7 @@ class Progress:
         print(f"\r\033[K{line}" if self._live else line, end="" if self._live else "\n", flush=True)
 
     def close(self) -> None:
-        """Take the moving line away."""
+        """Clear the progress line."""
         if self._live:
             print("\r\033[K", end="")
 
@@ -50,8 +50,8 @@ def _counts(counter: Counter[str]) -> str:
 
 
 def summary(tally: Tally, seconds: float, url: str) -> str:
-    """The table at the end, and where to look."""
-    rows = [("Sent", f"{tally.sent} in {seconds:.1f} s, {tally.sent / seconds:.1f} a second")]
+    """The final table, and the pages to open."""
+    rows = [("Sent", f"{tally.sent} in {seconds:.1f} s, {tally.sent / seconds:.1f} per second")]
     rows += _group("Mode", tally.modes)
     rows += _group("Verdict", tally.verdicts)
     if tally.waiting:
@@ -59,13 +59,13 @@ def summary(tally: Tally, seconds: float, url: str) -> str:
     rows += _group("Refused", tally.refused)
     if len(tally.seconds) > 1:
         ranks = statistics.quantiles(tally.seconds, n=100, method="inclusive")
-        rows.append(("Answers", f"p50 {ranks[49] * 1000:.0f} ms, p95 {ranks[94] * 1000:.0f} ms"))
-    rows.append(("Look at", f"{url}/console/        how busy it is"))
-    rows.append(("", f"{url}/console/review  what a person must look at"))
+        rows.append(("Latency", f"p50 {ranks[49] * 1000:.0f} ms, p95 {ranks[94] * 1000:.0f} ms"))
+    rows.append(("Open", f"{url}/console/        the load"))
+    rows.append(("", f"{url}/console/review  the uploads to review"))
     return "\n".join(f"  {name:<10}{text}".rstrip() for name, text in rows)
 
 
 def _group(name: str, counter: Counter[str]) -> list[tuple[str, str]]:
-    """One row a count, the most frequent first; the name stands at the first."""
+    """One row per count, the most frequent first; the first row has the name."""
     lines = [f"{key:<22}{count:>6}" for key, count in counter.most_common()]
     return [(name if at == 0 else "", line) for at, line in enumerate(lines)]

@@ -1,4 +1,4 @@
-"""Sends the demo's uploads to the stack and keeps what is answered."""
+"""Sends the demo's uploads to the stack and counts the responses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 import urllib3
 
-from tasks.demo.uploads import Upload
+from tasks.demo.uploads import DemoUpload
 
 SUBMISSIONS = "/api/moderation/submissions"
-PATIENCE = 30.0  # seconds for one answer
+RESPONSE_TIMEOUT = 30.0  # seconds
 
 
-def answers(url: str) -> bool:
-    """Whether a stack answers there."""
+def is_up(url: str) -> bool:
+    """Whether a stack answers at that URL."""
     try:
         return urllib3.request("GET", f"{url}/healthz", retries=False, timeout=5.0).status == 200
     except urllib3.exceptions.HTTPError:
@@ -26,7 +26,7 @@ def answers(url: str) -> bool:
 
 
 class Tally:
-    """What became of the uploads so far; threads add to it."""
+    """The results of the uploads so far; it is thread-safe."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -37,28 +37,28 @@ class Tally:
         self.waiting: set[str] = set()
         self._lock = threading.Lock()
 
-    def count(self, status: int, told: dict[str, Any], seconds: float) -> None:
-        """Count the answer to an upload."""
+    def count(self, status: int, response: dict[str, Any], seconds: float) -> None:
+        """Count the response to an upload."""
         with self._lock:
             self.sent += 1
             if status not in (200, 202):
-                self.refused[f"{status} {str(told.get('type')).rpartition(':')[2]}"] += 1
+                self.refused[f"{status} {str(response.get('type')).rpartition(':')[2]}"] += 1
                 return
             self.seconds.append(seconds)
-            self.modes[told["mode"]] += 1
-            if told.get("verdict"):
-                self.verdicts[told["verdict"]] += 1
+            self.modes[response["mode"]] += 1
+            if response.get("verdict"):
+                self.verdicts[response["verdict"]] += 1
             else:
-                self.waiting.add(told["job_id"])
+                self.waiting.add(response["job_id"])
 
     def fail(self, reason: str) -> None:
-        """Count an upload that got no answer."""
+        """Count an upload without a response."""
         with self._lock:
             self.sent += 1
             self.refused[reason] += 1
 
     def decide(self, job_id: str, verdict: str) -> None:
-        """Count the verdict of one that was waiting."""
+        """Count the verdict of an upload that was waiting."""
         with self._lock:
             self.waiting.discard(job_id)
             self.verdicts[verdict] += 1
@@ -71,17 +71,17 @@ class Sender:
         self.tally = Tally()
         self._connections = connections
         self._headers = {"Authorization": f"Bearer {key}"}
-        timeout = urllib3.Timeout(PATIENCE)
+        timeout = urllib3.Timeout(RESPONSE_TIMEOUT)
         self._pool = urllib3.connection_from_url(
             url, maxsize=connections, block=True, retries=False, timeout=timeout
         )
 
     def send_all(
-        self, uploads: Iterable[Upload], rate: float, show: Callable[[Tally], None]
+        self, uploads: Iterable[DemoUpload], rate: float, show: Callable[[Tally], None]
     ) -> None:
-        """Send at ``rate`` uploads a second, 0 for as fast as it goes; ``show`` hears of it."""
+        """Send ``rate`` uploads per second (0: no limit) and call ``show`` with the progress."""
         started = time.monotonic()
-        room = threading.Semaphore(2 * self._connections)  # drawings do not pile up in memory
+        room = threading.Semaphore(2 * self._connections)  # so that drawings do not fill the memory
         with ThreadPoolExecutor(self._connections) as threads:
             for number, upload in enumerate(uploads):
                 if rate:
@@ -92,35 +92,35 @@ class Sender:
                 show(self.tally)
         show(self.tally)
 
-    def _send(self, upload: Upload) -> None:
+    def _send(self, upload: DemoUpload) -> None:
         fields: list[tuple[str, Any]] = list(upload.fields.items())
         fields += [("images", picture) for picture in upload.pictures]
         started = time.perf_counter()
         try:
             reply = self._pool.request("POST", SUBMISSIONS, fields=fields, headers=self._headers)
-            told = reply.json()
+            response = reply.json()
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             self.tally.fail(type(error).__name__)
             return
-        self.tally.count(reply.status, told, time.perf_counter() - started)
+        self.tally.count(reply.status, response, time.perf_counter() - started)
 
     def follow(self, seconds: float, show: Callable[[Tally], None]) -> None:
-        """Ask for the verdicts that are still out, until they are in or the time is up."""
+        """Poll for missing verdicts, until all are there or the time is up."""
         end = time.monotonic() + seconds
         while self.tally.waiting and time.monotonic() < end:
             with ThreadPoolExecutor(min(8, self._connections)) as threads:
                 for job_id in list(self.tally.waiting):
-                    threads.submit(self._ask, job_id, end)
+                    threads.submit(self._poll, job_id, end)
             show(self.tally)
             time.sleep(0.5)
 
-    def _ask(self, job_id: str, end: float) -> None:
+    def _poll(self, job_id: str, end: float) -> None:
         if time.monotonic() > end:
             return
         url = f"/api/moderation/status/{job_id}"
         try:
-            told = self._pool.request("GET", url, headers=self._headers).json()
+            response = self._pool.request("GET", url, headers=self._headers).json()
         except (urllib3.exceptions.HTTPError, ValueError):
             return
-        if told.get("verdict"):
-            self.tally.decide(job_id, told["verdict"])
+        if response.get("verdict"):
+            self.tally.decide(job_id, response["verdict"])

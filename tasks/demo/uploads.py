@@ -1,4 +1,4 @@
-"""What the demo sends: a mixed stream of uploads, the same for the same seed."""
+"""The demo's uploads: a mixed stream that depends only on the seed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SPAMMER = "spam_machine_9000"
 NAMES = "ana ben chloe dmitri elif farid gita hugo ines jun kofi lena mei nour otto priya".split()
 CITIES = "Aarhus,Bologna,Cluj,Dresden,Exeter,Faro,Ghent,Haifa,Izmir,Jaipur,Kyoto,Lyon".split(",")
 DAYS = "Monday,Tuesday,Wednesday,Thursday,Friday,Saturday,Sunday".split(",")
-KEPT = 40  # pictures that may come again
+REPEATABLE = 40  # last pictures that may be sent again
 
 
 @dataclass(frozen=True)
-class Upload:
+class DemoUpload:
     """One request: its form fields, and its files as (name, bytes)."""
 
     fields: dict[str, str]
@@ -29,7 +29,7 @@ class Upload:
 
 
 class Stream:
-    """An endless variety of uploads; ``seed`` decides all of it."""
+    """A random stream of uploads; ``seed`` determines all of it."""
 
     def __init__(self, seed: int, count: int) -> None:
         self._chance = Random(seed)  # nosec B311
@@ -38,8 +38,8 @@ class Stream:
         self._earlier: list[Picture] = []
         self._turn = 0
 
-    def __iter__(self) -> Iterator[Upload]:
-        """``count`` uploads, the first ones of every kind so that a short demo shows them too."""
+    def __iter__(self) -> Iterator[DemoUpload]:
+        """``count`` uploads, first one of every kind, so that a short demo shows all kinds."""
         kinds, weights = [kind for kind, _ in KINDS], [weight for _, weight in KINDS]
         for number in range(self._count):
             if number < len(kinds):
@@ -47,63 +47,63 @@ class Stream:
             else:
                 yield self._chance.choices(kinds, weights)[0](self)
 
-    def listing(self) -> Upload:
+    def listing(self) -> DemoUpload:
         """An advertisement with a drawn picture."""
-        return Upload(self._fields("ad"), [self._new(drawings.drawn(self._chance))])
+        return DemoUpload(self._fields("ad"), [self._new(drawings.drawn(self._chance))])
 
-    def photograph(self) -> Upload:
+    def photograph(self) -> DemoUpload:
         """A post with a harmless photograph."""
-        return Upload(self._fields("post"), [self._sample("safe")])
+        return DemoUpload(self._fields("post"), [self._sample("safe")])
 
-    def doubtful(self) -> Upload:
-        """A post with a sample picture that a person must look at."""
-        return Upload(self._fields("post"), [self._sample("review")])
+    def doubtful(self) -> DemoUpload:
+        """A post with a sample picture that needs a review."""
+        return DemoUpload(self._fields("post"), [self._sample("review")])
 
-    def bad(self) -> Upload:
+    def bad(self) -> DemoUpload:
         """A post with a sample picture that is rejected."""
-        return Upload(self._fields("post"), [self._sample("reject")])
+        return DemoUpload(self._fields("post"), [self._sample("reject")])
 
-    def words(self) -> Upload:
-        """Text alone, harmless."""
-        return Upload(self._fields(self._chance.choice(("ad", "post"))))
+    def words(self) -> DemoUpload:
+        """Harmless text without a picture."""
+        return DemoUpload(self._fields(self._chance.choice(("ad", "post"))))
 
-    def scam(self) -> Upload:
-        """Text that trips a rule, in plain or in disguised spelling."""
-        return Upload(self._fields(self._chance.choice(("scam", "scam", "evasive"))))
+    def scam(self) -> DemoUpload:
+        """Text that matches a rule, in plain or disguised spelling."""
+        return DemoUpload(self._fields(self._chance.choice(("scam", "scam", "evasive"))))
 
-    def repeat(self) -> Upload:
-        """The very bytes that came before."""
-        return Upload(self._fields("post"), [self._chance.choice(self._earlier)])
+    def repeat(self) -> DemoUpload:
+        """The same bytes as an earlier picture."""
+        return DemoUpload(self._fields("post"), [self._chance.choice(self._earlier)])
 
-    def look_alike(self) -> Upload:
-        """A picture that only looks like one that came before."""
+    def look_alike(self) -> DemoUpload:
+        """A near duplicate of a sample picture."""
         origin = self._chance.choice(drawings.samples(self._chance.choice(("reject", "safe"))))
-        return Upload(self._fields("post"), [drawings.look_alike(origin, self._chance)])
+        return DemoUpload(self._fields("post"), [drawings.look_alike(origin, self._chance)])
 
-    def moving(self) -> Upload:
-        """An animation; in one of the samples a single frame is bad."""
+    def moving(self) -> DemoUpload:
+        """An animation; one of the samples has a single bad frame."""
         made = drawings.animation(self._chance)
         given = self._chance.choice(drawings.samples("animated"))
-        return Upload(self._fields("post"), [self._chance.choice((made, made, given))])
+        return DemoUpload(self._fields("post"), [self._chance.choice((made, made, given))])
 
-    def album(self) -> Upload:
-        """Two to five pictures in one."""
+    def album(self) -> DemoUpload:
+        """An upload of two to five pictures."""
         pictures = [drawings.drawn(self._chance) for _ in range(self._chance.randint(1, 4))]
-        return Upload(self._fields("ad"), [*pictures, self._sample("safe")])
+        return DemoUpload(self._fields("ad"), [*pictures, self._sample("safe")])
 
-    def spam(self) -> Upload:
-        """One author who sends far too much: the limits answer 429."""
-        return Upload({**self._fields("scam"), "user_id": SPAMMER, "user_ip": "192.0.2.1"})
+    def spam(self) -> DemoUpload:
+        """One author who exceeds the limits and gets 429."""
+        return DemoUpload({**self._fields("scam"), "user_id": SPAMMER, "user_ip": "192.0.2.1"})
 
-    def broken(self) -> Upload:
-        """What a client may get wrong; each is refused with a reason."""
+    def broken(self) -> DemoUpload:
+        """Invalid uploads, which are refused with a reason."""
         fields = self._fields("post")
         return self._chance.choice(
             (
-                Upload(fields, [("holiday.jpg", b"This is no picture at all.\n" * 20)]),
-                Upload({**fields, "user_id": ""}),
-                Upload({**fields, "priority": "urgent"}),
-                Upload({**fields, "user_ip": "next door"}),
+                DemoUpload(fields, [("holiday.jpg", b"This is not a picture.\n" * 20)]),
+                DemoUpload({**fields, "user_id": ""}),
+                DemoUpload({**fields, "priority": "urgent"}),
+                DemoUpload({**fields, "user_ip": "next door"}),
             )
         )
 
@@ -111,7 +111,7 @@ class Stream:
         chance, self._turn = self._chance, self._turn + 1
         author = self._turn % self._people
         title, description = chance.choice(_texts()[kind])
-        known = {
+        values = {
             "price": f"{chance.randint(5, 900)} {chance.choice('€$£')}",
             "city": chance.choice(CITIES),
             "day": chance.choice(DAYS),
@@ -120,30 +120,30 @@ class Stream:
         return {
             "user_id": f"{NAMES[author % len(NAMES)]}_{self._seed % 10_000}_{author}",
             "user_ip": f"198.51.{100 + author // 250 % 100}.{1 + author % 250}",
-            "title": title.format(**known),
-            "description": description.format(**known),
+            "title": title.format(**values),
+            "description": description.format(**values),
             "external_id": f"demo-{self._seed}-{self._turn}",
             "priority": chance.choices(("normal", "priority"), (6, 1))[0],
         }
 
-    def _sample(self, beginning: str) -> Picture:
-        """A sample picture; a harmless one mostly as a look-alike, so that the network has work.
+    def _sample(self, prefix: str) -> Picture:
+        """A sample picture; a safe one mostly as a near duplicate, so that the network must run.
 
-        The others score high by their very noise, which a change would take away.
+        The other samples score high because of their noise, which a change would remove.
         """
-        picture = self._chance.choice(drawings.samples(beginning))
-        if beginning == "safe" and self._chance.random() < 0.7:
+        picture = self._chance.choice(drawings.samples(prefix))
+        if prefix == "safe" and self._chance.random() < 0.7:
             picture = drawings.look_alike(picture, self._chance)
         return self._new(picture)
 
     def _new(self, picture: Picture) -> Picture:
-        self._earlier = [*self._earlier[-KEPT:], picture]
+        self._earlier = [*self._earlier[-REPEATABLE:], picture]
         return picture
 
 
-Kind = Callable[[Stream], Upload]
+Kind = Callable[[Stream], DemoUpload]
 
-# How often each comes, in shares of the whole.
+# The weight of each kind.
 KINDS: tuple[tuple[Kind, float], ...] = (
     (Stream.listing, 22),
     (Stream.photograph, 9),

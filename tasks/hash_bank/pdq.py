@@ -1,9 +1,9 @@
 """PDQ, the perceptual hash of ThreatExchange, as two products of small matrices.
 
-Written anew because the published binding has to be compiled on the machine that installs it.
-After https://github.com/facebook/ThreatExchange/tree/main/pdq (BSD): its box filters, decimation
-and cosine transform are all linear, so for each picture size they are one matrix a side, which is
-kept. It differs from the reference in rounding only: a bit whose coefficient is nearly the median.
+Implemented here because the published binding must be compiled at installation. It follows
+https://github.com/facebook/ThreatExchange/tree/main/pdq (BSD). The box filters, the decimation and
+the cosine transform are linear, so for each picture size they are one matrix per side, which is
+cached. It differs from the reference only in rounding: a bit whose coefficient is near the median.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE, BLOCK = 64, 16  # the picture is decimated to 64 x 64, of whose transform 16 x 16 are kept
-BANDS = 8  # pieces of a filter
+SIDE, BLOCK = 64, 16  # the picture is decimated to 64 x 64; 16 x 16 of its transform are used
+BANDS = 8  # parts of a filter matrix
 Matrix = NDArray[np.float32]
 
 
@@ -32,32 +32,32 @@ def compute(image: Image.Image) -> tuple[bytes, int]:
 
 
 def _quality(small: Matrix) -> int:
-    """How much structure the picture has: the sum of its steps, in whole percents."""
+    """How much structure the picture has: the sum of its gradients, in whole percent."""
     down = np.trunc(np.diff(small, axis=0) * 100 / 255)
     along = np.trunc(np.diff(small, axis=1) * 100 / 255)
     return min(100, int(np.abs(down).sum() + np.abs(along).sum()) // 90)
 
 
 def _decimated(values: NDArray[Any]) -> Matrix:
-    """(64, n): the rows of (size, n) through the filter."""
+    """(64, n): the rows of (size, n), filtered."""
     bands = [weights @ values[rows].astype(np.float32) for rows, weights in _bands(len(values))]
     return np.concatenate(bands)
 
 
 @lru_cache(maxsize=256)
 def _bands(size: int) -> list[tuple[slice, Matrix]]:
-    """The filter in pieces, each with the rows that it weighs: most of a matrix is zeros."""
+    """The filter in parts, each with the rows that it uses, as most of the matrix is zero."""
     matrix = _filter(size)
-    pieces = []
+    bands = []
     for some in np.split(matrix, BANDS):
         used = np.flatnonzero(some.any(axis=0))
         rows = slice(int(used[0]), int(used[-1]) + 1)
-        pieces.append((rows, np.ascontiguousarray(some[:, rows])))
-    return pieces
+        bands.append((rows, np.ascontiguousarray(some[:, rows])))
+    return bands
 
 
 def _filter(size: int) -> Matrix:
-    """(64, size): two box filters and the decimation along one side of that many pixels."""
+    """(64, size): two box filters and the decimation, for a side of ``size`` pixels."""
     window = (size + 2 * SIDE - 1) // (2 * SIDE)
     half = (window + 2) // 2
     at = np.arange(size)

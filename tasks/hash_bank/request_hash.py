@@ -1,6 +1,6 @@
-"""Known images that were given as pictures: asking a worker to see their look.
+"""Known images that were added as pictures: enqueue the job that computes their PDQ hash.
 
-A job is only a wake-up: that a look is owed stands in the entry's row, and may be asked for again.
+A job is only a wake-up: the entry's row says that the hash is missing, so it can be enqueued again.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from models.hash_bank.known_hash import KnownHash
 from tasks.queue.lanes import get_huey
 
 LEARN = "tasks.worker.learn"
-RANK = 3  # before any submission of the normal lane: somebody is waiting
+RANK = 3  # before any submission of the normal lane, because a person waits
 
 
-def ask(numbers: Iterable[int]) -> None:
-    """Have workers look at the pictures of these entries; raises redis.RedisError."""
+def enqueue(numbers: Iterable[int]) -> None:
+    """Enqueue the hashing of these entries; raises redis.RedisError."""
     for number in numbers:
         message = Message(f"known-{number}", LEARN, priority=RANK, args=(number,), kwargs={})
         get_huey().storage.enqueue(get_huey().serializer.serialize(message), RANK)
 
 
-def ask_again() -> None:
-    """Ask for every look that is still owed; what waits in the queue already stays as it is."""
-    ask(KnownHash.owing())
+def enqueue_owed() -> None:
+    """Enqueue every missing hash; jobs that are already queued are not changed."""
+    enqueue(KnownHash.owing())

@@ -1,4 +1,4 @@
-"""Where in a picture the classifier saw what it scored: the class activation map.
+"""The class activation map: which parts of a picture raised its score.
 
 open_nsfw ends in average pooling and one dense layer, so its log-odds are the mean over the last
 feature map of a weighted sum of channels (Zhou et al., "Learning Deep Features for Discriminative
@@ -30,7 +30,7 @@ OPACITY = 0.6
 
 @dataclass(frozen=True)
 class _Network:
-    """A session that also gives the last feature map, and the NSFW log-odds' weights on it."""
+    """A session that also returns the last feature map, and the NSFW weights of its channels."""
 
     session: onnxruntime.InferenceSession
     kernel: NDArray[np.float32]  # (1024,)
@@ -43,7 +43,7 @@ def heatmap(
     """(7, 7) float32: the NSFW probability, 0 to 1, that each cell alone would give.
 
     `image` is a classifier's view, 256 x 256 RGB; the cells cover its middle 224 pixels. The mean
-    of the cells' log-odds is the picture's. Raises `ClassifierDown`.
+    of the cells' log-odds is the picture's log-odds. Raises `ClassifierDown`.
     """
     network = _network(os.fspath(model_path) if model_path else None)
     source = network.session.get_inputs()[0].name
@@ -53,21 +53,21 @@ def heatmap(
     return heat
 
 
-def forget() -> None:
-    """Let go of the network, some 90 MB; the next heatmap opens it again in 0.1 s."""
+def unload() -> None:
+    """Free the network, about 90 MB; the next heatmap loads it again in 0.1 s."""
     _network.cache_clear()
     malloc_trim.give_back()
 
 
 def overlay(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
-    """`image`, of any size, as RGB under `heat` in red; the rim that no cell covers stays."""
+    """`image`, of any size, as RGB under `heat` in red; the border is unchanged."""
     painted = image.convert("RGB")
     painted.paste(HOT, mask=_mask(heat, image.size))
     return painted
 
 
 def layer(heat: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:
-    """`heat` alone, to lie over a picture of that shape: red RGBA, see-through where cold."""
+    """`heat` as an overlay of that size: red RGBA, transparent where it is 0."""
     red = Image.new("RGB", size, HOT)
     red.putalpha(_mask(heat, size))
     return red

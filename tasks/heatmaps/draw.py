@@ -1,7 +1,7 @@
-"""Heatmaps: what the network looked at in a flag's pictures, for the people who review it.
+"""Heatmaps: which parts of a flag's pictures raised the score, for its reviewer.
 
-A heatmap is a see-through layer of its own beside the thumbnail: it says where without showing
-what, so it can lie over a picture that is still blurred.
+A heatmap is a transparent image beside the thumbnail. It shows where, but not what, so the console
+can lay it over a blurred picture.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tasks.images.limits import PictureError
 from tasks.moderation.job import Item, items_of
 from tasks.storage import StorageDown, heat
 
-IDLE = 20.0  # seconds without a heatmap after which the network's memory is given back
+IDLE = 20.0  # seconds without a heatmap until the network is unloaded
 LONGEST = 320  # pixels; the map itself has 7 x 7 cells
 
 
 def draw(submission: Submission) -> None:
-    """Make the heatmaps that are missing; a picture that cannot be read, or is gone, has none.
+    """Draw the missing heatmaps; unreadable and deleted pictures get none.
 
-    Safe when it is done twice: the same file is written under the same name.
+    Safe to run twice: the same file is written under the same name.
     """
     for item in items_of(submission.id, get_settings()):
         if item.image.heat or not item.image.thumbnail:
@@ -38,28 +38,28 @@ def draw(submission: Submission) -> None:
         except (PictureError, FileNotFoundError, StorageDown):
             continue
         Image.update(heat=True).where(Image.id == item.image.id).execute()
-    rest.later()
+    idle_unload.postpone()
 
 
-class Rest:
-    """Gives the memory of the network back some time after the last heatmap.
+class IdleUnload:
+    """Unloads the network some time after the last heatmap.
 
-    Safe beside a heatmap that is being made: that one holds the network until it is done.
+    Safe while a heatmap is being drawn: it has its own reference to the network.
     """
 
     def __init__(self) -> None:
         self._timer: threading.Timer | None = None
 
-    def later(self) -> None:
-        """Put the rest off again."""
+    def postpone(self) -> None:
+        """Restart the timer."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = threading.Timer(IDLE, activation_map.forget)
+        self._timer = threading.Timer(IDLE, activation_map.unload)
         self._timer.daemon = True
         self._timer.start()
 
 
-rest = Rest()
+idle_unload = IdleUnload()
 
 
 def _draw(item: Item) -> None:
@@ -76,13 +76,13 @@ def _draw(item: Item) -> None:
 
 
 def _views(picture: Decoded, frame: int) -> list[PIL.Image.Image]:
-    """The classifier's views of a frame; one that repeats an earlier frame has that one's."""
+    """The classifier's views of a frame; a repeated frame has the views of the earlier one."""
     frames = picture.views.frames
     index = max((at for at in frames if at <= frame), default=0)
-    return [picture.views[place] for place, at in enumerate(frames) if at == index]
+    return [picture.views[number] for number, at in enumerate(frames) if at == index]
 
 
 def _model() -> str | None:
-    """The weights that the engine runs; those of the package where it is not the ONNX one."""
+    """The engine's weights if it is the ONNX engine, else None for the package's weights."""
     settings = get_settings()
     return (settings.nsfw_model or None) if settings.nsfw_engine == "onnx" else None

@@ -1,7 +1,8 @@
-"""Retention: purges what is past its days, a little at a time, and removes files that nobody owns.
+"""Retention: purges expired submissions in small batches, and deletes their files.
 
-The rows go first, in one transaction with the list of their files; then the files; then the list.
-Killed at any point, it leaves no row without its file and no file that is on no list.
+The rows are deleted first, in one transaction with a list of their files; then the files; then the
+list. If it is killed at any point, no row lacks its file, and every file without a row is on the
+list.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from models.settings import get_settings
 from tasks import storage as stores
 from tasks.storage import StorageDown
 
-BATCH = 200  # submissions in one transaction: some 50 ms
-SHARE = 0.25  # of the time that it works at all, so that the live work is not held up
-FILES = 500
-AGAIN_AFTER_FAILURE = 300.0  # seconds
+BATCH = 200  # submissions in one transaction, which takes about 50 ms
+SHARE = 0.25  # of the time that it works, so that it does not slow down other work
+FILES = 500  # files in one transaction
+RETRY_AFTER = 300.0  # seconds
 log = logging.getLogger("sluice.retention")
 
 
 def purge(stop: threading.Event) -> int:
-    """Purge all that is due, pausing after every batch; returns how many submissions."""
+    """Purge all expired submissions, with a pause after each batch; returns their number."""
     if not get_settings().retention_days:
         return 0
     total = 0
@@ -45,38 +46,38 @@ def purge(stop: threading.Event) -> int:
 
 
 def tidy() -> None:
-    """Finish erasures whose process died, and remove files that are due."""
-    for asked in Erasure.unfinished():
-        log.warning("an erasure is taken up again: %s", asked.alias)
-        erase(asked)
+    """Finish erasures whose process died, and delete files that are due."""
+    for request in Erasure.unfinished():
+        log.warning("resuming an erasure: %s", request.alias)
+        erase(request)
     while remove_files() == FILES:
         pass
 
 
-def erase(asked: Erasure) -> None:
-    """Erase all that an author sent before the request, files too; safe to do twice."""
-    while (keys := erasure.erase_next(asked)) is not None:
+def erase(request: Erasure) -> None:
+    """Erase all that an author sent before the request, with files; safe to repeat."""
+    while (keys := erasure.erase_next(request)) is not None:
         remove_files(keys)
-    erasure.finish(asked)
+    erasure.finish(request)
 
 
 def remove_files(keys: Sequence[str] | None = None) -> int:
-    """Remove files that are due, of these keys where some are named; returns how many pictures.
+    """Delete files that are due, or those of ``keys``; returns the number of pictures.
 
-    A worker that still held a picture may draw it after that. No worker holds one longer than
-    ``PROCESSING_TIMEOUT``, so they are looked for once more after it.
+    A worker that still has a picture may draw a thumbnail afterwards. No worker has a picture
+    longer than ``PROCESSING_TIMEOUT``, so the files are deleted once more after that time.
     """
-    storage, gone, kept = stores.of(get_settings()), [], []
+    storage, removed, failed = stores.of(get_settings()), [], []
     with db.atomic():
         due = file_removal.due(FILES if keys is None else len(keys), keys)
         for item in due:
             try:
                 storage.remove(item.key, animated=item.animated)
-                gone.append(item.key)
+                removed.append(item.key)
             except (OSError, StorageDown) as error:
-                log.error("%s is not removed: %s", item.key, error)
-                kept.append(item.key)
-        file_removal.done(gone, get_settings().processing_timeout + 60)
-        if kept:
-            file_removal.failed(kept, AGAIN_AFTER_FAILURE)
+                log.error("%s cannot be deleted: %s", item.key, error)
+                failed.append(item.key)
+        file_removal.done(removed, get_settings().processing_timeout + 60)
+        if failed:
+            file_removal.failed(failed, RETRY_AFTER)
     return len(due)

@@ -1,4 +1,4 @@
-"""The statistics' duties: what happened is counted, and raw rows that are past their days go."""
+"""The standby's duties for the statistics: count events, and delete old raw rows."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import threading
 from models.settings import get_settings
 from models.statistics import rollup
 
-EVERY = 10.0  # seconds between two counts; the charts are as old at most
+EVERY = 10.0  # seconds between two counts, and so the greatest age of the charts
 
 
 def count(stop: threading.Event) -> None:
-    """Count what was committed since the last time, an hour of a long backlog at a time."""
+    """Count what was committed since the last count; a long backlog in steps of an hour."""
     while rollup.count(get_settings().stats_raw_days) and not stop.is_set():
         pass
 
 
 def keep() -> None:
-    """Make room for the raw rows of the next days, let go what is older, roll up the load."""
+    """Make partitions for the next days, drop expired ones, and roll up the load samples."""
     rollup.keep_raw(get_settings().stats_raw_days)
     rollup.roll_up_load()

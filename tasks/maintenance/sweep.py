@@ -1,7 +1,7 @@
-"""The sweep: puts back what is stranded, and takes away what nobody owns.
+"""The sweep: requeues stranded submissions and deletes orphaned files.
 
-All of it may run on several hosts at once: each step is a conditional update, or adds to the
-queue what is added only where it is missing.
+It may run on several hosts at once: each step is a conditional update, or adds a job only if it is
+not queued.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from tasks.observability import metrics
 from tasks.queue.lanes import enqueue_missing, missing, rank_of
 
 BATCH = 1000
-STRANDED_AFTER = 3.0  # seconds; a row is committed a moment before its job is in the queue
-REPAY_EVERY = 0.1  # seconds between two looks at the debt while there is one
+STRANDED_AFTER = 3.0  # seconds; a row is committed just before its job is queued
+DEBT_EVERY = 0.1  # seconds between two rounds while there is review debt
 ORPHANED_AFTER = 3600.0  # seconds; longer than any upload takes to commit its row
 log = logging.getLogger("sluice.sweep")
-_suspects: list[str] = []  # orphans of the round before
+_suspects: list[str] = []  # orphans of the last round
 
 
 def sweep() -> None:
-    """One round; without Redis the rows wait in PostgreSQL, where the workers find them."""
+    """One round; while Redis is down the rows wait in PostgreSQL, where the workers claim them."""
     release()
     quarantine()
     try:
@@ -43,14 +43,14 @@ def sweep() -> None:
 
 
 def release() -> None:
-    """Let go of submissions whose worker has died."""
+    """Release the submissions of dead workers."""
     released = submission.release_expired()
     if released:
-        log.warning("%d submissions put back: their worker died", released)
+        log.warning("%d submissions released: their worker died", released)
 
 
 def quarantine() -> None:
-    """Hand submissions that failed too often to a person."""
+    """Send submissions that failed too often to a person."""
     for submission_id in submission.exhausted(get_settings().max_attempts):
         row = Submission.get_by_id(submission_id)
         client: Client = row.client
@@ -62,7 +62,7 @@ def quarantine() -> None:
 
 
 def requeue() -> int:
-    """Add jobs of open submissions that the queue does not hold, as far as there is room."""
+    """Enqueue open submissions that are not queued, up to the queue's limit."""
     room = get_settings().max_queue_size - snapshot.read().depth
     if room <= 0:
         return 0
@@ -72,24 +72,24 @@ def requeue() -> int:
     return _add(jobs[:room])
 
 
-def repay(stop: threading.Event) -> None:
-    """Add jobs of the review debt while there is little else to do, and more as they are done."""
-    while _repay() and not stop.wait(REPAY_EVERY):
+def enqueue_debt(stop: threading.Event) -> None:
+    """Enqueue review debt while the queue is short, and more as it is worked off."""
+    while _enqueue_debt() and not stop.wait(DEBT_EVERY):
         pass
 
 
-def _repay() -> bool:
-    """Fill the queue up with debt; whether there was any, and room for it.
+def _enqueue_debt() -> bool:
+    """Fill the queue up with review debt; returns whether there was debt and room for it.
 
-    No more than half of what makes a server busy, and often, so that the workers never run dry
-    while anything is owed, and a flood that begins anew finds little before it. What was added
-    before and still waits is the oldest of the debt: it is asked for as well, and left out.
+    It fills half of ``SYNC_MAX_DEPTH``, and often. So workers never idle while there is debt, and a
+    new burst of uploads finds a short queue. The query also returns debt that is already queued,
+    which is the oldest; that is left out.
     """
-    load_now = snapshot.read()
-    room = int(get_settings().sync_max_depth * 0.5) - load_now.depth
-    if room <= 0 or not load_now.redis:
+    load = snapshot.read()
+    room = int(get_settings().sync_max_depth * 0.5) - load.depth
+    if room <= 0 or not load.redis:
         return False
-    owing = Submission.owing(room + load_now.depth)
+    owing = Submission.owing(room + load.depth)
     try:
         jobs = missing((owed, rank_of("normal", "", owed=True)) for owed in owing)
         _add(jobs[:room])
@@ -108,10 +108,10 @@ def _add(jobs: list[tuple[UUID, int]]) -> int:
 
 
 def remove_orphans() -> int:
-    """Remove files that no row owns: of uploads that never came to a commit.
+    """Delete files without a row, which are of uploads that were never committed.
 
-    Only those that the round before has found as well. A file's age is told by two clocks, and one
-    that jumps ahead would make an upload look old that is about to commit.
+    A file must be an orphan in two rounds. Its age compares two clocks: if one jumps ahead, an
+    upload that is about to commit looks old.
     """
     storage = stores.of(get_settings())
     storage.tidy(ORPHANED_AFTER)
@@ -125,5 +125,5 @@ def remove_orphans() -> int:
     for key in orphans:
         storage.remove(key)
     if orphans:
-        log.warning("%d orphan files removed", len(orphans))
+        log.warning("%d orphaned files deleted", len(orphans))
     return len(orphans)

@@ -39,7 +39,7 @@ __all__ = [
 
 @cache
 def of(settings: Settings) -> Storage:
-    """This process's storage; raises SettingError where it cannot be used."""
+    """This process's storage; raises SettingError if it cannot be used."""
     if is_bucket(settings.storage_url):
         from tasks.storage.bucket import S3
 

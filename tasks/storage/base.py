@@ -1,4 +1,4 @@
-"""What the rest of Sluice knows of storage: names, and what can be done with them.
+"""The interface of storage for the rest of Sluice: file names and operations.
 
 An image's ``key`` is ``DAY/ID``, so that no folder grows without bound. Its files are named by
 ``original``, ``thumbnail``, ``heat`` and ``still``.
@@ -25,7 +25,7 @@ CHUNK = 256 * 1024
 
 
 class StorageDown(Unavailable):
-    """The store does not answer, or refuses."""
+    """The storage does not answer, or refuses the request."""
 
 
 def original(key: str) -> str:
@@ -34,54 +34,54 @@ def original(key: str) -> str:
 
 
 def thumbnail(key: str) -> str:
-    """The name of a thumbnail, which exists where the image's row says so."""
+    """The name of a thumbnail, which exists if the image's row says so."""
     return f"{THUMBNAILS}/{key}.webp"
 
 
 def heat(key: str) -> str:
-    """The name of a heatmap, which exists where the image's row says so."""
+    """The name of a heatmap, which exists if the image's row says so."""
     return f"{THUMBNAILS}/{key}.heat.webp"
 
 
 def still(key: str, frame: int) -> str:
-    """The name of one frame of an animation; the image's row says which were drawn."""
+    """The name of one drawn frame of an animation; the image's row lists the drawn ones."""
     return f"{THUMBNAILS}/{key}.frame{frame}.webp"
 
 
 def new_key(image_id: UUID) -> str:
-    """The key of a new image, in the folder of this day."""
+    """The key of a new image, in today's folder."""
     return f"{datetime.now(UTC):%Y-%m-%d}/{image_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored file that is being read: its bytes in all, and they themselves."""
+    """A stored file that is being read: its size in bytes, and its content in chunks."""
 
     size: int
     chunks: Iterator[bytes]
 
 
 class Storage(ABC):
-    """A place of named files. Any call may raise OSError (a folder) or StorageDown (a bucket)."""
+    """Named files. Any call may raise OSError (a folder) or StorageDown (a bucket)."""
 
-    root: Path  # folder of the files; of a bucket's, of what is on its way there
-    blocks: bool  # whether ``keep`` holds the thread in the kernel, which gevent cannot turn from
+    root: Path  # the folder of the files; for a bucket, of the uploads that are not there yet
+    blocks: bool  # whether ``keep`` blocks the thread in the kernel, so that gevent cannot switch
 
     @abstractmethod
-    def place(self, key: str) -> Path:
-        """Where the bytes of a new original are written as they come."""
+    def upload_path(self, key: str) -> Path:
+        """The file to which the bytes of a new original are written as they arrive."""
 
     @abstractmethod
     def keep(self, uploads: Sequence[Upload]) -> None:
-        """Return once the uploads' bytes would outlive a power cut."""
+        """Return when the uploads' bytes would survive a power cut."""
 
     @abstractmethod
     def discard(self, upload: Upload) -> None:
-        """Remove an upload, whatever state it is in."""
+        """Delete an upload in any state."""
 
     @abstractmethod
     def file(self, name: str) -> AbstractContextManager[Path]:
-        """The file on this machine for the block; opening it raises FileNotFoundError."""
+        """The file on this machine during the block; opening it may raise FileNotFoundError."""
 
     @abstractmethod
     def open(self, name: str) -> Stored:
@@ -89,27 +89,27 @@ class Storage(ABC):
 
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
-        """Write a file, in place of an earlier one."""
+        """Write a file; replaces an existing one."""
 
     @abstractmethod
     def remove_original(self, key: str) -> None:
-        """Remove an original alone, if it is there."""
+        """Delete only an original, if it exists."""
 
     @abstractmethod
     def remove(self, key: str, *, animated: bool = True) -> None:
-        """Remove an image's original and what was drawn from it, where they are.
+        """Delete an image's original and what was drawn from it, if they exist.
 
-        Only of an animated one are there stills, which a look into the folder finds.
+        Only animated images have stills, which need a listing of the folder.
         """
 
     @abstractmethod
     def originals_older_than(self, seconds: float) -> Iterator[str]:
-        """Keys of originals that have been there for some time."""
+        """Keys of originals that are older than this."""
 
     @abstractmethod
     def tidy(self, seconds: float) -> None:
-        """Remove what a killed process left on its way, and is older than this."""
+        """Delete incomplete uploads of killed processes that are older than this."""
 
     @abstractmethod
     def check(self) -> str:
-        """Whether it answers, in words; raises SettingError where it never will, StorageDown."""
+        """Its name if it answers; raises StorageDown, or SettingError if misconfigured."""

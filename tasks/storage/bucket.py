@@ -1,6 +1,6 @@
-"""A bucket of an S3-compatible store, by the ``minio`` client, which signs and nothing else.
+"""A bucket of an S3-compatible store, by the ``minio`` client, which only signs requests.
 
-It rides on urllib3, so that gevent turns while it waits, and takes 6 MB.
+It uses urllib3, so gevent can switch while it waits, and takes 6 MB.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ try:
     from minio.error import MinioException, S3Error
 except ImportError as error:  # pragma: no cover
     raise SettingError(
-        "STORAGE_URL names a bucket: scripts/up installs what that needs (the extra s3)"
+        "STORAGE_URL names a bucket: run scripts/up, which installs the extra s3"
     ) from error
 
 T = TypeVar("T")
-PART = 64 * 1024 * 1024  # larger than any image may be: one PUT each
+PART = 64 * 1024 * 1024  # bytes; larger than any image, so each is one PUT
 SPOOL = "spool"
-# What tells the client of credentials that are not given: a profile, a pod's role, a task's.
+# With one of these the client finds its own credentials: a profile, or the role of a pod or task.
 ROLES = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -63,7 +63,7 @@ ROLES = [
 
 
 class S3(Storage):
-    """An upload is spooled while it is hashed, then one PUT; it is kept when the store says so."""
+    """An upload is spooled while it is hashed, then sent as one PUT, which makes it durable."""
 
     blocks = False
 
@@ -73,9 +73,9 @@ class S3(Storage):
         self._spool = settings.media / SPOOL
         keys = _credentials(settings)
         self._client = _client(bucket, keys, connect=3, read=30, retries=1)
-        self._asking = _client(bucket, keys, connect=1, read=1, retries=0)
+        self._probe = _client(bucket, keys, connect=1, read=1, retries=0)
 
-    def place(self, key: str) -> Path:
+    def upload_path(self, key: str) -> Path:
         return self._spool / key.rpartition("/")[2]
 
     def keep(self, uploads: Sequence[Upload]) -> None:
@@ -91,7 +91,7 @@ class S3(Storage):
         upload.close()
         upload.path.unlink(missing_ok=True)
         if upload.kept:
-            with contextlib.suppress(StorageDown):  # the sweep removes what nobody owns
+            with contextlib.suppress(StorageDown):  # the sweep deletes files without a row
                 self.remove_original(upload.key)
 
     @contextlib.contextmanager
@@ -104,21 +104,21 @@ class S3(Storage):
             yield Path(file.name)
 
     def open(self, name: str) -> Stored:
-        reply = self._ask(self._client.get_object, name)
+        reply = self._call_for(self._client.get_object, name)
         return Stored(int(reply.headers["Content-Length"]), _chunks(reply))
 
     def write(self, name: str, data: bytes) -> None:
         self._put(name, io.BytesIO(data), len(data), "image/webp")
 
     def remove_original(self, key: str) -> None:
-        self._ask(self._client.remove_object, original(key))
+        self._call_for(self._client.remove_object, original(key))
 
     def remove(self, key: str, *, animated: bool = True) -> None:
         names = [original(key), thumbnail(key), heat(key)]
         if animated:
             names += [name for name, _ in self._list(f"{THUMBNAILS}/{key}.frame")]
         for name in names:
-            self._ask(self._client.remove_object, name)
+            self._call_for(self._client.remove_object, name)
 
     def originals_older_than(self, seconds: float) -> Iterator[str]:
         until = datetime.now(UTC) - timedelta(seconds=seconds)
@@ -133,38 +133,40 @@ class S3(Storage):
     def check(self) -> str:
         name = self._bucket.name
         try:
-            there = self._called(self._asking.bucket_exists, name)
+            exists = self._call(self._probe.bucket_exists, name)
         except StorageDown as error:
             if isinstance(error.__cause__, S3Error):
                 raise SettingError(f"STORAGE_URL, bucket {name}: {error.detail}") from error
             raise
-        if not there:
-            raise SettingError(f"STORAGE_URL: there is no bucket {name}; make it")
+        if not exists:
+            raise SettingError(f"STORAGE_URL: there is no bucket {name}; create it")
         return f"bucket {name}"
 
     def _put(self, name: str, file: BinaryIO, size: int, kind: str) -> None:
         more = {"content_type": kind or "application/octet-stream", "part_size": PART}
-        self._ask(self._client.put_object, name, file, size, **more)
+        self._call_for(self._client.put_object, name, file, size, **more)
 
     def _list(self, prefix: str) -> Iterator[tuple[str, datetime]]:
         skip = len(self._bucket.prefix)
-        found = self._client.list_objects(
+        objects = self._client.list_objects(
             self._bucket.name, prefix=self._bucket.prefix + prefix, recursive=True
         )
-        while (item := self._called(next, found, None)) is not None:
+        while (item := self._call(next, objects, None)) is not None:
             yield item.object_name[skip:], item.last_modified
 
-    def _ask(self, call: Callable[..., T], name: str, *args: Any, **more: Any) -> T:
-        """Call for a name of ours; raises FileNotFoundError, StorageDown."""
-        return self._called(call, self._bucket.name, self._bucket.prefix + name, *args, **more)
+    def _call_for(self, call: Callable[..., T], name: str, *args: Any, **more: Any) -> T:
+        """Call for one of our names; raises FileNotFoundError, StorageDown."""
+        return self._call(call, self._bucket.name, self._bucket.prefix + name, *args, **more)
 
-    def _called(self, call: Callable[..., T], *args: Any, **more: Any) -> T:
+    def _call(self, call: Callable[..., T], *args: Any, **more: Any) -> T:
         try:
             return call(*args, **more)
         except S3Error as error:
             if error.code == "NoSuchKey":
                 raise FileNotFoundError(str(args[1])) from error
-            raise StorageDown(f"The storage refuses: {error.code}.", retry_after=30) from error
+            raise StorageDown(
+                f"The storage refuses the request: {error.code}.", retry_after=30
+            ) from error
         except (MinioException, HTTPError, OSError, ValueError) as error:
             raise StorageDown("The storage does not answer; nothing was stored.") from error
 
@@ -190,14 +192,14 @@ def _chunks(reply: Any) -> Iterator[bytes]:
     try:
         yield from reply.stream(CHUNK)
     except HTTPError as error:
-        raise StorageDown("The storage stopped in the middle of a file.") from error
+        raise StorageDown("The storage closed the connection in the middle of a file.") from error
     finally:
         reply.close()
         reply.release_conn()
 
 
 def _credentials(settings: Settings) -> Provider:
-    """Those of the environment or of ``sluice.env``; else a profile's, or this machine's role."""
+    """Credentials of the environment or ``sluice.env``, else of a profile or the machine's role."""
     given: Mapping[str, str] = {
         **read_env_file(settings.sluice_home / "sluice.env"),
         **os.environ,
@@ -209,6 +211,6 @@ def _credentials(settings: Settings) -> Provider:
         providers = [AWSConfigProvider(), IamAwsProvider()]
         return ChainedProvider(providers)
     raise SettingError(
-        "STORAGE_URL names a bucket: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,"
+        "STORAGE_URL names a bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,"
         " in the environment or in sluice.env"
     )

@@ -1,4 +1,4 @@
-"""A folder with a sub-folder a day."""
+"""Storage in a folder with one sub-folder per day."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tasks.storage.upload import Upload
 
 
 class Folder(Storage):
-    """Originals are written to their final place; they are kept by fsync, their folder's too."""
+    """Originals are written to their final path; fsync of file and folder makes them durable."""
 
     blocks = True
 
     def __init__(self, settings: Settings) -> None:
         self.root = settings.media
 
-    def place(self, key: str) -> Path:
+    def upload_path(self, key: str) -> Path:
         return self.root / ORIGINALS / key
 
     def keep(self, uploads: Sequence[Upload]) -> None:
@@ -68,7 +68,7 @@ class Folder(Storage):
             yield f"{path.parent.name}/{path.name}"
 
     def tidy(self, seconds: float) -> None:
-        """Nothing is on its way: what is there is in its place."""
+        """Nothing to do: originals are written to their final path."""
 
     def check(self) -> str:
         return str(self.root)
@@ -90,7 +90,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _sync_folder(path: Path) -> None:
-    """Put a folder's entries onto the disk, so that a new file's name outlives a power cut."""
+    """Sync a folder's entries to disk, so that a new file's name survives a power cut."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

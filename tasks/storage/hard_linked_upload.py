@@ -1,4 +1,4 @@
-"""Originals that another process has written already: they get their place by a second name."""
+"""Originals that nginx has already written to disk: a hard link puts them into storage."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ from tasks.storage import Storage, Upload
 from tasks.storage.upload import HEAD_BYTES
 
 CHUNK = 1024 * 1024
-FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # what is no file must not hold us up
-ELSEWHERE = (errno.EXDEV, errno.EPERM, errno.EMLINK)  # no second name there: it is copied
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # opening a FIFO must not block
+ELSEWHERE = (
+    errno.EXDEV,
+    errno.EPERM,
+    errno.EMLINK,
+)  # errors of a file system without hard links: then it is copied
 
 
 class HandedOver(Upload):
-    """A file that nobody writes any more, as an upload; its owner has it hashed.
+    """A file that is complete, as an upload; the caller calls ``hash``.
 
-    Safe although its name is another process's: what counts is looked at after it has a name of
-    ours, no symbolic link is followed, and the other one may take its name away at any time.
+    Safe although the file's name belongs to another process:
+
+    1. The file is checked after it has our own name.
+    2. No symbolic link is followed.
+    3. The other process may delete its name at any time.
     """
 
     def __init__(
@@ -37,7 +44,7 @@ class HandedOver(Upload):
         try:
             os.link(self._source, self.path, follow_symlinks=False)
         except FileNotFoundError as error:
-            raise Malformed("The body is gone: the request was broken off.") from error
+            raise Malformed("The body is gone: the request was aborted.") from error
         except OSError as error:
             if error.errno not in ELSEWHERE:
                 raise
@@ -53,7 +60,7 @@ class HandedOver(Upload):
             shutil.copyfileobj(given, taken)
 
     def _measure(self) -> None:
-        """Its size and its first bytes; raises TooLarge."""
+        """Read its size and its first bytes; raises TooLarge."""
         self.size = os.fstat(self._file.fileno()).st_size
         if self.size > self.limit:
             self.discard()
@@ -61,13 +68,13 @@ class HandedOver(Upload):
         self.head = os.pread(self._file.fileno(), HEAD_BYTES, 0)
 
     def hash(self) -> None:
-        """Read the bytes for their digest, which holds only afterwards."""
+        """Read the bytes for the digest, which is valid only afterwards."""
         while data := self._file.read(CHUNK):
             self._digest.update(data)
 
 
 def _regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; raises Malformed for all else, a link to one too."""
+    """Open a regular file for reading; raises Malformed for anything else, also a symbolic link."""
     try:
         file = os.open(path, FLAGS)
     except OSError as error:

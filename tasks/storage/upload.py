@@ -1,4 +1,4 @@
-"""An upload on its way into storage."""
+"""An upload that is being written to storage."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from uuid import UUID
 from models.errors import TooLarge
 from tasks.storage.base import Storage, new_key
 
-SYNC_FILE_RANGE_WRITE = 2  # of linux/fs.h
-HEAD_BYTES = 64 * 1024  # enough for type and size in any accepted format's header
+SYNC_FILE_RANGE_WRITE = 2  # from linux/fs.h
+HEAD_BYTES = 64 * 1024  # enough for the type and the pixel size of any accepted format
 
 
 @functools.cache
 def _sync_file_range() -> Any:
-    """The C library's function of that name; None where it has none."""
+    """The C library's function of that name; None if it has none."""
     return getattr(ctypes.CDLL(None), "sync_file_range", None)
 
 
 class Upload:
-    """An original that is written to its place while it is hashed and measured.
+    """An original that is hashed while it is written.
 
-    It is the multipart parser's target: ``write`` raises TooLarge past ``limit`` bytes. The bytes
-    are kept by the storage's ``keep``.
+    It is the multipart parser's target: ``write`` raises TooLarge past ``limit`` bytes. The
+    storage's ``keep`` makes the bytes durable.
     """
 
     def __init__(self, storage: Storage, image_id: UUID, limit: int, given_name: str = "") -> None:
         self.image_id, self.limit, self.given_name = image_id, limit, given_name
         self.storage, self.key = storage, new_key(image_id)
-        self.path = storage.place(self.key)
-        self.kept = False  # in a bucket
+        self.path = storage.upload_path(self.key)
+        self.kept = False  # whether the bucket has it
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.size, self.head = 0, b""
         self.media_type = ""
@@ -48,7 +48,7 @@ class Upload:
         return self.path.open("xb")
 
     def write(self, data: bytes) -> int:
-        """Take the next bytes; raises TooLarge."""
+        """Write the next bytes; raises TooLarge."""
         self.size += len(data)
         if self.size > self.limit:
             raise TooLarge(f"An image has at most {self.limit / 1024 / 1024:g} MB.", field="images")
@@ -58,14 +58,14 @@ class Upload:
         return self._file.write(data)
 
     def flush(self) -> None:
-        """Let others see the bytes so far."""
+        """Make the bytes so far visible to other processes."""
         self._file.flush()
 
     def begin(self) -> None:
-        """Have the kernel begin to write the bytes, where it can be asked, and wait for nothing.
+        """Let the kernel start writing the bytes, without waiting, if it supports that.
 
-        Before one ``sync`` after another this makes them share one commit of the journal: a quarter
-        of the time of the same without it, as fast as threads, and cheaper. Again is harmless.
+        Called for all files before their ``sync`` calls, it makes them share one journal commit:
+        a quarter of the time without it, as fast as threads, and cheaper. May be called twice.
         """
         if self._file.closed:
             return
@@ -76,7 +76,7 @@ class Upload:
             sync_file_range(self._file.fileno(), *whole, SYNC_FILE_RANGE_WRITE)
 
     def sync(self) -> None:
-        """Put the bytes onto the disk, so that they outlive a power cut. Again is harmless."""
+        """Sync the bytes to disk, so that they survive a power cut. May be called twice."""
         if self._file.closed:
             return
         if self._error is not None:
@@ -84,18 +84,18 @@ class Upload:
         self._file.flush()
         try:
             os.fsync(self._file.fileno())
-        except OSError as error:  # the kernel says it once: another fsync would be a false yes
+        except OSError as error:  # the kernel reports it once; the next fsync would succeed
             self._error = error
             raise
         self._file.close()
 
     def discard(self) -> None:
-        """Remove it, whatever state it is in."""
+        """Delete it in any state."""
         self.storage.discard(self)
 
     @property
     def sha256(self) -> bytes:
-        """The digest of what was written."""
+        """The digest of the bytes so far."""
         return self._digest.digest()
 
     # The multipart parser treats its target as a file.
@@ -108,6 +108,6 @@ class Upload:
         return b""
 
     def close(self) -> None:
-        """Close the file; called by the request's end as well."""
-        with contextlib.suppress(OSError):  # ``keep`` is what tells of bytes that were not kept
+        """Close the file; also called at the end of the request."""
+        with contextlib.suppress(OSError):  # ``keep`` reports failed writes
             self._file.close()

@@ -139,7 +139,7 @@ def test_erasure_reaches_the_bucket(own: Stack, api: Api, store: Server) -> None
 
 def test_a_backup_says_that_it_has_no_media(own: Stack) -> None:
     done = own.run("backup", str(own.folder))
-    assert "not the media: they are in a bucket" in done.stderr
+    assert "without the media: they are in a bucket" in done.stderr
 
 
 def test_nobody_is_shown_the_key(own: Stack, ada: Console) -> None:

@@ -85,7 +85,7 @@ def test_it_comes_back_the_same_and_serves(busy: Stack, saved: Path, new_stack: 
     other: Stack = new_stack(PRIORITY_WORKERS="0")
     told = restore(other, saved)
     assert told.returncode == 0, told.stderr
-    assert "rows of" in told.stdout and "chain whole" in told.stdout
+    assert "rows of" in told.stdout and "chain intact" in told.stdout
     assert "Not in a backup" in told.stdout
     other.up()
     before, after = rows(busy), rows(other)
@@ -112,7 +112,7 @@ def test_a_full_place_is_refused(busy: Stack, saved: Path) -> None:
     told = restore(busy, saved)
     assert told.returncode == 1
     assert told.stderr.strip() == (
-        f"restore: {busy.home} is not empty: name an empty folder as SLUICE_HOME"
+        f"restore: {busy.home} is not empty: set SLUICE_HOME to an empty folder"
     )
 
 

@@ -242,7 +242,7 @@ def test_files_are_shown_first_and_imported_all_or_none(stack, tmp_path):
     assert rows[1 if rows[0]["kind"] == "pdq" else 0]["note"] == "'=1+1"
     path = tmp_path / "known.csv"
     path.write_text(exported)
-    assert "2 as they were" in stack.run("hashes", "import", str(path)).stdout
+    assert "2 unchanged" in stack.run("hashes", "import", str(path)).stdout
     told = admin.get("/known-images/export.json").json()
     assert {row["hash"] for row in told} == {code}
 

@@ -329,7 +329,7 @@ def test_the_scripts_and_the_console_read_each_others_files(stack, admin, make, 
     make(f"={word}", kind="phrase")
     path = tmp_path / "rules.csv"
     path.write_text(admin.get("/rules/export.csv", params={"q": word}).text)
-    assert "1 as they were" in stack.run("rules", "import", str(path)).stdout
+    assert "1 unchanged" in stack.run("rules", "import", str(path)).stdout
     assert f"'={word}" in stack.run("rules", "export").stdout
     path.write_text("kind,pattern,action,label\nword,a b,reject,scam\n")
     done = stack.run("rules", "import", str(path), check=False)

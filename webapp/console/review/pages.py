@@ -97,8 +97,8 @@ def _block(submission_id: UUID, version: int, label: str) -> int:
     decision, hashes = review.block(
         submission_id, auth.moderator(), version=version, label=label, settings=deck.settings()
     )
-    with contextlib.suppress(redis.RedisError):  # the standby process requests it again later
-        request_hash.ask(row.id for row in hashes if row.look_owed)
+    with contextlib.suppress(redis.RedisError):  # the standby process enqueues it again later
+        request_hash.enqueue(row.id for row in hashes if row.look_owed)
     return decision
 
 

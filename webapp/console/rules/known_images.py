@@ -190,7 +190,7 @@ def _sent() -> tuple[Upload, ...]:
 def _ask(rows: list[KnownHash]) -> None:
     """Wake a worker; while Redis is away, the standby process asks again later."""
     try:
-        request_hash.ask(row.id for row in rows)
+        request_hash.enqueue(row.id for row in rows)
     except redis.RedisError:
         current_app.logger.warning("Redis is away: %d looks wait", len(rows))
 
