@@ -1,7 +1,7 @@
 """Bounded decoding: one read of an untrusted file gives all that the checks and the console need.
 
-The file is opened once (see `tasks.images.open_untrusted`); orientation is applied before anything
-is looked at. What cannot be looked at is either a `PictureError` or a doubt, never nothing.
+The file is opened once (see `tasks.images.open_untrusted`), and its orientation is applied first. A
+part that cannot be decoded is either a `PictureError` or a doubt; it is never ignored.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ __all__ = [
 ]
 
 File = str | os.PathLike[str] | int  # a path, or the descriptor of an open file
-FRAME_COST = 50_000  # pixels that opening one more frame is worth, however small it is
+FRAME_COST = 50_000  # the cost in pixels of opening one more frame of any size
 
 
 @dataclass
 class Picture:
-    """A picture that was looked at. `width` and `height` are upright, in pixels.
+    """A decoded picture. `width` and `height` are upright, in pixels.
 
-    `views` holds every sampled frame, less those that repeat an earlier view to the last bit, and
-    more where one frame can be seen in several ways (alpha, a disputed orientation). `notes` are
-    for the record; any of `doubts` must send the picture to a person.
+    `views` has every sampled frame without exact repeats, and several views of a frame that viewers
+    show differently (alpha, a disputed orientation). `notes` are only recorded; with any `doubts`
+    the picture must go to a person.
     """
 
     format: str
@@ -60,7 +60,7 @@ class Picture:
 
 
 def read(file: File, limits: Limits) -> Picture:
-    """Decode `file` within `limits`. Raises `PictureError`, or OSError if it is not there."""
+    """Decode `file` within `limits`. Raises `PictureError`, or OSError if it is missing."""
     data = _bytes(file)
     with decoding():
         source = open_picture(data, limits)
@@ -69,32 +69,32 @@ def read(file: File, limits: Limits) -> Picture:
 
 
 def _bytes(file: File) -> bytes:
-    # Whoever hands an open file over keeps it open, and closes it.
+    # The caller closes an open file that it passed.
     with open(file, "rb", buffering=0, closefd=not isinstance(file, int)) as raw:
         return raw.read()
 
 
 def frame_preview(file: File, index: int, limits: Limits) -> Image.Image:
     """Frame `index` of the file: RGB, upright, flattened on white, longest side up to 1280."""
-    found = frame_previews(file, [index], limits)
-    if index not in found:
+    previews = frame_previews(file, [index], limits)
+    if index not in previews:
         raise PictureError("unreadable", f"The file has no frame {index} within the limits.")
-    return found[index]
+    return previews[index]
 
 
 def frame_previews(file: File, indexes: Collection[int], limits: Limits) -> dict[int, Image.Image]:
-    """The frames of these indexes as `frame_preview` gives them, in one walk; those there are."""
+    """The existing frames of these indexes, as by `frame_preview`, in one pass."""
     data = _bytes(file)
-    found: dict[int, Image.Image] = {}
+    previews: dict[int, Image.Image] = {}
     with decoding():
         source = open_picture(data, limits)
         for at, image in _walk(source, limits):
             if at in indexes:
                 preview = shrink(flatten(image, "white"), PREVIEW_SIDE)
-                found[at] = upright(preview, source.orientation)
-            if len(found) == len(indexes):
+                previews[at] = upright(preview, source.orientation)
+            if len(previews) == len(indexes):
                 break
-    return found
+    return previews
 
 
 def save_thumbnail(
@@ -102,39 +102,37 @@ def save_thumbnail(
 ) -> None:
     """Write `image`, longest side up to `longest` pixels, as WebP without any metadata."""
     small = shrink(flatten(image, "white"), longest)
-    # Pillow would carry EXIF, XMP and the colour profile over from `info` where it finds them.
+    # Pillow would copy EXIF, XMP and the colour profile from `info`.
     small.save(path_or_file, "WEBP", quality=80, method=2, exif=b"", xmp=b"", icc_profile=b"")
 
 
 def _inspect_tail(source: Source) -> None:
-    """Note what follows the picture in its file; doubt it where that is another picture."""
-    known = [(0, source.outline.end), *_mpo_ranges(source)]
-    if file_formats.loose_picture(source.data, known):
+    """Note bytes after the picture in its file; a doubt if they are another picture."""
+    ranges = [(0, source.outline.end), *_mpo_ranges(source)]
+    if file_formats.loose_picture(source.data, ranges):
         source.doubts.append("another picture follows the end of this one")
-    elif size := file_formats.loose_bytes(source.data, known):
+    elif size := file_formats.loose_bytes(source.data, ranges):
         source.notes.append(f"{size} bytes after the end of the picture")
 
 
 def _mpo_ranges(source: Source) -> list[tuple[int, int]]:
-    """Where the further images of a multi-picture JPEG lie; they are looked at like frames."""
+    """The byte ranges of the further images of a multi-picture JPEG; they count as frames."""
     if source.image.format != "MPO":
         return []
     source.notes.append("second image (MPO) present")
     entries = getattr(source.image, "mpinfo", {}).get(0xB002, [])
-    base = source.data.index(b"MPF\x00") + 4  # what the offsets of the entries count from
+    base = source.data.index(b"MPF\x00") + 4  # the origin of the entries' offsets
     starts = [base + entry["DataOffset"] for entry in entries[1:]]
     return [
-        (start, found[0])
-        for start in starts
-        if (found := file_formats.jpeg_end(source.data, start))
+        (start, end[0]) for start in starts if (end := file_formats.jpeg_end(source.data, start))
     ]
 
 
 def _look(source: Source, limits: Limits) -> Picture:
-    taken = Sampler(source, limits)
+    sampler = Sampler(source, limits)
     for index, image in _walk(source, limits):
-        taken.offer(index, image)
-    views, sampled = taken.finish()
+        sampler.offer(index, image)
+    views, sampled = sampler.finish()
     width, height = source.size
     return Picture(
         source.outline.format,
@@ -143,19 +141,19 @@ def _look(source: Source, limits: Limits) -> Picture:
         source.frames,
         sampled,
         views,
-        taken.first_preview,
+        sampler.first_preview,
         source.notes,
         source.doubts,
     )
 
 
 def _clocks() -> tuple[float, float]:
-    """Seconds of the processor, and half of those by the clock: others may have most of it."""
+    """CPU seconds, and half of the wall-clock seconds, as other processes may use the CPU too."""
     return time.process_time(), time.monotonic() / 2
 
 
 def _walk(source: Source, limits: Limits) -> Iterator[tuple[int, Image.Image]]:
-    """Every frame in order, decoded. Later frames build on earlier ones, so none can be skipped."""
+    """Every frame in order, decoded. Later frames need earlier ones, so none can be skipped."""
     spent, begun = 0, _clocks()
     for index in range(source.frames):
         spent += source.image.width * source.image.height + FRAME_COST

@@ -1,8 +1,8 @@
-"""Containment: pictures are decoded in a child of the worker, which a bad one may take with it.
+"""Containment: pictures are decoded in a child process of the worker, which may crash.
 
-The child is a process of its own making and no fork of the worker: it inherits neither the database
-nor a secret nor a lock that a thread held, and without numpy it is 13 MB. It is handed an open file
-and answers with small pixels; the original's never cross. A new one takes 60 ms.
+The child is a new process, not a fork of the worker: it inherits no database connection, no secret
+and no lock of a thread. Without numpy it takes 13 MB. It gets an open file and returns small views;
+the original's pixels are never transferred. Starting a new child takes 60 ms.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from tasks.images.limits import Limits, PictureError
 from tasks.observability import metrics, tracing
 
 log = logging.getLogger("sluice.decoder")
-BY_THE_CLOCK = 2  # times as long as of the processor a picture may take: others need it, too
-TRIES = 2  # a child that was ended from outside is not the picture's fault: once more
-START = 20.0  # seconds that a child has to start, on a machine that is busy
+WALL_FACTOR = 2  # allowed wall-clock time per CPU time: other processes need the CPU too
+TRIES = 2  # one retry if the child was killed from outside, which is not the picture's fault
+START_TIMEOUT = 20.0  # seconds for a child to start on a busy machine
 VIEW_BYTES = VIEW[0] * VIEW[1] * 3
-VIEWS = 6  # most views of one frame: three by alpha, each of them turned and not
-DRAWN_BYTES = 4 * 1024 * 1024  # of all thumbnails in one answer
-REMEMBERED = 1024  # pictures that were given up
-KEPT = ("PATH", "LANG", "SLUICE_STACK", "VIRTUAL_ENV")  # of the environment
-# One arena; what is larger than 4 MB goes back to the system at once.
+VIEWS = 6  # most views of one frame: three for alpha, each turned and unturned
+DRAWN_BYTES = 4 * 1024 * 1024  # of all thumbnails in one response
+MAX_GIVEN_UP = 1024  # remembered digests of pictures that were given up
+PASSED = ("PATH", "LANG", "SLUICE_STACK", "VIRTUAL_ENV")  # environment variables
+# One arena; blocks above 4 MB are returned to the system when they are freed.
 MALLOC = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
@@ -45,21 +45,21 @@ MALLOC = {
 }
 Made = TypeVar("Made")
 Path = str | os.PathLike[str]
-# Given up rather than refused: nobody knows what the picture shows, so a person must look.
+# Given up, not refused: the content is unknown, so a person must look.
 GIVEN_UP = frozenset({"too_slow", "too_hungry", "crashed"})
 
 
 class Views(Sequence[Image.Image]):
-    """The classifier's views, each made when it is asked for; `frames` are their frames' indexes.
+    """The classifier's views, each made on access; `frames` are the indexes of their frames.
 
-    A long animation has hundreds, 200 KB each: they are never all in memory.
+    A long animation has hundreds of views of 200 KB: they are never all in memory.
     """
 
     def __init__(
         self, frames: list[int], blobs: Sequence[decoder_protocol.Blob], first: int
     ) -> None:
         if not frames or len(frames) != len(blobs) - first:
-            raise ValueError("views that are not there")
+            raise ValueError("the views do not match the blobs")
         self.frames = frames
         self._blobs, self._first = blobs, first
 
@@ -80,7 +80,7 @@ class Views(Sequence[Image.Image]):
 
 @dataclass
 class Decoded:
-    """What the decoder tells of a picture: `decode.Picture`, with `grey` for its hash."""
+    """The decoder's result: `decode.Picture` with `grey` for its hash."""
 
     format: str
     width: int
@@ -94,30 +94,30 @@ class Decoded:
 
 
 class DecoderDown(Exception):
-    """The child cannot be started, or dies before it has a picture."""
+    """The child cannot be started, or exits before it gets a picture."""
 
 
 class Budget:
-    """The seconds that the pictures of one submission have together: twice what each may take.
+    """The time for all pictures of one submission: twice the limit of one picture.
 
-    Once they are spent, a picture still has a sixth of its time, so that a quick one behind slow
-    ones is looked at.
+    When it is spent, each further picture still gets a sixth of its limit, so that a fast picture
+    after slow ones is decoded.
     """
 
     def __init__(self, each: float) -> None:
         self._each, self._left = each, 2 * each
 
     def seconds(self) -> float:
-        """How long the next picture may take."""
+        """The time limit of the next picture."""
         return min(self._each, max(self._left, self._each / 6))
 
     def spend(self, seconds: float) -> None:
-        """Take what a picture took."""
+        """Subtract the time of a picture."""
         self._left -= seconds
 
 
 class Decoder:
-    """A worker's decoder, started when it is first needed; one picture at a time."""
+    """A worker's decoder; the child starts at the first use and decodes one picture at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._seconds, self._megabytes = settings.decode_timeout, settings.decode_memory
@@ -128,16 +128,16 @@ class Decoder:
         self._lock = threading.RLock()
 
     def budget(self) -> Budget:
-        """The time of a new submission."""
+        """The time budget of a new submission."""
         return Budget(self._seconds)
 
     @property
     def pid(self) -> int | None:
-        """The child's process, while it is there."""
+        """The child's process id; None if there is no child."""
         return self._child.pid if self._child else None
 
     def start(self) -> None:
-        """Have the child ready before the first picture waits for it."""
+        """Start the child before the first picture needs it."""
         with self._lock:
             self._connected()
 
@@ -146,15 +146,17 @@ class Decoder:
     ) -> Decoded:
         """Decode the file at `path`. Raises `PictureError`, OSError and `DecoderDown`.
 
-        Bytes of the same `digest` that were given up before are given up again, unread.
+        A file whose `digest` was given up before is given up again without decoding.
         """
         with self._lock:
             if digest in self._given_up:
                 raise self._given_up[digest]
             try:
                 most = (2 * GREY_SIDE) ** 2 + limits.max_frames * VIEWS * VIEW_BYTES
-                told, blobs = self._ask({"do": "look"}, path, limits, budget or self.budget(), most)
-                return self._trusted(_decoded, told, blobs)
+                fields, blobs = self._request(
+                    {"do": "look"}, path, limits, budget or self.budget(), most
+                )
+                return self._parsed(_decoded, fields, blobs)
             except PictureError as error:
                 if error.code in GIVEN_UP:
                     metrics.meters().given_up.labels(error.code).inc()
@@ -163,85 +165,85 @@ class Decoder:
                 raise
 
     def draw(self, path: Path, frames: Collection[int], limits: Limits) -> dict[int, bytes]:
-        """The thumbnails (WebP) of those of the frames that can be read. Raises as `look` does."""
+        """The thumbnails (WebP) of the readable ones of these frames. Raises the same as `look`."""
         request = {"do": "draw", "frames": sorted(frames)}
         with self._lock:
-            told, blobs = self._ask(request, path, limits, self.budget(), DRAWN_BYTES)
-            return self._trusted(_drawn, told, blobs)
+            fields, blobs = self._request(request, path, limits, self.budget(), DRAWN_BYTES)
+            return self._parsed(_drawn, fields, blobs)
 
     def close(self) -> None:
         """End the child."""
         with self._lock:
             self._end()
 
-    def _ask(
+    def _request(
         self, request: dict[str, Any], path: Path, limits: Limits, budget: Budget, most: int
     ) -> tuple[dict[str, Any], Sequence[decoder_protocol.Blob]]:
         seconds, begun = budget.seconds(), time.monotonic()
         request |= {"seconds": seconds, "limits": asdict(limits) | {"seconds": 0.6 * seconds}}
         try:
             with tracing.span("decode"), open(path, "rb") as file:
-                told, blobs = self._answered(request, file.fileno(), seconds * BY_THE_CLOCK, most)
+                fields, blobs = self._exchange(request, file.fileno(), seconds * WALL_FACTOR, most)
         finally:
             took = time.monotonic() - begun
             budget.spend(took)
             metrics.meters().decoding.observe(took)
-        if "code" in told:
-            raise PictureError(str(told["code"]), str(told.get("problem", "")))
-        return told, blobs
+        if "code" in fields:
+            raise PictureError(str(fields["code"]), str(fields.get("problem", "")))
+        return fields, blobs
 
-    def _answered(
+    def _exchange(
         self, request: dict[str, Any], file: int, patience: float, most: int
     ) -> tuple[dict[str, Any], Sequence[decoder_protocol.Blob]]:
         for _ in range(TRIES):
             sock = self._connected()
             sock.settimeout(patience)
-            os.lseek(file, 0, os.SEEK_SET)  # a child that was ended has moved it
+            os.lseek(file, 0, os.SEEK_SET)  # the last child may have moved the offset
             try:
-                decoder_protocol.ask(sock, request, file)
-                return decoder_protocol.heard(sock, most, self._folder)
+                decoder_protocol.send_request(sock, request, file)
+                return decoder_protocol.receive_response(sock, most, self._folder)
             except TimeoutError as error:
                 self._end()
                 raise _too_slow(request["seconds"]) from error
             except decoder_protocol.WireError as error:
-                log.error("the decoder answers nonsense: %s", error)
+                log.error("the decoder sent an invalid response: %s", error)
                 self._end()
-                raise _crashed("it answered nonsense") from error
+                raise _crashed("invalid response") from error
             except (EOFError, OSError):
-                self._judge_death(request["seconds"])
-        raise _crashed("it was ended from outside, twice")
+                self._raise_for_exit(request["seconds"])
+        raise _crashed("killed from outside twice")
 
-    def _judge_death(self, seconds: float) -> None:
-        """Raise what the child's end says of the picture; nothing where it is not to blame."""
+    def _raise_for_exit(self, seconds: float) -> None:
+        """Raise the error for the child's exit code; return if it is not the picture's fault."""
         code = self._end()
         if code == -signal.SIGPROF:
             raise _too_slow(seconds)
-        # It left by itself before it had the picture, or somebody's hand or the kernel's took it.
+        # 0: it exited before it got the picture. SIGKILL, SIGTERM: killed from outside.
         if code not in (0, -signal.SIGKILL, -signal.SIGTERM):
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            log.error("the decoder died of a picture: %s", name)
+            log.error("a picture crashed the decoder: %s", name)
             raise _crashed(name)
-        log.warning("the decoder was ended (%s); a new one takes over", code)
+        log.warning("the decoder was killed (%s); starting a new one", code)
 
-    def _trusted(
+    def _parsed(
         self,
         make: Callable[[dict[str, Any], Sequence[decoder_protocol.Blob]], Made],
-        told: dict[str, Any],
+        fields: dict[str, Any],
         blobs: Sequence[decoder_protocol.Blob],
     ) -> Made:
         try:
-            return make(told, blobs)
+            return make(fields, blobs)
         except (LookupError, TypeError, ValueError) as error:
             self._end()
-            raise _crashed("it answered nonsense") from error
+            raise _crashed("invalid response") from error
 
     def _connected(self) -> socket.socket:
-        """The way to the child, which is started where there is none."""
+        """The socket to the child, which is started if there is none."""
         return self._sock or self._spawn()
 
     def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        environment = {name: os.environ[name] for name in KEPT if name in os.environ} | MALLOC
+        environment = {name: os.environ[name] for name in PASSED if name in os.environ} | MALLOC
         try:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "tasks.images.decoder_process", str(self._megabytes)],
@@ -256,24 +258,24 @@ class Decoder:
         finally:
             theirs.close()
         self._sock = ours
-        # One that cannot start is no picture's fault.
-        ours.settimeout(START)
+        # A child that cannot start is not the picture's fault.
+        ours.settimeout(START_TIMEOUT)
         try:
-            decoder_protocol.heard(ours, 0, self._folder)
+            decoder_protocol.receive_response(ours, 0, self._folder)
         except (EOFError, OSError, decoder_protocol.WireError) as error:
             code = self._end()
             raise DecoderDown(f"The decoder does not start (exit code {code}).") from error
         return ours
 
     def _end(self) -> int:
-        """End the child and tell its exit code, as `subprocess` has it."""
+        """End the child; returns its exit code as `subprocess` defines it."""
         child, sock, self._child, self._sock = self._child, self._sock, None, None
         if sock is not None:
             sock.close()
         if child is None:
             return 0
         try:
-            # One that dies by itself needs a moment, and its own reason is wanted.
+            # If it is crashing, wait for its own exit code.
             return child.wait(0.2)
         except subprocess.TimeoutExpired:
             child.kill()
@@ -281,19 +283,19 @@ class Decoder:
 
     def _remember(self, digest: bytes, error: PictureError) -> None:
         self._given_up[digest] = PictureError(error.code, str(error))
-        if len(self._given_up) > REMEMBERED:
+        if len(self._given_up) > MAX_GIVEN_UP:
             self._given_up.popitem(last=False)
 
 
-def _decoded(told: dict[str, Any], blobs: Sequence[decoder_protocol.Blob]) -> Decoded:
-    views = Views([int(index) for index in told.pop("views")], blobs, first=1)
-    width, height = told.pop("grey")
+def _decoded(fields: dict[str, Any], blobs: Sequence[decoder_protocol.Blob]) -> Decoded:
+    views = Views([int(index) for index in fields.pop("views")], blobs, first=1)
+    width, height = fields.pop("grey")
     grey = Image.frombytes("L", (width, height), blobs[0])
-    return Decoded(**told, views=views, grey=grey)
+    return Decoded(**fields, views=views, grey=grey)
 
 
-def _drawn(told: dict[str, Any], blobs: Sequence[decoder_protocol.Blob]) -> dict[int, bytes]:
-    pairs = zip(told["frames"], blobs, strict=True)
+def _drawn(fields: dict[str, Any], blobs: Sequence[decoder_protocol.Blob]) -> dict[int, bytes]:
+    pairs = zip(fields["frames"], blobs, strict=True)
     return {int(index): bytes(blob) for index, blob in pairs}
 
 
@@ -302,4 +304,4 @@ def _too_slow(seconds: float) -> PictureError:
 
 
 def _crashed(how: str) -> PictureError:
-    return PictureError("crashed", f"The picture ended its decoder ({how}).")
+    return PictureError("crashed", f"The picture crashed its decoder ({how}).")

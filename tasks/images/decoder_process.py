@@ -1,7 +1,7 @@
 """The decoder's process, a worker's child: ``python -m tasks.images.decoder_process MEGABYTES``.
 
-It holds nothing worth stealing (no connection, no secret, no file but the one it is handed) and may
-be ended at any time. Whatever a hostile file makes of it costs that file only.
+It has nothing to steal (no connection, no secret, no file except the one it gets) and may be killed
+at any time. A hostile file that takes it over gains only that file.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from tasks.images.frame_views import luma
 from tasks.images.limits import Limits, PictureError
 
 MEGABYTE = 1024 * 1024
-ADDRESSES = 512  # MB of addresses beside the memory: code, stacks, what is reserved and not used
+ADDRESSES = 512  # MB of address space beside the memory: code, stacks, reserved pages
 OPEN_FILES = 32
-Answer = tuple[dict[str, Any], list[decoder_protocol.Blob]]
+Response = tuple[dict[str, Any], list[decoder_protocol.Blob]]
 
 
 def main() -> None:
-    """Answer one request after the other until the worker has gone."""
+    """Answer requests until the worker closes the socket."""
     _confine(int(sys.argv[1]))
     sock = socket.socket(fileno=0)
-    decoder_protocol.answer(sock, {"ready": True})
-    while received := decoder_protocol.asked(sock):
+    decoder_protocol.send_response(sock, {"ready": True})
+    while received := decoder_protocol.receive_request(sock):
         request, file = received
-        # The kernel ends the process when the time is up: C code heeds nothing else.
+        # The kernel kills the process at the time limit: native code ignores Python's signals.
         signal.setitimer(signal.ITIMER_PROF, float(request["seconds"]))
-        told, blobs = _answer(request, file)
+        fields, blobs = _respond(request, file)
         os.close(file)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        decoder_protocol.answer(sock, told, blobs)
+        decoder_protocol.send_response(sock, fields, blobs)
         malloc_trim.tidy()
-        if told.get("code") == "too_hungry":
-            return  # what a decoder holds after it ran out of memory is not to be trusted
+        if fields.get("code") == "too_hungry":
+            return  # after it ran out of memory its state is unreliable
 
 
 def _confine(megabytes: int) -> None:
-    # The worker ends it by closing the socket; a signal to the whole group is not for it.
+    # The worker ends it by closing the socket; signals to the process group are ignored.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -62,12 +62,12 @@ def _confine(megabytes: int) -> None:
         _, hard = resource.getrlimit(kind)
         within = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (within, within))
-    # Where the machine runs out of memory, this is the process to lose.
+    # If the machine runs out of memory, the kernel should kill this process first.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
 
 
-def _answer(request: dict[str, Any], file: int) -> Answer:
+def _respond(request: dict[str, Any], file: int) -> Response:
     limits = Limits(**request["limits"])
     try:
         if request["do"] == "draw":
@@ -77,10 +77,10 @@ def _answer(request: dict[str, Any], file: int) -> Answer:
         return {"code": error.code, "problem": str(error)}, []
 
 
-def _look(file: int, limits: Limits) -> Answer:
+def _look(file: int, limits: Limits) -> Response:
     picture = read(file, limits)
     grey = luma(picture.preview)
-    told = {
+    fields = {
         "format": picture.format,
         "width": picture.width,
         "height": picture.height,
@@ -91,10 +91,10 @@ def _look(file: int, limits: Limits) -> Answer:
         "notes": picture.notes,
         "doubts": picture.doubts,
     }
-    return told, [grey.tobytes(), *(view.image.tobytes() for view in picture.views)]
+    return fields, [grey.tobytes(), *(view.image.tobytes() for view in picture.views)]
 
 
-def _draw(file: int, frames: list[int], limits: Limits) -> Answer:
+def _draw(file: int, frames: list[int], limits: Limits) -> Response:
     previews = frame_previews(file, frames, limits)
     return {"frames": list(previews)}, [_webp(preview) for preview in previews.values()]
 

@@ -1,8 +1,8 @@
 """The outline of a picture file, read from its bytes without decoding a pixel.
 
-Pillow decodes the picture; it does not say where the picture ends, whether the file was cut after
-the last pixel, or what hides behind it. These walks do, at the cost of a few microseconds for each
-segment, and they let `pictures` refuse a file before a decoder has allocated anything.
+Pillow decodes the picture, but does not report where it ends, whether the file was cut, or what
+follows it. These parsers do, in a few microseconds per segment. So `open_untrusted` can refuse a
+file before a decoder allocates memory.
 
 Sources: ITU-T T.81 annex B (JPEG), the PNG and GIF89a specifications, Google's WebP container
 specification, ISO/IEC 14496-12 (the boxes of AVIF and HEIF).
@@ -20,8 +20,8 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
-# A marker that is neither a stuffed zero nor a restart: the only kind that ends entropy-coded data.
-# Without a group and a repeat, `re` looks for the first byte twenty times as fast.
+# A marker that is neither a stuffed zero nor a restart: only these end entropy-coded data.
+# Without a group or a repeat, `re` finds the first byte twenty times faster.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _JPEG_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 # What may follow a scan's data: tables, another scan, the end, an application's segment, a comment.
@@ -40,10 +40,10 @@ _PADDING = b"\x00\t\n\r \xff"
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What the container says of itself: `end` is a byte offset, `size` is in pixels as stored.
+    """The container's own data: `end` is a byte offset, `size` is in pixels as stored.
 
-    `size` and `frames` are None where only the decoder knows. For a GIF, `size` covers every frame
-    that sticks out of the canvas, because Pillow grows the canvas to hold it.
+    `size` and `frames` are None if only the decoder knows them. For a GIF, `size` includes frames
+    that exceed the canvas, because Pillow enlarges the canvas for them.
     """
 
     format: str
@@ -52,11 +52,11 @@ class Outline:
     size: tuple[int, int] | None = None
     frames: int | None = None
     scans: int = 1
-    damaged: bool = False  # seen by its markers alone: a part may be missing
+    damaged: bool = False  # by its markers: a part may be missing
 
 
 def sniff(head: bytes) -> str | None:
-    """Pillow's name for the format that the first 32 bytes belong to, or None."""
+    """Pillow's name of the format, by the first 32 bytes, or None."""
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(PNG_SIGNATURE):
@@ -69,7 +69,7 @@ def sniff(head: bytes) -> str | None:
 
 
 def _sniff_brand(head: bytes) -> str | None:
-    # An AVIF may call itself `mif1` first and `avif` only among the compatible brands.
+    # An AVIF may have `mif1` as its major brand and `avif` only as a compatible brand.
     brands = {head[8:12], *(head[i : i + 4] for i in range(16, min(len(head), 32), 4))}
     if brands & AVIF_BRANDS:
         return "AVIF"
@@ -77,9 +77,10 @@ def _sniff_brand(head: bytes) -> str | None:
 
 
 def outline(data: bytes) -> Outline | None:
-    """The outline of the picture that starts at byte 0, or None where the format is none of ours.
+    """The outline of the picture that starts at byte 0, or None if the format is not
+    supported.
 
-    Never raises for what a file contains: a walk that leaves the file says `complete=False`.
+    Never raises because of a file's content: if its structure exceeds it, `complete` is False.
     """
     name = sniff(data[:32])
     if name is None:
@@ -96,7 +97,7 @@ def loose_picture(data: bytes, known: list[tuple[int, int]]) -> bool:
 
 
 def loose_bytes(data: bytes, known: list[tuple[int, int]]) -> int:
-    """How many bytes lie outside the `known` ranges, padding not counted."""
+    """The number of bytes outside the `known` ranges, without padding."""
     return sum(len(data[start:end].strip(_PADDING)) for start, end in _gaps(data, known))
 
 
@@ -124,26 +125,26 @@ def jpeg_end(data: bytes, start: int) -> tuple[int, int] | None:
 
 
 def _jpeg(data: bytes) -> Outline:
-    found = jpeg_end(data, 0)
-    if found is None:
+    end = jpeg_end(data, 0)
+    if end is None:
         return Outline("JPEG", len(data), complete=False)
-    damaged = _jpeg_is_damaged(data[: found[0]])
-    return Outline("JPEG", found[0], complete=True, scans=found[1], damaged=damaged)
+    damaged = _jpeg_is_damaged(data[: end[0]])
+    return Outline("JPEG", end[0], complete=True, scans=end[1], damaged=damaged)
 
 
 def _jpeg_is_damaged(data: bytes) -> bool:
-    """Whether a scan's data hold restart markers that do not count 0 to 7, or an impossible one.
+    """Whether a scan's data have an impossible marker, or restart markers that are out of order.
 
-    Decoders paint over such damage and go on, and Pillow does not tell. Damage between two markers
-    cannot be seen so; it is judged by what viewers show of it.
+    Decoders continue after such damage, and Pillow does not report it. Damage between two markers
+    cannot be detected like this; the picture is then judged as viewers show it.
     """
-    at, scan = 2, 0  # where the data of the scan at hand begin; 0 outside of one
-    defined = False  # without an interval there are none, and looking for them takes 0.1 ms
+    at, scan = 2, 0  # start of the current scan's data; 0 outside a scan
+    defined = False  # without a restart interval there are none, and the search takes 0.1 ms
     while match := _JPEG_MARKER.search(data, at):
         marker, at = match[0][1], match.end()
         if scan:
             restarts = _JPEG_RESTART.findall(data, scan, match.start()) if defined else []
-            counted = all(found[1] == 0xD0 + i % 8 for i, found in enumerate(restarts))
+            counted = all(restart[1] == 0xD0 + i % 8 for i, restart in enumerate(restarts))
             if not counted or marker not in _JPEG_AFTER_DATA:
                 return True
         if marker == 0xD9:
@@ -165,13 +166,13 @@ def _png(data: bytes) -> Outline:
 
 @dataclass(frozen=True, slots=True)
 class PngFrame:
-    """The compressed rows of one frame, and how many bytes its header claims they hold."""
+    """The compressed rows of one frame, and their uncompressed size by the header."""
 
     claimed: int
     parts: list[memoryview]
 
     def is_short(self) -> bool:
-        """Whether it holds less than claimed; Pillow leaves such rows black and says nothing."""
+        """Whether rows are missing; Pillow leaves them black without an error."""
         missing, inflate = self.claimed, zlib.decompressobj()
         for part in self.parts:
             rest: bytes | memoryview = part
@@ -182,12 +183,14 @@ class PngFrame:
 
 
 def png_frames(data: bytes) -> list[PngFrame]:
-    """The frames of a whole PNG in Pillow's order: the default image first."""
+    """The frames of a complete PNG in Pillow's order: the default image first."""
     at, frames, view = 8, [PngFrame(_png_raw_size(data, 16), [])], memoryview(data)
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         body = at + 8
-        if kind == b"fcTL" and frames[0].parts:  # one before the default image is that image's own
+        if (
+            kind == b"fcTL" and frames[0].parts
+        ):  # an fcTL before the default image belongs to that image
             frames.append(PngFrame(_png_raw_size(data, body + 4), []))
         elif kind == b"IDAT":
             frames[0].parts.append(view[body : body + length])
@@ -198,7 +201,7 @@ def png_frames(data: bytes) -> list[PngFrame]:
 
 
 def _png_raw_size(data: bytes, at: int) -> int:
-    """Uncompressed bytes of a frame, its width and height at `at`: a filter byte, then a row."""
+    """Uncompressed bytes of a frame whose width and height are at `at`; rows have a filter byte."""
     size = struct.unpack_from(">II", data, at)
     depth, colour, interlaced = data[24], data[25], data[28]
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
@@ -221,7 +224,7 @@ def _gif(data: bytes) -> Outline:
             at = _skip_sub_blocks(data, at + 11 + _colour_table(flags))
         elif block == 0x21:
             at = _skip_sub_blocks(data, at + 2)
-        else:  # Not a block: Pillow and browsers look for the next one byte by byte.
+        else:  # Not a block: Pillow and browsers search for the next one byte by byte.
             at += 1
     return Outline("GIF", at + 1, complete=True, size=(width, height), frames=frames)
 
@@ -259,7 +262,7 @@ def _boxes(name: str) -> Callable[[bytes], Outline]:
             length = int.from_bytes(data[at : at + 4], "big")
             if length == 1:
                 length = struct.unpack_from(">Q", data, at + 8)[0]
-            at = at + length if length >= 8 else len(data)  # 0 means: to the end of the file
+            at = at + length if length >= 8 else len(data)  # 0 means to the end of the file
         return Outline(name, at, complete=at <= len(data))
 
     return walk

@@ -1,4 +1,4 @@
-"""Which frames of an animation the classifier gets: all, or a sample that hides little."""
+"""The frames of an animation that the classifier gets: all, or a representative sample."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tasks.images.frame_views import PREVIEW_SIDE, Frame, flatten, shrink, uprig
 from tasks.images.limits import Limits, PictureError
 from tasks.images.open_untrusted import Source
 
-CHANGE_SHARE = 4  # one sampled frame in this many is chosen for how much it changed
+CHANGE_SHARE = 4  # one in this many sampled frames is chosen because it changed most
 
 
 class Sampler:
-    """The frames taken for the classifier: all, or an even sample and the largest changes."""
+    """Collects all frames, or an even sample and the frames with the largest changes."""
 
     def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
@@ -25,14 +25,14 @@ class Sampler:
         self._last_thumb: Image.Image | None = None
         self._all = source.frames <= limits.max_frames
         self._room = 0 if self._all else limits.max_frames // CHANGE_SHARE
-        self._wanted = _evenly(source.frames, max(2, limits.max_frames - self._room))
+        self._even_indexes = _evenly(source.frames, max(2, limits.max_frames - self._room))
 
     def offer(self, index: int, image: Image.Image) -> None:
-        """Take what is wanted from a frame while it is decoded."""
+        """Collect the views of a frame, if it is in the sample."""
         if index == 0:
             self._preview = self._preview_of(image)
         change = 0.0 if self._all else self._change(image)
-        if self._all or index in self._wanted:
+        if self._all or index in self._even_indexes:
             self._even.append((index, self._views(image)))
         elif self._room and (len(self._changed) < self._room or change > self._changed[0][0]):
             push = heapq.heappush if len(self._changed) < self._room else heapq.heapreplace
@@ -40,19 +40,19 @@ class Sampler:
 
     def _preview_of(self, image: Image.Image) -> Image.Image:
         flat = flatten(image, "white")
-        # The next frame may be drawn over this one; where there is none, it need not be copied.
+        # The next frame may overwrite this one, so it is copied unless it is the only frame.
         small = max(flat.size) <= PREVIEW_SIDE and self.source.frames == 1
         return upright(flat if small else shrink(flat, PREVIEW_SIDE), self.source.orientation)
 
     @property
     def first_preview(self) -> Image.Image:
-        """The first frame as a person sees it; raises PictureError where there was none."""
+        """The first frame as a person sees it; raises PictureError if there was none."""
         if self._preview is None:
             raise PictureError("unreadable", "The picture has no frame.")
         return self._preview
 
     def finish(self) -> tuple[list[Frame], tuple[int, ...]]:
-        """The distinct views in order of their frames, and the indexes that were looked at."""
+        """The distinct views in order of their frames, and the indexes of the sampled frames."""
         taken = sorted(
             [*self._even, *((index, views) for _, index, views in self._changed)],
             key=lambda pair: pair[0],
@@ -72,7 +72,9 @@ class Sampler:
         return [*upright, *views_of(image, 1)] if self.source.disputed else upright
 
     def _is_new(self, view: Image.Image) -> bool:
-        digest = hash(view.tobytes())  # keyed anew in each process; hashlib loads 4 MB of OpenSSL
+        digest = hash(
+            view.tobytes()
+        )  # with a random key per process; hashlib would load 4 MB of OpenSSL
         new = digest not in self._seen
         self._seen.add(digest)
         return new
@@ -83,8 +85,8 @@ class Sampler:
         return sum(ImageStat.Stat(ImageChops.difference(last, thumb)).sum) if last else 0.0
 
 
-def _evenly(count: int, wanted: int) -> frozenset[int]:
-    """`wanted` indexes of `count`, evenly apart, the first and the last among them."""
-    if count <= wanted:
+def _evenly(count: int, number: int) -> frozenset[int]:
+    """`number` indexes of `count`, evenly spaced, with the first and the last."""
+    if count <= number:
         return frozenset(range(count))
-    return frozenset(round(i * (count - 1) / (wanted - 1)) for i in range(wanted))
+    return frozenset(round(i * (count - 1) / (number - 1)) for i in range(number))

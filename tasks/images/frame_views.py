@@ -1,7 +1,7 @@
-"""What one decoded frame looks like to the classifier and to a person: flat, upright, small.
+"""The views of a decoded frame for the classifier and for people: flat, upright, small.
 
-Scores must stay those of `opennsfw2` (see `tests/fixtures/manifest.json`), so the classifier's
-256 x 256 view is made from all the pixels by the same bilinear filter.
+Scores must equal those of `opennsfw2` (see `tests/fixtures/manifest.json`), so the classifier's
+256 x 256 view is made from all pixels with the same bilinear filter.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from PIL import Image, ImageChops
 
 VIEW = (256, 256)  # what opennsfw2's Preprocessing.YAHOO resizes to
 PREVIEW_SIDE = 1280
-GREY_SIDE = 512  # pixels; a side of twice as many is halved for the perceptual hash
-GREY_LEAST = 5  # below this side the reference gives no hash
-SAME_VIEW = 3  # levels of 255: alpha views that differ by no more are one view
+GREY_SIDE = 512  # pixels; a side of twice this size is halved for the perceptual hash
+GREY_LEAST = 5  # pixels; below this side the reference gives no hash
+SAME_VIEW = 3  # levels of 255: alpha views that differ by at most this are one view
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -30,7 +30,7 @@ TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One view for the classifier: 256 x 256, RGB, upright. Several may share a frame's index."""
+    """One view for the classifier: 256 x 256, RGB, upright. Several may have the same index."""
 
     index: int
     image: Image.Image
@@ -39,8 +39,8 @@ class Frame:
 def views_of(image: Image.Image, orientation: int) -> list[Image.Image]:
     """The 256 x 256 views of one decoded frame: one, or up to three with alpha.
 
-    Composited on white, which is the reference; on black; and with alpha dropped, because a viewer
-    that ignores it shows the colours hidden beneath.
+    Composited on white, which is the reference; on black; and without alpha, because a viewer that
+    ignores alpha shows the hidden colours.
     """
     white = _square(flatten(image, "white"), orientation)
     if not _is_see_through(image):
@@ -61,13 +61,13 @@ def _differ(one: Image.Image, other: Image.Image) -> bool:
 def _square(image: Image.Image, orientation: int) -> Image.Image:
     """`image` turned upright, then resized to `VIEW`.
 
-    The other order would be quicker, but it rounds otherwise: `reject_c_exif6.jpg` moved by 0.02.
+    The other order is faster but rounds differently: `reject_c_exif6.jpg` moved by 0.02.
     """
     return upright(image, orientation).resize(VIEW, Image.Resampling.BILINEAR)
 
 
 def flatten(image: Image.Image, ground: str) -> Image.Image:
-    """`image` as RGB, composited on the colour `ground`; the same object where nothing is to do."""
+    """`image` as RGB, composited on the colour `ground`; the same object if it already is."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
@@ -81,7 +81,7 @@ def flatten(image: Image.Image, ground: str) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grey picture as `L`: the high byte, where a plain convert clips."""
+    """A 16-bit grey picture as `L`: the high byte, because `convert` alone clips."""
     return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
 
 
@@ -97,7 +97,7 @@ def _as_rgba(image: Image.Image) -> Image.Image:
 
 
 def shrink(image: Image.Image, longest: int) -> Image.Image:
-    """A copy of `image` no longer than `longest` pixels on either side."""
+    """A copy of `image` with at most `longest` pixels on each side."""
     excess = max(image.size) / longest
     if excess <= 1:
         return image.copy()
@@ -108,12 +108,12 @@ def shrink(image: Image.Image, longest: int) -> Image.Image:
 
 
 def luma(image: Image.Image) -> Image.Image:
-    """`image` as grey, of fewer than twice `GREY_SIDE` pixels a side: all that its hash needs.
+    """`image` as grey, of fewer than twice `GREY_SIDE` pixels a side, which its hash needs.
 
-    Whole pixels are averaged, and only where there are plenty: of the 256 bits of the whole
-    picture's hash 1.4 change on average; a bilinear filter changed 6.7, and took longer.
+    Whole pixels are averaged. On average this changes 1.4 of the 256 bits of the full picture's
+    hash; a bilinear filter changed 6.7 bits and took longer.
     """
-    # Grey before it shrinks: a third of the work.
+    # Converting before shrinking is a third of the work.
     grey = image if image.mode == "L" else image.convert("L")
     excess = max(grey.size) // GREY_SIDE
     if excess < 2 or min(grey.size) < GREY_LEAST:

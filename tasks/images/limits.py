@@ -1,6 +1,6 @@
-"""What an untrusted picture may ask of us, and the error of one that will not be looked at.
+"""The limits of an untrusted picture, and the error for a picture that is not decoded.
 
-Apart from `open_untrusted`, which loads the decoders: a worker needs none, its child has them.
+Separate from `open_untrusted`, which loads the decoders: only the child needs them, not the worker.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 
 class PictureError(Exception):
-    """A picture that will not be looked at; the message is a sentence for a person.
+    """A picture that is not decoded; the message is a sentence for a person.
 
-    It is refused where `code` is `unreadable` (cut, corrupt or lying), `too_large` (pixels, side or
-    scans) or `unsupported` (none of `open_untrusted.accepted`). It is given up, and a person must
-    look, where it is `too_slow`, `too_hungry` (of memory) or `crashed` (see `decoder`).
+    It is refused if `code` is `unreadable` (cut or corrupt), `too_large` (pixels, side or scans) or
+    `unsupported` (not in `open_untrusted.accepted`). It is given up, so that a person must look, if
+    `code` is `too_slow`, `too_hungry` (out of memory) or `crashed` (see `decoder`).
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -23,8 +23,10 @@ class PictureError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may ask of us: pixels of one frame, its side, frames looked at, pixels in all,
-    and seconds of the processor after which no further frame is begun; 0 is no limit."""
+    """Limits of one file: pixels and side of a frame, sampled frames, pixels in all, CPU seconds.
+
+    After ``seconds`` no further frame is started; 0 is no limit.
+    """
 
     max_pixels: int = 40_000_000
     max_side: int = 16_384

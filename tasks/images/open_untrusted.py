@@ -1,8 +1,8 @@
-"""An untrusted file is opened: once, with the one decoder that its first bytes name.
+"""Opens an untrusted file once, with the one decoder that its first bytes name.
 
-Its size is known before anything is decoded. Decoding JPEGs at a reduced scale moved the scores of
-the fixtures by up to 0.045 when 4 pixels stood for one of the classifier's view and by up to 0.027
-with 6; hence `DRAFT_SIDE`, 8 for one.
+Its size is known before anything is decoded. Decoding JPEGs at a reduced scale moved the fixtures'
+scores by up to 0.045 with 4 pixels per pixel of the classifier's view, and by up to 0.027 with 6;
+hence `DRAFT_SIDE` with 8.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from PIL import (
-    GifImagePlugin,  # noqa: F401  imported to register, so that Pillow need not load all plugins
+    GifImagePlugin,  # noqa: F401  registers it, so that Pillow does not load all plugins
     Image,
     JpegImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
@@ -31,7 +31,7 @@ from tasks.images.frame_views import TURNS, VIEW
 from tasks.images.limits import Limits, PictureError
 
 DRAFT_SIDE = 8 * VIEW[0]  # a JPEG is decoded at reduced scale only above this, in pixels
-MAX_SCANS = 100  # of a progressive JPEG; encoders write about 10, a bomb thousands
+MAX_SCANS = 100  # of a progressive JPEG; encoders write about 10, a decompression bomb thousands
 
 DECODER_ERRORS = (
     OSError,
@@ -50,7 +50,7 @@ _ORIENTATION = 0x0112
 
 @functools.cache
 def accepted() -> dict[str, str]:
-    """Media types of the formats that this installation can decode, by Pillow's name."""
+    """The media types that this installation can decode, by Pillow's format name."""
     types = {
         "JPEG": "image/jpeg",
         "PNG": "image/png",
@@ -66,7 +66,7 @@ def accepted() -> dict[str, str]:
 
 @dataclass
 class Source:
-    """An opened file: its bytes, the lazy image, and what the headers say."""
+    """An opened file: its bytes, the lazy image, and the data of its headers."""
 
     data: bytes
     outline: file_formats.Outline
@@ -74,7 +74,7 @@ class Source:
     size: tuple[int, int]
     frames: int
     orientation: int
-    disputed: bool  # viewers do not agree on whether to turn it
+    disputed: bool  # viewers differ in whether they turn it
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -85,7 +85,7 @@ class Source:
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Turn whatever a decoder raises for hostile bytes into a `PictureError`."""
+    """Turn any error that a decoder raises for hostile bytes into a `PictureError`."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -93,7 +93,7 @@ def decoding() -> Iterator[None]:
     except MemoryError as error:
         raise PictureError("too_hungry", "The picture needs more memory than allowed.") from error
     except UnidentifiedImageError as error:
-        raise PictureError("unreadable", "The picture's header makes no sense.") from error
+        raise PictureError("unreadable", "The picture's header is invalid.") from error
     except DECODER_ERRORS as error:
         raise PictureError("unreadable", f"The picture cannot be read: {error}.") from error
 
@@ -102,7 +102,7 @@ def open_picture(data: bytes, limits: Limits) -> Source:
     outline = file_formats.outline(data)
     if outline is None or outline.format not in accepted():
         names = ", ".join(accepted())
-        raise PictureError("unsupported", f"The file is none of the accepted pictures: {names}.")
+        raise PictureError("unsupported", f"The format is not accepted. Accepted are: {names}.")
     _refuse_by_outline(outline, limits)
     register(outline.format)
     image = Image.open(io.BytesIO(data), formats=(outline.format,))
@@ -115,7 +115,7 @@ def open_picture(data: bytes, limits: Limits) -> Source:
         image.size,
         outline.frames or int(getattr(image, "n_frames", 1)),
         orientation,
-        # Browsers turn a JPEG by its one EXIF block; beyond that they differ, and so may its tag.
+        # Browsers turn a JPEG with one EXIF block; in all other cases they differ.
         disputed=orientation != 1
         and (outline.format != "JPEG" or data.count(b"Exif\x00\x00") != 1),
     )
@@ -124,7 +124,7 @@ def open_picture(data: bytes, limits: Limits) -> Source:
 
 
 def _refuse_by_outline(outline: file_formats.Outline, limits: Limits) -> None:
-    # Size first: it is the better reason, and libwebp allocates its canvas on opening.
+    # Size first: the clearer reason, and libwebp allocates its canvas when it opens a file.
     if outline.size:
         check_size(outline.size, limits)
     if not outline.complete:
@@ -138,8 +138,8 @@ def check_size(size: tuple[int, int], limits: Limits) -> None:
     if max(size) > limits.max_side or width * height > limits.max_pixels:
         raise PictureError(
             "too_large",
-            f"The picture is {width} x {height} pixels; at most {limits.max_pixels:,} in all and "
-            f"{limits.max_side:,} a side are taken.",
+            f"The picture has {width} x {height} pixels; the maximum is {limits.max_pixels:,} in all"
+            f" and {limits.max_side:,} per side.",
         )
     if min(size) < 1:
         raise PictureError("unreadable", "The picture has no pixels.")
@@ -156,7 +156,7 @@ def register(name: str) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8. XMP is not asked: browsers do not turn pictures by it."""
+    """The EXIF orientation, 1 to 8. XMP is ignored, as browsers ignore it."""
     raw = image.info.get("exif")
     if not raw:
         return 1
@@ -165,7 +165,7 @@ def _orientation(image: Image.Image) -> int:
         exif.load(raw)
         turn = exif.get(_ORIENTATION, 1)
     except DECODER_ERRORS:
-        return 1  # Viewers ignore a broken block, too.
+        return 1  # viewers ignore a broken block too
     return turn if turn in TURNS else 1
 
 

@@ -1,8 +1,8 @@
-"""Data that end before the picture does, and that Pillow fills up in silence.
+"""Detects data that end before the picture does, which Pillow fills up without an error.
 
-A GIF frame that stops early is refused by Pillow itself. A JPEG that is damaged within its data is
-doubted where its markers or a grey end tell. Where they do not (Pillow hides libjpeg's warnings),
-it is judged by what viewers show of it, too.
+Pillow itself refuses a GIF frame that ends early. A damaged JPEG gets a doubt if its markers or a
+grey end show the damage. If they do not (Pillow hides libjpeg's warnings), it is judged as decoded,
+which is also what viewers show.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tasks.images.open_untrusted import Source
 
 
 def check_whole(source: Source, index: int) -> None:
-    """Catch the data that end early and that Pillow fills up in silence."""
+    """Raise PictureError or add a doubt if the data of frame ``index`` end early."""
     name, image = source.outline.format, source.image
     if name == "JPEG" and index == 0 and source.outline.damaged:
         source.doubts.append("the data are damaged")
@@ -30,7 +30,7 @@ def check_whole(source: Source, index: int) -> None:
 def _ends_grey(image: Image.Image) -> bool:
     """Whether the last block is the mid-grey that libjpeg paints when it runs out of data.
 
-    Pillow does not pass libjpeg's warnings on, so a JPEG cut short and closed again looks whole.
+    Pillow hides libjpeg's warnings, so a truncated JPEG with an end marker looks complete.
     """
     width, height = image.size
     if min(width, height) <= 16:
@@ -43,5 +43,5 @@ def _ends_grey(image: Image.Image) -> bool:
 
 
 def _ends_black(image: Image.Image) -> bool:
-    """Whether the last row is all zeros, as Pillow leaves what a PNG does not hold."""
+    """Whether the last row is all zeros, as Pillow leaves missing rows of a PNG."""
     return image.crop((0, image.height - 1, image.width, image.height)).getbbox() is None
