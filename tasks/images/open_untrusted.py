@@ -138,8 +138,8 @@ def check_size(size: tuple[int, int], limits: Limits) -> None:
     if max(size) > limits.max_side or width * height > limits.max_pixels:
         raise PictureError(
             "too_large",
-            f"The picture has {width} x {height} pixels; the maximum is {limits.max_pixels:,} in all"
-            f" and {limits.max_side:,} per side.",
+            f"The picture has {width} x {height} pixels; at most {limits.max_pixels:,} in all"
+            f" and {limits.max_side:,} per side are allowed.",
         )
     if min(size) < 1:
         raise PictureError("unreadable", "The picture has no pixels.")

@@ -155,7 +155,7 @@ def test_a_dead_receiver_delays_nobody(own, hook):
             site.owe(10)
             wait_until(lambda before=before: len(hook.calls) >= before + 10, 60)
         # A hundred calls of another came before most of these had their turn.
-        assert len(hanging.calls) <= deliver.CALLS_PER_CLIENT + 4  # it is asked by one call at a time
+        assert len(hanging.calls) <= deliver.CALLS_PER_CLIENT + 4  # then one call at a time
         own.sql("DELETE FROM delivery WHERE client_id = %s", dead.number)
 
 
