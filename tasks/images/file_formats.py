@@ -91,19 +91,19 @@ def outline(data: bytes) -> Outline | None:
         return Outline(name, len(data), complete=False)
 
 
-def loose_picture(data: bytes, known: list[tuple[int, int]]) -> bool:
-    """Whether a picture starts outside the `known` (start, end) byte ranges of the file."""
-    return any(_PICTURE.search(data, start, end) for start, end in _gaps(data, known))
+def loose_picture(data: bytes, ranges: list[tuple[int, int]]) -> bool:
+    """Whether a picture starts outside the `ranges`, (start, end) in bytes."""
+    return any(_PICTURE.search(data, start, end) for start, end in _gaps(data, ranges))
 
 
-def loose_bytes(data: bytes, known: list[tuple[int, int]]) -> int:
-    """The number of bytes outside the `known` ranges, without padding."""
-    return sum(len(data[start:end].strip(_PADDING)) for start, end in _gaps(data, known))
+def loose_bytes(data: bytes, ranges: list[tuple[int, int]]) -> int:
+    """The number of bytes outside the `ranges`, without padding."""
+    return sum(len(data[start:end].strip(_PADDING)) for start, end in _gaps(data, ranges))
 
 
-def _gaps(data: bytes, known: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _gaps(data: bytes, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     gaps, reached = [], 0
-    for start, end in sorted(known):
+    for start, end in sorted(ranges):
         if start > reached:
             gaps.append((reached, start))
         reached = max(reached, end)

@@ -96,12 +96,12 @@ def web_servers(settings: Settings) -> str:
 def name_servers(path: Path = Path("/etc/resolv.conf")) -> list[str]:
     """This machine's name servers in nginx's syntax."""
     try:
-        found = re.findall(r"^nameserver\s+([^\s%]+)", path.read_text("utf-8"), re.MULTILINE)
+        servers = re.findall(r"^nameserver\s+([^\s%]+)", path.read_text("utf-8"), re.MULTILINE)
     except OSError:
-        found = []
-    if not found:
+        servers = []
+    if not servers:
         raise SettingError(f"WEB_SERVERS has a name, but {path} has no nameserver to resolve it")
-    return [f"[{address}]" if ":" in address else address for address in found]
+    return [f"[{address}]" if ":" in address else address for address in servers]
 
 
 def _listen(settings: Settings, port: int) -> str:

@@ -23,7 +23,7 @@ ELSEWHERE = (
 )  # errors of a file system without hard links: then it is copied
 
 
-class HandedOver(Upload):
+class HardLinkedUpload(Upload):
     """A file that is complete, as an upload; the caller calls ``hash``.
 
     Safe although the file's name belongs to another process:

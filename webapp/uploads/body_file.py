@@ -16,7 +16,7 @@ from flask import request
 from models.errors import Malformed
 from models.settings import get_settings
 from tasks.servers.layout import BODIES
-from tasks.storage.hard_linked_upload import HandedOver
+from tasks.storage.hard_linked_upload import HardLinkedUpload
 from webapp.http.offload import offload
 
 HEADER = "X-Body-File"
@@ -38,7 +38,7 @@ def take() -> None:
         raise Malformed("The body is empty: send the picture as the body.")
 
 
-def _hash(upload: HandedOver) -> None:
+def _hash(upload: HardLinkedUpload) -> None:
     """Hash small files here: 100 KB take 0.07 ms, less than a call in a real thread."""
     if upload.size <= MAX_INLINE_HASH:
         upload.hash()

@@ -12,7 +12,7 @@ from models.errors import Invalid
 from models.settings import get_settings
 from tasks import storage
 from tasks.storage import Upload
-from tasks.storage.hard_linked_upload import HandedOver
+from tasks.storage.hard_linked_upload import HardLinkedUpload
 from webapp.uploads.multipart import ChunkedParser
 
 CHUNK = 256 * 1024
@@ -52,7 +52,7 @@ class UploadRequest(Request):
     def take(self, file: Path) -> Upload:
         """Use a file that already exists as the upload of this request; raises SluiceError."""
         settings = get_settings()
-        upload = HandedOver(storage.of(settings), uuid7(), settings.max_file_size, BODY, file)
+        upload = HardLinkedUpload(storage.of(settings), uuid7(), settings.max_file_size, BODY, file)
         self._uploads().append(upload)
         return upload
 
