@@ -80,21 +80,21 @@ def duties(settings: Settings, stop: threading.Event) -> tuple[Duty, ...]:
     alerts = Alerting(settings)
     return (
         Duty("sweep", 1.0, sweep.sweep),
-        Duty("debt", 0.25, lambda: sweep.enqueue_debt(stop)),
+        Duty("review debt", 0.25, lambda: sweep.enqueue_debt(stop)),
         Duty("deliveries", 0.5, deliver.deliver_due),
-        Duty("waiting", 600.0, deliver.give_up),
-        Duty("sample", 10.0, sample),
-        Duty("counts", rollup.EVERY, lambda: rollup.count(stop)),
-        Duty("raw rows", 60.0, rollup.keep),
+        Duty("expired deliveries", 600.0, deliver.give_up),
+        Duty("load sample", 10.0, sample),
+        Duty("statistics", rollup.EVERY, lambda: rollup.count(stop)),
+        Duty("partitions", 60.0, rollup.keep),
         Duty("adaptive limit", adaptive_limit.EVERY, adaptive_limit.update),
         Duty("alerts", alerts.every, alerts.evaluate, own_connection=True),
         Duty("notices", 1.0, alerts.send_notices),
-        Duty("looks", 10.0, request_hash.enqueue_owed),
+        Duty("known images", 10.0, request_hash.enqueue_owed),
         Duty("certificate", 5.0, lambda: certificate.follow(settings)),
-        Duty("orphans", 600.0, sweep.remove_orphans),
-        Duty("purge", 3600.0, purge_alerts),
+        Duty("orphaned files", 600.0, sweep.remove_orphans),
+        Duty("old alerts", 3600.0, purge_alerts),
         Duty("retention", 600.0, lambda: retention.purge(stop)),
-        Duty("removals", 10.0, retention.tidy),
+        Duty("file removal", 10.0, retention.tidy),
     )
 
 
