@@ -1,4 +1,4 @@
-"""Workers come with a backlog, and go when it has been gone for a while."""
+"""Autoscaling starts workers for a backlog and stops them some time after it is gone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def workers(stack) -> int:
     return sum(name.startswith("worker") for name in stack.pids())
 
 
-def test_workers_come_and_go_with_the_load(own):
+def test_the_number_of_workers_follows_the_load(own):
     api = Api(own.url, json.loads(own.run("client", "create", "Flood", "--json").stdout)["key"])
     assert "autoscale" in own.pids()
     assert workers(own) == 1
@@ -56,7 +56,7 @@ def test_workers_come_and_go_with_the_load(own):
     assert "scaled the workers of" in person(own, "administrator").get("/audit").text
 
 
-def test_a_dry_run_tells_and_changes_nothing(own):
+def test_a_dry_run_reports_and_changes_nothing(own):
     before = workers(own)
     told = own.run("autoscale", "--once", "--dry-run")
     assert f"workers: {before} →" in told.stderr

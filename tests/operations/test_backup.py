@@ -1,4 +1,4 @@
-"""A backup of a running stack comes back in an empty place: row by row, file by file."""
+"""A backup of a running stack is restored into an empty folder, row by row, file by file."""
 
 from __future__ import annotations
 
@@ -72,16 +72,18 @@ def rows(stack: Stack) -> dict[str, list[Any]]:
     return {t: sorted(r[0] for r in stack.sql(f'SELECT t::text FROM "{t}" t')) for t in tables}
 
 
-def test_only_its_owner_may_read_it(saved: Path) -> None:
+def test_only_the_owner_can_read_a_backup(saved: Path) -> None:
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
 
 
-def test_sha256sum_reads_it_without_sluice(saved: Path, tmp_path: Path) -> None:
+def test_sha256sum_verifies_a_backup_without_sluice(saved: Path, tmp_path: Path) -> None:
     subprocess.run(["tar", "-xf", saved, "-C", tmp_path], check=True)
     subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path, check=True)
 
 
-def test_it_comes_back_the_same_and_serves(busy: Stack, saved: Path, new_stack: Any) -> None:
+def test_the_restored_stack_is_identical_and_serves(
+    busy: Stack, saved: Path, new_stack: Any
+) -> None:
     other: Stack = new_stack(PRIORITY_WORKERS="0")
     told = restore(other, saved)
     assert told.returncode == 0, told.stderr
@@ -108,7 +110,7 @@ def test_it_comes_back_the_same_and_serves(busy: Stack, saved: Path, new_stack: 
     eventually(lambda: not other.sql(undecided))  # what was open when it was saved
 
 
-def test_a_full_place_is_refused(busy: Stack, saved: Path) -> None:
+def test_a_folder_that_is_not_empty_is_refused(busy: Stack, saved: Path) -> None:
     told = restore(busy, saved)
     assert told.returncode == 1
     assert told.stderr.strip() == (
@@ -116,14 +118,14 @@ def test_a_full_place_is_refused(busy: Stack, saved: Path) -> None:
     )
 
 
-def test_it_is_verified_alone(busy: Stack, saved: Path) -> None:
+def test_verify_needs_no_stack(busy: Stack, saved: Path) -> None:
     told = restore(busy, "--verify", saved)
     assert told.returncode == 0, told.stderr
     assert "Whole" in told.stdout
 
 
 @pytest.mark.parametrize("harm", ["cut", "changed", "swapped"])
-def test_a_damaged_one_is_refused_and_leaves_the_place_empty(
+def test_a_damaged_backup_is_refused_and_leaves_the_folder_empty(
     saved: Path, new_stack: Any, tmp_path: Path, harm: str
 ) -> None:
     bad = tmp_path / "bad.tar"
@@ -162,7 +164,9 @@ def _swap(source: Path, target: Path) -> None:
             out.addfile(member, io.BytesIO(data))
 
 
-def test_rows_that_differ_are_seen(saved: Path, new_stack: Any, tmp_path: Path) -> None:
+def test_rows_that_differ_from_the_manifest_are_an_error(
+    saved: Path, new_stack: Any, tmp_path: Path
+) -> None:
     """A dump that is sound in itself, but not the one of the manifest."""
     bad = tmp_path / "bad.tar"
     with tarfile.open(saved) as tar, tarfile.open(bad, "w") as out:
@@ -177,7 +181,7 @@ def test_rows_that_differ_are_seen(saved: Path, new_stack: Any, tmp_path: Path) 
     assert "was saved" in told.stderr
 
 
-def test_nothing_is_written_over_and_nothing_half_is_left(busy: Stack, tmp_path: Path) -> None:
+def test_no_file_is_overwritten_and_no_partial_file_is_left(busy: Stack, tmp_path: Path) -> None:
     taken = tmp_path / "taken.tar"
     taken.write_text("mine")
     told = busy.run("backup", str(taken), check=False)
@@ -190,7 +194,7 @@ def test_nothing_is_written_over_and_nothing_half_is_left(busy: Stack, tmp_path:
     shutil.rmtree(lost.folder)
 
 
-def test_a_missing_picture_is_said(busy: Stack, tmp_path: Path) -> None:
+def test_a_missing_picture_is_reported(busy: Stack, tmp_path: Path) -> None:
     [(key,)] = busy.sql("SELECT storage_key FROM image ORDER BY id LIMIT 1")
     path = busy.home / "media" / "originals" / key
     path.rename(path.with_suffix(".away"))

@@ -1,4 +1,4 @@
-"""The demo's stream: all of it is sent, and it shows every verdict."""
+"""The demo: every upload is sent, and each verdict occurs."""
 
 import re
 
@@ -23,13 +23,13 @@ def test_it_sends_everything_and_shows_every_verdict(stack):
     assert f"{stack.url}/console/review" in told
 
 
-def test_it_makes_its_client_once(stack):
+def test_the_client_is_created_once(stack):
     for _ in range(2):
         stack.run("demo", "--burst", "2")
     assert stack.sql("SELECT count(*) FROM client WHERE name = 'Demo'") == [(1,)]
 
 
-def test_it_sends_with_a_given_key(stack, client_key):
+def test_a_given_key_is_used(stack, client_key):
     stack.run("demo", "--burst", "1", "--key", client_key, "--seed", "424242")
     rows = stack.sql(
         "SELECT client.name FROM submission JOIN client ON client.id = submission.client_id"

@@ -1,4 +1,4 @@
-"""nginx as it runs: what it lets through, what it refuses and how, and what it keeps to itself."""
+"""nginx as it runs: what it forwards, what it refuses, and what it does not reveal."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ def test_a_chunked_body_that_is_too_large_is_refused_too(own):
     assert reply.status_code == 413
 
 
-def test_without_the_application_it_says_when_to_try_again(own):
+def test_without_the_application_the_response_has_retry_after(own):
     supervisor = Supervisor(Settings.load(own.env))
     web = ["web:web_00", "web:web_01"]
     supervisor.stop(web)
@@ -60,26 +60,26 @@ def test_without_the_application_it_says_when_to_try_again(own):
     wait_until(own.serves)
 
 
-def test_metrics_are_for_loopback_alone(own):
+def test_metrics_are_only_for_loopback(own):
     assert requests.get(own.url + "/readyz").status_code != 404
     behind = {"X-Forwarded-For": "192.0.2.1"}
     for path in ("/metrics", "/readyz"):
         assert requests.get(own.url + path, headers=behind).status_code == 404
 
 
-def test_metrics_are_for_those_who_may_read_them(trusting):
+def test_metrics_are_only_for_allowed_addresses(trusting):
     for address, status in (("192.0.2.7", 200), ("198.51.100.9", 200), ("198.51.100.10", 404)):
         from_there = {"X-Forwarded-For": address}
         assert requests.get(trusting.url + "/metrics", headers=from_there).status_code == status
         assert requests.get(trusting.url + "/readyz", headers=from_there).status_code == 404
 
 
-def test_media_cannot_be_asked_for(own):
+def test_media_has_no_url(own):
     for path in ("/_media/", "/_media/x", "/_media/../secrets/session", "/%5fmedia/x"):
         assert requests.get(own.url + path).status_code == 404
 
 
-def test_static_files_come_with_a_time_to_keep_them(own):
+def test_static_files_have_a_cache_lifetime(own):
     plain = requests.get(own.url + "/static/css/base.css")
     assert plain.status_code == 200
     assert plain.headers["Cache-Control"] == "no-cache"  # asked for anew: modules must not mix
@@ -87,12 +87,12 @@ def test_static_files_come_with_a_time_to_keep_them(own):
     assert "immutable" in versioned.headers["Cache-Control"]
 
 
-def test_static_files_end_at_their_folder(own):
+def test_static_files_outside_the_folder_are_not_served(own):
     for path in ("/static/../setup.cfg", "/static/%2e%2e/setup.cfg", "/static../setup.cfg"):
         assert raw(own, f"GET {path} HTTP/1.1").split()[1] in ("400", "404")
 
 
-def test_neither_headers_nor_errors_tell_versions_or_traces(own):
+def test_neither_headers_nor_errors_show_versions_or_traces(own):
     known = re.compile(r"nginx/|gunicorn|werkzeug|flask|python|psycopg|peewee|traceback", re.I)
     key = {"Authorization": "Bearer x"}
     site = {"Authorization": f"Bearer {own.json('client', 'create', 'Edge', '--json')['key']}"}
@@ -120,8 +120,8 @@ def test_neither_headers_nor_errors_tell_versions_or_traces(own):
         assert not known.search(raw(own, line))
 
 
-def test_only_a_trusted_proxy_says_where_a_request_comes_from(own):
-    """Whoever speaks to nginx directly is taken for who connects, whatever the headers say."""
+def test_only_a_trusted_proxy_sets_the_client_address(own):
+    """A direct connection's own address counts, whatever its headers say."""
     told = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "User-Agent": "spoof"}
     told |= {"Forwarded": "for=203.0.113.9", "X-Forwarded-Host": "evil.example"}
     told |= {"X-Forwarded-Proto": "https"}
@@ -132,7 +132,7 @@ def test_only_a_trusted_proxy_says_where_a_request_comes_from(own):
     assert address_of(own, "spoof") == "127.0.0.1"
 
 
-def test_a_trusted_proxys_word_holds_but_not_what_was_told_to_it(trusting):
+def test_a_trusted_proxys_address_counts_but_not_the_ones_before_it(trusting):
     chain = {"X-Forwarded-For": "203.0.113.9, 198.51.100.4", "User-Agent": "chain"}
     requests.get(trusting.url + "/healthz?not-logged")
     requests.get(trusting.url + "/console/sign-in", headers=chain)
@@ -142,7 +142,7 @@ def test_a_trusted_proxys_word_holds_but_not_what_was_told_to_it(trusting):
     assert from_afar.status_code == 404
 
 
-def test_slow_and_idle_connections_hurt_nobody(stack):
+def test_slow_and_idle_connections_do_not_block_other_requests(stack):
     with contextlib.ExitStack() as open_ones:
         for number in range(220):
             connection = socket.create_connection(("127.0.0.1", stack.port), timeout=5)
@@ -170,7 +170,7 @@ def test_the_access_log_is_json_with_times_and_ids(own):
     assert "secret" not in json.dumps(line)
 
 
-def test_when_one_instance_dies_only_its_own_connection_breaks(own):
+def test_when_an_instance_dies_only_its_own_connections_fail(own):
     own.kill("web_00")
     codes = [code_of(own) for _ in range(30)]
     assert codes.count(200) >= 29
@@ -184,7 +184,7 @@ def address_of(stack, agent):
 
 
 def code_of(stack):
-    """The status of a request; 0 where its reply broke off."""
+    """The status of a request; 0 if its response was cut off."""
     try:
         return requests.get(stack.url + "/healthz", timeout=5).status_code
     except requests.RequestException:

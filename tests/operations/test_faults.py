@@ -54,7 +54,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str,
 @pytest.mark.slow
 @pytest.mark.timeout(960)  # all trials run for the first of them
 @pytest.mark.parametrize("name", SHORT)
-def test_nothing_is_lost_and_nothing_decided_twice(
+def test_no_upload_is_lost_or_decided_twice(
     tried: Callable[[str], dict[str, Any]], name: str
 ) -> None:
     found = tried(name)
@@ -63,7 +63,7 @@ def test_nothing_is_lost_and_nothing_decided_twice(
     assert (found["lost"], found["twice"]) == (0, 0)
 
 
-def test_it_lists_what_must_be_seen(tmp_path: Path) -> None:
+def test_it_lists_the_expected_results(tmp_path: Path) -> None:
     told = faults(tmp_path, "--list")
     assert told.returncode == 0
     names = [line.split()[0] for line in told.stdout.splitlines()]
@@ -76,7 +76,7 @@ def test_an_unknown_fault_is_an_error(tmp_path: Path) -> None:
     assert "there is no fault earthquake" in told.stderr
 
 
-def test_every_fault_stands_in_the_docs(tmp_path: Path) -> None:
+def test_every_fault_is_in_the_docs(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "reliability.md").read_text()
     names = re.findall(r"^(\S+)", faults(tmp_path, "--list").stdout, re.M)
     assert not [name for name in names if f"| `{name}` |" not in page]

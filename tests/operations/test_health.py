@@ -1,4 +1,4 @@
-"""Health: what answers, which part is down, and a model that is missing, corrupt, and back."""
+"""Health: the state of each part, and a model that is missing, corrupt and restored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def part(stack: Stack, name: str) -> tuple[str, str]:
     return next((each["state"], each["detail"]) for each in told if each["name"] == name)
 
 
-def test_each_part_is_named_and_well(stack):
+def test_each_part_is_listed_as_ok(stack):
     wait_until(lambda: {part(stack, name)[0] for name in ("Workers", "Standby")} == {"ok"})
     reply = requests.get(f"{stack.url}/readyz")
     assert (reply.status_code, reply.json()["ready"]) == (200, True)
@@ -29,13 +29,13 @@ def test_each_part_is_named_and_well(stack):
     assert all(each["state"] == "ok" and each["detail"] for each in reply.json()["parts"])
 
 
-def test_it_is_private_to_this_machine(stack):
+def test_readyz_is_only_for_this_machine(stack):
     theirs = {"X-Forwarded-For": "203.0.113.9"}
     assert requests.get(f"{stack.url}/readyz", headers=theirs).status_code == 404
     assert requests.get(f"{stack.url}/healthz", headers=theirs).json() == {"status": "ok"}
 
 
-def test_a_standby_that_hangs_is_noticed_by_the_web(stack):
+def test_the_web_reports_a_standby_that_hangs(stack):
     wait_until(lambda: part(stack, "Standby")[0] == "ok")
     stack.kill("standby", signal.SIGSTOP)
     stack.sql("DELETE FROM load_sample WHERE at < (SELECT max(at) FROM load_sample)")
@@ -49,7 +49,7 @@ def test_a_standby_that_hangs_is_noticed_by_the_web(stack):
     wait_until(lambda: part(stack, "Standby")[0] == "ok", 30)
 
 
-def test_a_model_that_is_missing_then_corrupt_then_back(new_stack):
+def test_a_model_that_is_missing_then_corrupt_then_restored(new_stack):
     # Those that the machine is to blame for are off; a worker is not heard before it has started.
     machine = {f"ALERT_{name}": "0" for name in ("MEMORY", "DISK", "ANSWER_SECONDS")}
     stack = new_stack(PRIORITY_WORKERS="0", ALERT_AFTER="1", **machine)

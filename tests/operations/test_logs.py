@@ -1,4 +1,4 @@
-"""Log lines: what they tell, and that nobody outside can begin one of their own, or hide one."""
+"""Log lines: their content, and that outside text cannot forge or hide a line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_message_stays_on_its_line(heard, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_traceback_begins_no_line_of_its_own(heard, name: str) -> None:
+def test_a_traceback_stays_inside_its_record(heard, name: str) -> None:
     log, text = heard
     try:
         raise ValueError(name)
@@ -71,7 +71,7 @@ def test_a_traceback_begins_no_line_of_its_own(heard, name: str) -> None:
     assert any("ValueError" in line for line in rest)
 
 
-def test_what_a_request_names_cannot_forge_a_line(stack: Stack) -> None:
+def test_a_request_cannot_forge_a_line(stack: Stack) -> None:
     """Paths, keys and headers of requests, in the logs of a stack that runs."""
     log = stack.home / "log"
     mark = "forged-by-a-request"
@@ -101,7 +101,7 @@ def told() -> Iterator[tuple[logging.Logger, io.StringIO]]:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_line_is_one_object_with_its_traceback_inside(told, name: str) -> None:
+def test_a_line_is_one_object_with_its_traceback(told, name: str) -> None:
     log, text = told
     logs.begin(request_id=name, job_id="7", client=None)
     try:
@@ -118,7 +118,7 @@ def test_a_line_is_one_object_with_its_traceback_inside(told, name: str) -> None
     assert abs((datetime.now(UTC) - datetime.fromisoformat(line["time"])).total_seconds()) < 60
 
 
-def test_what_a_line_is_about_ends_with_the_next(told) -> None:
+def test_the_context_of_a_line_ends_with_the_next_job(told) -> None:
     log, text = told
     logs.begin(request_id="one")
     logs.add(client=3)
@@ -130,7 +130,7 @@ def test_what_a_line_is_about_ends_with_the_next(told) -> None:
     assert second["request_id"] == "two" and "client" not in second
 
 
-def test_a_person_reads_lines_and_no_objects(told) -> None:
+def test_the_readable_form_has_lines_and_no_objects(told) -> None:
     log, text = told
     logs.begin(job_id="7")
     try:
@@ -145,7 +145,7 @@ def test_a_person_reads_lines_and_no_objects(told) -> None:
 
 
 @pytest.mark.parametrize(("kind", "first"), [("json", "{"), ("text", "2")])
-def test_both_ways_to_write(kind: str, first: str) -> None:
+def test_both_log_formats(kind: str, first: str) -> None:
     code = f"from tasks.observability import logs; import logging; logs.start({kind!r});"
     code += "logging.getLogger('sluice.x').info('hello'); logging.getLogger('theirs').info('no')"
     done = subprocess.run(

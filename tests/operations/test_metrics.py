@@ -1,4 +1,4 @@
-"""Metrics: what is told, that it is true, that the docs, the dashboard and the rules know it."""
+"""Metrics: their values, and that the docs, the dashboard and the alert rules match them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SELECTED = re.compile(r"(sluice_\w+)\{([^}]*)\}")
 
 
 def scrape(stack: Stack) -> dict[str, Metric]:
-    """Every family by the name under which it is told."""
+    """Every family by its exported name."""
     text = requests.get(stack.url + "/metrics", timeout=10).text
     families = text_string_to_metric_families(text)
     return {told(family): family for family in families}
@@ -78,7 +78,7 @@ def expressions() -> Iterator[str]:
         yield from (rule["expr"] for rule in group["rules"])
 
 
-def test_the_dashboard_and_the_alert_rules_ask_for_what_there_is(stack: Stack) -> None:
+def test_the_dashboard_and_the_alert_rules_use_existing_metrics(stack: Stack) -> None:
     families = scrape(stack).values()
     labels = {s.name: set(s.labels) for family in families for s in family.samples}
     asked = list(expressions())
@@ -95,7 +95,7 @@ def test_the_dashboard_and_the_alert_rules_ask_for_what_there_is(stack: Stack) -
             assert set(re.findall(r"\w+", by)) <= known, expression
 
 
-def test_expressions_ask_in_a_way_that_has_an_answer() -> None:
+def test_expressions_fit_the_types_of_their_metrics() -> None:
     for expression in expressions():
         assert all(expression.count(a) == expression.count(b) for a, b in ("()", "[]", "{}"))
         # A counter is a total since the start: what it says is its rate.
@@ -106,7 +106,7 @@ def test_expressions_ask_in_a_way_that_has_an_answer() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool of Prometheus is not there")
-def test_promtool_takes_the_rules_and_the_dashboards_expressions(tmp_path: Path) -> None:
+def test_promtool_accepts_the_rules_and_the_dashboards_expressions(tmp_path: Path) -> None:
     asked = [e.replace("$__rate_interval", "5m").replace("$job", "j") for e in expressions()]
     board = tmp_path / "board.yml"
     records = [{"record": f"expression_{at}", "expr": e} for at, e in enumerate(asked)]
@@ -116,7 +116,7 @@ def test_promtool_takes_the_rules_and_the_dashboards_expressions(tmp_path: Path)
         assert told.returncode == 0, told.stdout + told.stderr
 
 
-def test_what_happens_is_counted(stack: Stack, api: Api) -> None:
+def test_events_are_counted(stack: Stack, api: Api) -> None:
     before = {
         name: value(stack, name)
         for name in (
@@ -159,7 +159,7 @@ def test_a_persons_verdicts_and_limits_are_counted(stack: Stack, new_client) -> 
     assert value(stack, "sluice_limited_total", scope="author") == limited + 1
 
 
-def test_a_route_is_never_an_address(stack: Stack, http: requests.Session) -> None:
+def test_a_route_is_never_a_url(stack: Stack, http: requests.Session) -> None:
     for number in range(3):
         http.get(f"{stack.url}/nothing-{number}")
         http.get(f"{stack.url}/api/moderation/status/nothing-{number}")
@@ -173,7 +173,7 @@ def test_a_route_is_never_an_address(stack: Stack, http: requests.Session) -> No
     assert {s.labels["method"] for s in samples} == {*METHODS, "other"}
 
 
-def test_the_truth_is_read_when_it_is_asked_for(stack: Stack) -> None:
+def test_the_state_is_read_at_each_scrape(stack: Stack) -> None:
     parts = {s.labels["part"]: s.value for s in scrape(stack)["sluice_part_up"].samples}
     assert parts["PostgreSQL"] == parts["Redis"] == 1
     modes = {s.labels["mode"]: s.value for s in scrape(stack)["sluice_mode"].samples}
@@ -191,14 +191,14 @@ def test_the_truth_is_read_when_it_is_asked_for(stack: Stack) -> None:
     )
 
 
-def test_openmetrics_is_told_to_whom_asks_for_it(stack: Stack) -> None:
+def test_openmetrics_is_sent_if_requested(stack: Stack) -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
     reply = requests.get(stack.url + "/metrics", headers=accept, timeout=10)
     assert reply.headers["Content-Type"].startswith("application/openmetrics-text")
     assert "sluice_http_requests" in {family.name for family in openmetrics(reply.text)}
 
 
-def test_counters_outlive_the_processes_that_counted(stack: Stack, api: Api) -> None:
+def test_counters_survive_their_processes(stack: Stack, api: Api) -> None:
     assert api.decided(unique("safe_rocket.jpg"))["verdict"] == "approved"
     eventually(lambda: value(stack, "sluice_processing_seconds_count") > 0)
     worked = value(stack, "sluice_processing_seconds_count")
@@ -256,15 +256,15 @@ def _counting(folder: Path, ready: int, stay: tuple[int, int]) -> int:
         os._exit(0)
 
 
-def test_a_slots_files_lie_on_the_disk_whole(tmp_path: Path, monkeypatch) -> None:
-    """A hole in a mapped file would end the process where the disk is full."""
+def test_a_slots_files_are_fully_allocated(tmp_path: Path, monkeypatch) -> None:
+    """On a full disk, a hole in a mapped file would kill the process."""
     monkeypatch.setenv(metric_files.FOLDER, str(tmp_path))
     assert metric_files.value_class() is not values.MutexValue
     for kind, size in metric_files.SIZES.items():
         assert (tmp_path / f"{kind}_000.db").stat().st_blocks * 512 >= size
 
 
-def test_a_file_that_a_crash_tore_is_begun_anew(tmp_path: Path, monkeypatch) -> None:
+def test_a_file_that_a_crash_corrupted_is_replaced(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "counter_000.db").write_bytes(b"\x40\x00\x00\x00" + b"\xff" * 60)
     monkeypatch.setenv(metric_files.FOLDER, str(tmp_path))
     made = metric_files.value_class()("counter", "jobs_total", "jobs_total", (), (), "Jobs.")
@@ -272,14 +272,14 @@ def test_a_file_that_a_crash_tore_is_begun_anew(tmp_path: Path, monkeypatch) -> 
     assert made.get() == 2
 
 
-def test_without_a_folder_a_process_counts_for_itself(tmp_path: Path, monkeypatch) -> None:
+def test_without_a_folder_a_process_counts_in_memory(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.delenv(metric_files.FOLDER, raising=False)
     assert metric_files.value_class() is values.MutexValue
     monkeypatch.setenv(metric_files.FOLDER, "/proc/nowhere")
     assert metric_files.value_class() is values.MutexValue
 
 
-def test_a_process_that_is_alone_tells_its_own_measures(tmp_path: Path) -> None:
+def test_a_worker_without_a_web_process_serves_its_metrics(tmp_path: Path) -> None:
     """As a worker in a container does, whose files no web process sees."""
     code = "from models.settings import Settings, use_settings; use_settings(Settings.load());"
     code += "from tasks.load import prometheus; from tasks.observability import metrics;"
@@ -306,7 +306,7 @@ def test_a_process_that_is_alone_tells_its_own_measures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", ["dead", "alive"])
-def test_gauges_of_the_dead_are_forgotten(tmp_path: Path, monkeypatch, kept: str) -> None:
+def test_gauges_of_ended_processes_are_removed(tmp_path: Path, monkeypatch, kept: str) -> None:
     monkeypatch.setenv(metric_files.FOLDER, str(tmp_path))
     ready, stay = os.pipe(), os.pipe()
     child = _gauging(tmp_path, ready[1], stay)

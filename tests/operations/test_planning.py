@@ -1,4 +1,4 @@
-"""What a demand asks of machines, and what a burst does to the queue; pure, and the script."""
+"""The capacity planner: machines for a demand, the queue in a burst, and the script."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_workers_keep_up_with_the_busiest_hour():
     assert found.machines == 3
 
 
-def test_sizes_are_those_of_what_is_kept():
+def test_sizes_follow_the_retention():
     found = needs(1_000_000, images=2, image_kb=100, retention_days=30)
     assert found.database_gb == pytest.approx(30 * (2000 + 2 * 1000) / 1000)
     assert found.media_gb == pytest.approx(30 * 2 * 100)
@@ -66,7 +66,7 @@ def test_a_small_burst_stays_in_the_queue():
     assert seen.worst_wait == pytest.approx(8, rel=0.05)  # the last one: 400 before it at 50
 
 
-def test_a_flood_is_held_at_the_threshold_and_the_rest_is_owed():
+def test_a_flood_fills_the_queue_to_the_threshold_and_the_rest_is_debt():
     seen = forecast(Flood(10_000, intake=400, during=40, after=80), fast_from=1000)
     assert seen.depth == pytest.approx(1000, rel=0.05)
     assert seen.answered == 25
@@ -78,7 +78,7 @@ def test_a_flood_is_held_at_the_threshold_and_the_rest_is_owed():
     st.integers(1, 20_000), st.floats(10, 2000), st.floats(0, 500), st.floats(5, 500),
     st.integers(10, 2000),
 )  # fmt: skip
-def test_whatever_comes_ends_and_is_bounded(uploads, intake, during, after, fast_from):
+def test_every_burst_ends_and_is_bounded(uploads, intake, during, after, fast_from):
     seen = forecast(Flood(uploads, intake, during, after), fast_from, step=0.5)
     assert seen.answered <= seen.drained + 0.5
     assert seen.drained <= seen.checked + 0.5
@@ -87,7 +87,7 @@ def test_whatever_comes_ends_and_is_bounded(uploads, intake, during, after, fast
     assert 0 <= seen.worst_wait <= seen.checked
 
 
-def test_in_a_flood_answers_come_before_checks():
+def test_in_a_flood_answers_precede_full_checks():
     sent = flood(10_000, cores=2, workers=3, rates=RATES, images=1)
     assert sent.after == pytest.approx(2 / 0.05)  # a third worker has no core of its own
     assert sent.intake == pytest.approx(2 * 0.65 / 0.005)
@@ -101,7 +101,7 @@ def test_a_burst_without_an_end_is_refused():
         forecast(Flood(10, 1, 1, 0), 1000)
 
 
-def test_the_script_plans_where_nothing_runs(new_stack):
+def test_the_script_plans_without_a_stack(new_stack):
     told = new_stack().json("plan", "--uploads-per-day", "10,000,000", "--burst", "10000", "--json")
     assert told["needs"]["workers"] > told["needs"]["least_workers"] > 1
     assert told["needs"]["total"] == pytest.approx(sum(told["needs"]["cost"].values()))
@@ -109,7 +109,7 @@ def test_the_script_plans_where_nothing_runs(new_stack):
     assert told["rates"]["measured"] == {}
 
 
-def test_the_script_measures_the_stack_that_runs(stack, api):
+def test_the_script_measures_a_running_stack(stack, api):
     for _ in range(3):
         api.decided(drawn())
 
@@ -135,7 +135,7 @@ with connection():
 """
 
 
-def test_a_rows_bytes_are_those_of_its_tables(stack, api):
+def test_the_bytes_of_a_row_match_its_tables(stack, api):
     api.decided(drawn())
     command = [sys.executable, "-c", MEASURE]
     done = subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True)
@@ -148,7 +148,7 @@ def test_a_rows_bytes_are_those_of_its_tables(stack, api):
     assert known["image_rows"] > page
 
 
-def test_what_stays_of_a_row_is_told_apart():
+def test_the_rest_of_a_row_after_retention_is_counted_separately():
     found = needs(1_000_000)
     assert found.stubs_gb == pytest.approx(30 * RATES.stub / 1000)
     assert found.stubs_gb < found.database_gb
@@ -161,7 +161,7 @@ def test_more_pictures_than_an_upload_may_have_are_an_error(new_stack):
 
 
 @pytest.mark.parametrize("text", ["many", "-5", "inf"])
-def test_a_number_that_is_none_is_an_error(new_stack, text):
+def test_an_invalid_number_is_an_error(new_stack, text):
     refused = new_stack().run("plan", "--uploads-per-day", text, check=False)
     assert refused.returncode == 2
     assert "--uploads-per-day" in refused.stderr

@@ -1,4 +1,4 @@
-"""scripts/scale: workers come and go while the others work on."""
+"""scripts/scale: workers start and stop while the other workers keep running."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pool(stack, stem="worker"):
     return {name: pid for name, pid in stack.pids().items() if name.startswith(stem)}
 
 
-def test_it_starts_members_and_leaves_the_others_alone(own):
+def test_new_workers_start_and_running_ones_stay(own):
     own.run("scale", "1")
     before = pool(own)
     said = own.run("scale", "3").stdout
@@ -28,7 +28,7 @@ def test_it_starts_members_and_leaves_the_others_alone(own):
     assert after["worker_00"] == before["worker_00"]
 
 
-def test_it_stops_the_highest_and_leaves_the_others_alone(own):
+def test_the_highest_workers_stop_and_the_others_stay(own):
     own.run("scale", "3")
     before = pool(own)
     own.run("scale", "2")
@@ -36,7 +36,7 @@ def test_it_stops_the_highest_and_leaves_the_others_alone(own):
     assert after == {name: before[name] for name in ("worker_00", "worker_01")}
 
 
-def test_priority_workers_have_a_number_of_their_own(own):
+def test_priority_workers_are_scaled_separately(own):
     workers = pool(own)
     own.run("scale", "--priority", "2")
     assert sorted(pool(own, "priority")) == ["priority_00", "priority_01"]
@@ -46,7 +46,7 @@ def test_priority_workers_have_a_number_of_their_own(own):
 
 
 @pytest.mark.parametrize("arguments", [["0"], ["5"], ["--priority", "3"], ["-1"], ["many"]])
-def test_it_refuses_what_is_out_of_bounds(own, arguments):
+def test_a_number_out_of_bounds_is_refused(own, arguments):
     before = own.pids()
     refused = own.run("scale", *arguments, check=False)
     assert refused.returncode != 0
@@ -54,7 +54,7 @@ def test_it_refuses_what_is_out_of_bounds(own, arguments):
     assert own.pids() == before
 
 
-def test_the_bounds_are_told(own):
+def test_the_error_states_the_bounds(own):
     refused = own.run("scale", "5", check=False)
     assert "1 to 4" in refused.stderr
     assert "MAX_WORKERS" in refused.stderr

@@ -1,4 +1,4 @@
-"""HTTPS at nginx: how it is served, what leads to it, renewals, and bad certificates."""
+"""HTTPS at nginx: protocols, the redirect, renewals, and bad certificates."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pair(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def own(pair):
-    """A stack that speaks HTTPS on PORT and leads there from HTTP_PORT."""
+    """A stack that serves HTTPS on PORT and redirects to it from HTTP_PORT."""
     paths = {"TLS_CERTIFICATE": str(pair / "chain.pem"), "TLS_KEY": str(pair / "key.pem")}
     with running(**paths, HTTP_PORT=str(free_port())) as stack:
         stack.url = f"https://127.0.0.1:{stack.port}"
@@ -71,7 +71,7 @@ def serial(own, trust) -> int:
         return x509.load_der_x509_certificate(connection.getpeercert(True)).serial_number
 
 
-def test_it_speaks_http_2_and_insists_on_https(browser):
+def test_http_2_is_served_and_hsts_is_set(browser):
     for path in ("/healthz", "/console/sign-in", "/static/css/base.css", "/nothing"):
         reply = browser.get(path)
         assert reply.http_version == "HTTP/2"
@@ -92,7 +92,7 @@ def test_old_protocols_are_refused(own, version):
         context.wrap_socket(plain)
 
 
-def test_plain_http_leads_to_https(own):
+def test_http_redirects_to_https(own):
     elsewhere = {"Host": "evil.example"}
     for port in (own.env["HTTP_PORT"], own.port):
         url = f"http://127.0.0.1:{port}/console/review?view=list"
@@ -102,7 +102,7 @@ def test_plain_http_leads_to_https(own):
         assert "Strict-Transport-Security" not in reply.headers
 
 
-def test_certbot_finds_its_answer(own):
+def test_the_acme_challenge_is_served(own):
     folder = own.home / "acme" / ".well-known" / "acme-challenge"
     folder.mkdir(parents=True)
     (folder / "token").write_text("answer")
@@ -112,7 +112,7 @@ def test_certbot_finds_its_answer(own):
     assert httpx.get(f"{base}/../../../secrets/session").status_code == 308
 
 
-def test_a_person_signs_in_with_a_cookie_of_this_host_alone(own, browser):
+def test_the_session_cookie_is_only_for_this_host(own, browser):
     made = own.json("moderator", "create", "Mara of TLS", "--json")
     form = browser.get("/console/sign-in").text
     fields = {
@@ -140,7 +140,7 @@ def test_addresses_in_replies_are_https(own, browser):
     assert own.status()["url"] == own.url
 
 
-def test_a_renewed_certificate_is_served_and_nobody_notices(own, trust, pair):
+def test_a_renewed_certificate_is_served_without_an_error(own, trust, pair):
     """Requests on old and on new connections go on while the files are replaced."""
     stop, codes = threading.Event(), []
 
@@ -189,7 +189,7 @@ def refusal(new_stack, **settings: str) -> str:
     return done.stderr
 
 
-def test_up_says_what_is_wrong_with_a_pair(new_stack, tmp_path):
+def test_up_reports_what_is_wrong_with_a_pair(new_stack, tmp_path):
     issue(tmp_path, until=datetime.now(UTC) - timedelta(days=3))
     paths = {"TLS_CERTIFICATE": str(tmp_path / "chain.pem"), "TLS_KEY": str(tmp_path / "key.pem")}
     assert re.search(r"up: TLS_CERTIFICATE: \S+ expired on 20\d\d-", refusal(new_stack, **paths))

@@ -1,4 +1,4 @@
-"""Traces: one from a client's request to its verdict and its webhook, told to a real receiver."""
+"""Traces: one trace from a request to its verdict and webhook, sent to a real receiver."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def traced(port: int) -> Iterator[Stack]:
-    """A stack that traces; nobody listens on the port but in tests that collect."""
+    """A stack that traces; the collector runs only in tests that need it."""
     settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
     settings |= {"OTEL_BSP_SCHEDULE_DELAY": "200"}
     with running(**settings) as stack:
         yield stack
 
 
-def test_a_collector_that_is_away_hurts_nobody(traced: Stack) -> None:
+def test_a_collector_that_is_down_does_no_harm(traced: Stack) -> None:
     api = Api(traced.url, traced.json("client", "create", "Alone", "--json")["key"])
     for _ in range(5):
         assert api.decided(unique("safe_rocket.jpg"))["verdict"] == "approved"
@@ -138,7 +138,7 @@ def test_one_trace_from_the_request_to_the_webhook(traced: Stack, port: int) -> 
     assert f'"trace_id": "{TRACE}"' in text
 
 
-def test_what_is_no_traceparent_begins_a_trace_of_its_own(traced: Stack, port: int) -> None:
+def test_an_invalid_traceparent_starts_a_new_trace(traced: Stack, port: int) -> None:
     api = Api(traced.url, traced.json("client", "create", "Own", "--json")["key"])
     with collecting(port) as collector:
         for nonsense in ("00-zz-yy-01", "x" * 300, f"00-{'0' * 32}-{CALLER}-01"):
@@ -153,7 +153,7 @@ def test_what_is_no_traceparent_begins_a_trace_of_its_own(traced: Stack, port: i
     assert not [span for span in collector.spans if "healthz" in span["name"]]
 
 
-def test_nothing_is_imported_where_no_collector_is_named(stack: Stack) -> None:
+def test_nothing_is_imported_without_a_collector(stack: Stack) -> None:
     code = "import sys; from models.settings import Settings; from webapp.app import create_app;"
     code += "create_app(Settings.load());"
     # redis-py looks at OpenTelemetry's interfaces by itself where they are installed.
@@ -180,6 +180,6 @@ def test_a_missing_extra_is_one_clear_line() -> None:
     assert "'otel' is not installed" in done.stderr and "_install.py otel" in done.stderr
 
 
-def test_an_address_that_is_none_is_named() -> None:
+def test_an_invalid_address_is_reported() -> None:
     with pytest.raises(SettingError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
         Settings(otel_exporter_otlp_endpoint="collector:4318")

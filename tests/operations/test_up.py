@@ -1,4 +1,4 @@
-"""scripts/up and scripts/down: from nothing to a server, and back to nothing, whatever happened."""
+"""scripts/up and scripts/down: start and stop, also after crashes and power cuts."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def up(own):
     return own
 
 
-def test_it_serves_and_says_where(up):
+def test_up_serves_and_prints_the_url(up):
     assert up.serves()
     assert up.url in up.first_words
     assert "/setup/" in up.first_words  # the one-time link
@@ -46,11 +46,11 @@ def test_a_second_up_changes_nothing(up):
     assert up.pids() == before
 
 
-def test_the_folder_is_for_one_user(up):
+def test_only_its_user_can_read_the_folder(up):
     assert stat.S_IMODE(up.home.resolve().stat().st_mode) == 0o700
 
 
-def test_each_secret_is_made_once_for_one_user(up):
+def test_each_secret_is_made_once_and_private(up):
     def secrets():
         return {path.name: path.read_text() for path in (up.home / "secrets").iterdir()}
 
@@ -65,11 +65,11 @@ def test_each_secret_is_made_once_for_one_user(up):
     assert secrets() == first
 
 
-def test_the_embedded_servers_listen_on_sockets_alone(up):
+def test_the_embedded_servers_listen_only_on_sockets(up):
     assert {port for pid in up.left() for port in listening_ports(pid)} == {up.port}
 
 
-def test_processes_get_the_settings_but_not_the_shell(up):
+def test_processes_get_the_settings_but_not_the_shells_environment(up):
     environ = Path(f"/proc/{up.pids()['worker_00']}/environ").read_bytes().split(b"\0")
     assert b"UNDO_SECONDS=7" in environ
     assert b"INSTANCE=00" in environ
@@ -90,7 +90,7 @@ def test_down_leaves_no_process(up):
     assert list((up.home / "run").iterdir()) == []
 
 
-def test_down_when_nothing_runs_is_no_failure(own):
+def test_down_without_a_stack_succeeds(own):
     own.down()
     assert "not running" in own.down().stdout
 
@@ -121,14 +121,14 @@ def test_up_after_a_power_cut(up):
     assert up.serves()
 
 
-def test_nginx_comes_back_though_its_workers_held_the_port(up):
+def test_nginx_restarts_although_its_workers_hold_the_port(up):
     old = up.pids()["nginx"]
     up.kill("nginx")
     wait_until(lambda: up.pids().get("nginx") not in (None, old))
     wait_until(up.serves)
 
 
-def test_status_tells_what_is(up):
+def test_status_shows_the_processes_and_the_load(up):
     told = {}
 
     def known():  # a busy machine may not know the load in time
@@ -146,7 +146,7 @@ def test_status_tells_what_is(up):
     assert Path(f"/proc/{worker['pid']}").exists()
 
 
-def test_status_speaks_of_the_stack_that_runs_whatever_the_shell_says(up):
+def test_status_shows_the_running_stack_whatever_the_environment_says(up):
     told = up.run("status", "--json", env={**up.env, "PORT": "1234"}).stdout
     assert f'"url": "{up.url}"' in told
 
