@@ -31,7 +31,7 @@ def main() -> None:
     try:
         settings = use_settings(Settings.load())
         if not settings.database_url:
-            raise SettingError("DATABASE_URL must be given: scripts/up migrates its own database")
+            raise SettingError("DATABASE_URL is required; scripts/up migrates its own database")
         layout.make_folders(settings)
         layout.make_secrets(settings)
         postgres.wait_for(settings, POSTGRES_TIMEOUT)

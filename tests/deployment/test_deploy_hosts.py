@@ -156,7 +156,7 @@ def test_each_ends_well_at_its_signal(hosts: Cluster) -> None:
     ("arguments", "more", "words"),
     [
         (["postgres"], {}, "'postgres' is not one of web, worker"),
-        (["web"], {"DATABASE_URL_FILE": ""}, "DATABASE_URL and REDIS_URL must be given"),
+        (["web"], {"DATABASE_URL_FILE": ""}, "DATABASE_URL and REDIS_URL are required"),
         (["web"], {"SECRETS_PATH": "/nowhere"}, "/nowhere/session: No such file"),
         (["web"], {"REDIS_URL_FILE": "/nowhere"}, "REDIS_URL_FILE: /nowhere: No such file"),
         (["nginx"], {"WEB_SERVERS": "web"}, "'web', which is not HOST:PORT"),

@@ -114,4 +114,4 @@ class TestDockerfile:
         done = subprocess.run(
             [tmp_path / "scripts" / "run", "web"], env=env, capture_output=True, text=True, cwd="/"
         )
-        assert done.stderr.startswith("run: DATABASE_URL and REDIS_URL must be given")
+        assert done.stderr.startswith("run: DATABASE_URL and REDIS_URL are required")
