@@ -8,7 +8,7 @@ from typing import Any
 
 import peewee
 
-from models.audit.log import Audit, Filter
+from models.audit.log import Audit, AuditFilter
 from models.clients.client import Client
 from models.database.connection import connection
 from tasks.load import adaptive_limit, snapshot
@@ -77,7 +77,9 @@ def _names(ids: list[int]) -> dict[int, str]:
 
 def _restored() -> list[RestoredClient]:
     since = datetime.now(UTC) - RECENT
-    rows = Audit.page(Filter(action=adaptive_limit.RESTORED, since=since.date()), MOST_RESTORED)
+    rows = Audit.page(
+        AuditFilter(action=adaptive_limit.RESTORED, since=since.date()), MOST_RESTORED
+    )
     return [
         RestoredClient(
             row.subject,
