@@ -280,7 +280,7 @@ def test_what_is_read_from_the_servers_begins_and_ends_alerts(own) -> None:
     told = dict(stack.sql("SELECT rule, sentence FROM alert WHERE ended_at IS NULL"))
     assert told["workers"] == "1 of 2 workers online."
     assert told["oldest_flag_age"] == "The oldest flag has waited 2 days for a person."
-    assert "% of the last minute's answers were errors" in told["error_rate"]
+    assert "% of the last minute's responses were server errors" in told["error_rate"]
     page = person(stack, "viewer").get("/").text
     assert all(BY_NAME[rule].title in page for rule in rules)
 
