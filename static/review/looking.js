@@ -34,7 +34,7 @@ export function toggleHeat() {
 
 // The placeholder of a missing heatmap requests it.
 function requestHeat() {
-  for (const placeholder of current()?.querySelectorAll(".heat-wanted") ?? []) {
+  for (const placeholder of current()?.querySelectorAll(".heat-placeholder") ?? []) {
     if (placeholder.checkVisibility()) window.htmx.trigger(placeholder, "heat");
   }
 }

@@ -108,7 +108,7 @@ def test_the_setup_link_makes_one_administrator_and_a_key(own):
     assert key and f"Bearer {key[1]}" in shown
     assert Api(own.url, key[1]).submit(title="Chairs").status_code in (200, 202)
     again = Console(own.url).get(link)
-    assert (again.status_code, "This link is over" in again.text) == (404, True)
+    assert (again.status_code, "This link has expired" in again.text) == (404, True)
     later = Console(own.url).post(link, name="Eve", password="four unrelated words")
     assert later.status_code == 404
 

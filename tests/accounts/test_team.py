@@ -107,7 +107,7 @@ def test_a_reset_ends_password_and_sessions_and_its_link_works_once(stack, ada):
     weak = Console(stack.url).post(link, form=link, password="password1")
     assert (weak.status_code, "most common passwords" in weak.text) == (422, True)
     chosen = Console(stack.url).post(link, form=link, password=PASSWORD)
-    assert "Your new password holds" in chosen.text
+    assert "Your new password is saved" in chosen.text
     assert Console(stack.url).sign_in(name, PASSWORD).status_code == 200
     assert Console(stack.url).get(link).status_code == 404
 
@@ -131,7 +131,7 @@ def test_the_link_of_somebody_who_is_disabled_is_over(stack, ada):
 def test_others_see_the_team_but_change_nothing(stack, ada, role):
     console, name, number = somebody(stack, role)
     page = console.get("/team/")
-    assert name in page.text and "Make a link" not in page.text
+    assert name in page.text and "Create a link" not in page.text
     for path in ("invites", f"{number}/role", f"{number}/disabling", f"{number}/reset"):
         reply = console.post(f"/team/{path}", form="/", role="administrator", disabled="1")
         assert (reply.status_code, "Only administrators" in reply.text) == (403, True)

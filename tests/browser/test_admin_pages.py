@@ -70,7 +70,7 @@ def test_an_invitation_is_copied_and_used(sit_down):
     page = sit_down("administrator")
     page.goto("/console/team/")
     page.get_by_role("radio", name="Viewer").check()
-    page.get_by_role("button", name="Make a link").click()
+    page.get_by_role("button", name="Create a link").click()
     link = page.locator("#link").inner_text()
     other = page.context.browser.new_context().new_page()
     other.goto(link)
@@ -105,12 +105,12 @@ def test_the_second_step_from_the_qr_page_to_the_next_sign_in(sit_down, stack):
     sign_in(page, name, password)
     page.goto("/console/account/")
     page.locator("#second-step [name=current]").fill(password)
-    page.get_by_role("button", name="Set it up").click()
+    page.get_by_role("button", name="Set up").click()
     box = page.locator("svg.qr").bounding_box()
     assert box and box["width"] == box["height"] >= 200
     secret = page.locator("#secret").inner_text().replace(" ", "")
     page.fill("[name=code]", code(secret))
-    page.get_by_role("button", name="Turn it on").click()
+    page.get_by_role("button", name="Turn on").click()
     codes = page.locator("#codes").inner_text().split()
     assert len(codes) == 10
     page.context.clear_cookies()

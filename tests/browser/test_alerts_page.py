@@ -36,7 +36,7 @@ def test_an_alert_comes_and_goes_without_a_reload(sit_down, stack):
     strip.get_by_role("link", name="1 more alert").click()
     expect(page.locator(".alert")).to_have_count(4)
     stack.sql(END)
-    expect(page.get_by_text("Nothing is wrong now")).to_be_visible()
+    expect(page.get_by_text("No open alerts")).to_be_visible()
     page.reload()
     expect(page.locator("table.ledger")).to_contain_text("Memory is short")
     stack.sql("DELETE FROM alert WHERE subject = 'elsewhere.example.org'")

@@ -66,10 +66,10 @@ def test_the_filter_follows_typing_and_stands_in_the_address(sit_down, word):
         "href", f"/console/rules/export.csv?q={word}"
     )
     page.select_option("[name=state]", "off")
-    expect(page.locator("#rules")).to_contain_text("No rule is like that")
+    expect(page.locator("#rules")).to_contain_text("No rule matches this filter")
     page.reload()
     expect(page.locator("[name=q]")).to_have_value(word)
-    expect(page.locator("#rules")).to_contain_text("No rule is like that")
+    expect(page.locator("#rules")).to_contain_text("No rule matches this filter")
 
 
 def test_selected_rules_are_switched_with_one_press(sit_down, word):
@@ -79,7 +79,7 @@ def test_selected_rules_are_switched_with_one_press(sit_down, word):
     page.goto(f"/console/rules?q={word}")
     off = page.get_by_role("button", name="Switch selected off")
     expect(off).to_be_disabled()
-    page.get_by_role("checkbox", name="Select all that are shown").check()
+    page.get_by_role("checkbox", name="Select all shown").check()
     expect(page.locator("[data-picked]")).to_have_text("3 selected")
     off.click()
     expect(page.locator("#notices")).to_contain_text("3 rules switched off")

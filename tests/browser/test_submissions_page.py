@@ -49,7 +49,7 @@ def test_filters_work_as_they_are_typed_and_stand_in_the_address(sit_down, api):
     page.goto("/console/submissions")
     page.fill("#s-text", word)
     expect(page.locator(".hit")).to_have_count(2)
-    expect(page.locator(".results-count")).to_have_text("2 found")
+    expect(page.locator(".results-count")).to_have_text("2 results")
     page.wait_for_url(f"**/console/submissions?text={word}")
     page.select_option("#s-verdict", "approved")
     page.wait_for_url("**verdict=approved**")

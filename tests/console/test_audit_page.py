@@ -63,7 +63,7 @@ def test_filters_stand_in_the_url(stack, ada, act):
     ):
         page = ada.get(f"/audit/?action={kind}{query}").text
         assert subjects(page) == wanted, query
-    assert "Nothing fits this filter" in page
+    assert "No entry matches this filter" in page
 
 
 def test_older_acts_come_behind_a_number(ada, act):
@@ -162,11 +162,11 @@ def test_a_look_at_the_chain_finds_what_was_changed(stack, ada, act, past_the_tr
     act(details='{"before": "viewer", "after": "moderator"}')
     kind = act()
     ((number,),) = stack.sql("SELECT min(id) FROM audit WHERE action = %s", kind)
-    assert ">whole<" in ada.get("/audit/check").text.replace("</i>", "<i>").replace("<i>", ">")
+    assert ">intact<" in ada.get("/audit/check").text.replace("</i>", "<i>").replace("<i>", ">")
     past_the_triggers(f"UPDATE audit SET subject = 'forged' WHERE id = {number}")
-    assert f"breaks at act {number}" in ada.get("/audit/check").text
+    assert f"broken at entry {number}" in ada.get("/audit/check").text
     past_the_triggers(f"UPDATE audit SET subject = 'x' WHERE id = {number}")
-    assert "breaks at" not in ada.get("/audit/check").text
+    assert "broken at" not in ada.get("/audit/check").text
 
 
 def test_a_look_at_the_chain_finds_what_was_put_in_or_moved(stack, ada, act, past_the_triggers):
@@ -175,9 +175,9 @@ def test_a_look_at_the_chain_finds_what_was_put_in_or_moved(stack, ada, act, pas
     (first, second) = [r[0] for r in stack.sql("SELECT id FROM audit WHERE action = %s", kind)]
     past_the_triggers(f"INSERT INTO audit (action) VALUES ('{kind}.forged')")
     ((forged,),) = stack.sql("SELECT id FROM audit WHERE action = %s", f"{kind}.forged")
-    assert f"breaks at act {forged}" in ada.get("/audit/check").text
+    assert f"broken at entry {forged}" in ada.get("/audit/check").text
     past_the_triggers(f"DELETE FROM audit WHERE id = {forged}")
-    assert "breaks at" not in ada.get("/audit/check").text
+    assert "broken at" not in ada.get("/audit/check").text
     swap = (
         "UPDATE audit_chain SET audit_id = -audit_id WHERE audit_id IN ({0}, {1});"
         "UPDATE audit_chain SET audit_id = CASE audit_id WHEN -{0} THEN {1} ELSE {0} END"
@@ -185,10 +185,10 @@ def test_a_look_at_the_chain_finds_what_was_put_in_or_moved(stack, ada, act, pas
     )
     stack.sql("ALTER TABLE audit_chain DROP CONSTRAINT audit_chain_audit_id_fkey")
     past_the_triggers(swap.format(first, second))
-    assert "breaks at" in ada.get("/audit/check").text
+    assert "broken at" in ada.get("/audit/check").text
     past_the_triggers(swap.format(first, second))
     stack.sql("ALTER TABLE audit_chain ADD FOREIGN KEY (audit_id) REFERENCES audit")
-    assert "breaks at" not in ada.get("/audit/check").text
+    assert "broken at" not in ada.get("/audit/check").text
 
 
 def test_acts_of_many_at_once_make_one_chain(stack, ada, act):
@@ -201,4 +201,4 @@ def test_acts_of_many_at_once_make_one_chain(stack, ada, act):
     for thread in threads:
         thread.join()
     assert stack.sql("SELECT count(*) FROM audit WHERE action = %s", kind) == [(13,)]
-    assert "breaks at" not in ada.get("/audit/check").text
+    assert "broken at" not in ada.get("/audit/check").text

@@ -118,7 +118,7 @@ def test_each_act_is_written_down_and_shown(stack, mine):
     assert acts == [("author.suspend", "<i>rude</i>")]
     page = console.get(f"/authors/{client}/ann").text
     assert "&lt;i&gt;rude" in page
-    assert "Take uploads again" in page
+    assert "End suspension" in page
 
 
 def test_undo_takes_a_strike_back_once(stack, mine):

@@ -155,7 +155,7 @@ def test_others_see_them_but_send_nothing(stack, site, role):
     made = site.owe()
     console = person(stack, role)
     assert str(made) in console.get(f"/deliveries/?client={site.number}").text
-    assert "Send again" not in console.get(f"/deliveries/{made}").text
+    assert "Resend" not in console.get(f"/deliveries/{made}").text
     for path in (f"/deliveries/{made}/resending", "/deliveries/resending"):
         reply = console.post(path, form="/")
         assert (reply.status_code, "Only administrators" in reply.text) == (403, True)

@@ -167,8 +167,8 @@ def test_a_fragment_is_the_page_s_own_part(console, client):
 
 
 def test_the_count_is_told_as_far_as_it_is_cheap(console, client):
-    assert "600 found" in console.get(f"/submissions/count?client={client}").text
-    assert "12 found" in console.get(f"/submissions/count?client={client}&text=zeppelin").text
+    assert "600 results" in console.get(f"/submissions/count?client={client}").text
+    assert "12 results" in console.get(f"/submissions/count?client={client}&text=zeppelin").text
 
 
 def test_the_export_holds_all_that_is_found_and_is_written_down(stack, console, client):

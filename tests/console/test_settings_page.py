@@ -52,4 +52,4 @@ def test_versions_are_for_administrators(stack):
     for name in ("Python", "PostgreSQL", "Valkey", "nginx"):
         assert re.search(rf"<dt>{name}</dt><dd>\d", page), name
     for role in ("viewer", "moderator"):
-        assert "What runs here" not in person(stack, role).get("/settings/").text
+        assert "Versions" not in person(stack, role).get("/settings/").text

@@ -125,7 +125,7 @@ def test_what_changed_or_is_held_is_left_out_and_counted(ada, stack, burst, api)
     ben.post(path, form="/", outcome="approved", version=version, follow=False)
     ben.post("/reviews/hold", form="/", open=ids[2], headers=FRAGMENT)
     reply = decide(ada, chosen, "rejected:spam")
-    assert "2 rejected" in reply.text and "2 left out" in reply.text
+    assert "2 rejected" in reply.text and "2 skipped" in reply.text
     verdicts = [api.status(job_id)["verdict"] for job_id in ids]
     assert verdicts == ["rejected", "approved", "review", "rejected"]
 

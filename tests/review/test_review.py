@@ -119,7 +119,7 @@ def test_a_viewer_sees_but_does_not_decide(stack, flag, api):
     viewer = person(stack, "viewer")
     job_id = flag()
     page = viewer.get("/review")
-    assert "As a viewer" in page.text and "data-decide" not in page.text
+    assert "You are a viewer" in page.text and "data-decide" not in page.text
     assert viewer.decide(job_id, "1", "approved").status_code == 403
     assert api.status(job_id)["verdict"] == "review"
 
@@ -218,7 +218,10 @@ def test_flags_are_narrowed_by_client_and_reason(stack, new_client):
     assert text["job_id"] in by_label and hard not in by_label
     assert {job for job, _ in someone.deck(f"?client={client}")} == {hard, text["job_id"]}
     assert someone.deck(f"?client={client}&label=hate") == []
-    assert "Nothing waits here" in someone.get(f"/review?client={client}&label=hate").text
+    assert (
+        "No such flags are free right now"
+        in someone.get(f"/review?client={client}&label=hate").text
+    )
 
 
 @pytest.mark.parametrize("query", ["filter=nonsense", "client=1;DROP", "label=%27", "client=9" * 9])
@@ -248,5 +251,5 @@ def test_without_javascript_escalating_leads_on_and_offers_the_way_back(ada, fla
     job_id = flag()
     version = version_of(ada, job_id)
     reply = ada.post(f"/reviews/{job_id}/escalation", form="/", version=version)
-    assert "another moderator decides it" in reply.text
+    assert "another moderator will decide" in reply.text
     assert ada.post(f"/reviews/{job_id}/escalation", form="/", recall="1").status_code == 200

@@ -62,7 +62,7 @@ def test_text_is_not_counted_as_graphic(ada, flags):
 def test_a_pause_gives_back_what_was_open(ada, stack, flags):
     client = flags(1)
     deck = ada.deck(f"?client={client}")
-    assert "Look at something far away" in ada.get("/review/pause").text
+    assert "Take a pause" in ada.get("/review/pause").text
     assert person(stack).deck(f"?client={client}") == deck
 
 

@@ -89,7 +89,7 @@ def test_a_picture_that_no_worker_can_read_is_known_by_its_bytes_alone(stack, mo
     add(moderator, content("safe_rocket.jpg")[:3000])
     [row] = learned(stack, 1)
     assert "cannot be read" in row[5]
-    assert "exact bytes only" in moderator.get("/known-images").text
+    assert "exact copies only" in moderator.get("/known-images").text
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_removed_entry_hits_nothing_and_comes_back(stack, moderator, api: Api)
     assert f'id="known-{ids[0]}"' in row
     eventually(lambda: api.decided(data)["verdict"] == "rejected")
     page = moderator.get(f"/known-images/{ids[0]}").text
-    assert "brought it back" in page
+    assert "restored it" in page
 
 
 def test_an_entry_shows_its_near_matches_with_their_distance_and_its_hits(

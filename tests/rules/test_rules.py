@@ -138,7 +138,7 @@ def test_versions_show_who_and_lead_back(stack, admin, make, word):
     )
     assert facts(stack, number)[2:4] == ("allow", "hate")
     page = admin.get(f"/rules/{number}").text
-    assert "Back to this" in page
+    assert "Revert to this" in page
     back = re.search(r'name="version" value="([^"]+)"', page)[1]
     admin.post(f"/rules/{number}/version", form="/rules", version=back)
     assert facts(stack, number)[2:4] == ("reject", "scam")
@@ -198,8 +198,8 @@ def test_trying_works_without_javascript_and_knows_exceptions(api: Api, admin, m
     api.decided(title=f"Visit the {word} museum")
     reply = admin.post("/rules/try", form="/rules", kind="word", pattern=word, action="reject")
     assert "<h1" in reply.text
-    assert "spared by an allow rule" in reply.text
-    assert "It would have hit nothing" in reply.text
+    assert "excepted by an allow rule" in reply.text
+    assert "No recent submission matches" in reply.text
 
 
 def test_trying_what_is_no_rule_says_why(admin):

@@ -177,7 +177,7 @@ def test_410_switches_the_webhook_off_until_a_person_switches_it_on(own, ada, ho
     wait_until(lambda: site.is_("disabled_at"))
     [later] = site.owe()
     page = ada.get(f"/clients/{site.number}").text
-    assert "answered 410, gone" in page and "Send a test event" not in page
+    assert "responded with status 410 (gone)" in page and "Send a test event" not in page
     assert "once the webhook is switched on" in ada.get(f"/deliveries/{later}").text
     hook.status = 200
     time.sleep(1)
@@ -227,7 +227,7 @@ def test_a_retry_after_pauses_all_calls_to_that_client(own, ada, hook, status):
 def test_a_test_event_shows_that_calls_arrive(own, ada, hook):
     site = Site(own, hook.url)
     shown = ada.post(f"/clients/{site.number}/webhook-test", form="/")
-    assert "The test event is on its way" in shown.text
+    assert "The test event is being sent" in shown.text
     wait_until(lambda: hook.calls)
     [call] = hook.calls
     assert Webhook(site.secret).verify(call.body, call.headers)["data"] == {"client": site.name}

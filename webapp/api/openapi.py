@@ -55,7 +55,7 @@ def document() -> dict[str, Any]:
         "paths": _paths(settings),
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-            "schemas": schemas.made(MODES, STATUSES, VERDICTS, LABELS),
+            "schemas": schemas.build(MODES, STATUSES, VERDICTS, LABELS),
         },
     }
 

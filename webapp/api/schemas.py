@@ -26,7 +26,7 @@ _URL = {"type": "string", "format": "uri"}
 _ID = {"type": "string", "format": "uuid"}
 
 
-def made(
+def build(
     modes: Sequence[str], statuses: Sequence[str], verdicts: Sequence[str], labels: Sequence[str]
 ) -> dict[str, Any]:
     """Every schema by name; modes, statuses, verdicts and labels become enumerations."""

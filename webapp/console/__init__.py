@@ -52,7 +52,7 @@ MACROS = (
     "layout/_macros.html",
     "layout/_forms.html",
     "layout/_lists.html",
-)  # each uses those before
+)  # each uses macros of the ones before
 HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
@@ -89,9 +89,9 @@ def init_app(app: Flask) -> None:
 
 
 def _macros(template: Template) -> dict[str, Any]:
-    """The macros of a template by their names."""
-    found = vars(template.module).items()
-    return {name: macro for name, macro in found if isinstance(macro, Macro)}
+    """The macros of a template by name."""
+    members = vars(template.module).items()
+    return {name: macro for name, macro in members if isinstance(macro, Macro)}
 
 
 @cache
@@ -106,7 +106,7 @@ def _layout() -> dict[str, Any]:
     if not request.path.startswith("/console") or not current_user.is_authenticated:
         return {}
     values = {"me": current_user.moderator, "preferences": Preferences.of(current_user.moderator)}
-    return values if fragments.wanted() else {**live_fragments.context(), **values}
+    return values if fragments.is_requested() else {**live_fragments.context(), **values}
 
 
 def _protect(response: Response) -> Response:

@@ -7,6 +7,6 @@ from flask_htmx import HTMX
 htmx = HTMX()
 
 
-def wanted() -> bool:
+def is_requested() -> bool:
     """Whether a fragment is requested; a restored history entry gets the full page."""
     return bool(htmx) and not htmx.history_restore_request

@@ -84,7 +84,7 @@ def load_signed_in(token: str) -> SignedIn | None:
 @manager.unauthorized_handler
 def ask_to_sign_in() -> Any:
     """Redirect a page to the sign-in form and back; raise Unauthorised for a fragment."""
-    if fragments.wanted() or request.method != "GET":
+    if fragments.is_requested() or request.method != "GET":
         raise Unauthorised("Your session has ended. Sign in again.")
     target = request.full_path.rstrip("?")
     return redirect(url_for("signing.sign_in", next=target if target != "/console/" else None))

@@ -83,7 +83,7 @@ def index() -> str:
         "kind": kind,
         "clients": search_form.clients(),
     }
-    if not fragments.wanted():
+    if not fragments.is_requested():
         return render_template("authors/list.html", **values)
     return render_template("authors/_rows.html" if after else "authors/_list.html", **values)
 
@@ -108,7 +108,7 @@ def show(client_id: int, user_id: str) -> str:
         "authors/page.html",
         client=client,
         user_id=user_id,
-        known=record,
+        record=record,
         rows=cards(recent.rows(), get_settings(), authors=False),
         more=recent.full,
         strikes=listing.strikes_of(client_id, user_id),

@@ -81,11 +81,11 @@ def show() -> str:
     if len(rows) > ROWS:
         query = {**_query(chosen), "before": rows[ROWS - 1].id}
         values["older"] = url_for("deliveries.show", **query)
-    if fragments.wanted() and before:
+    if fragments.is_requested() and before:
         return render_template("deliveries/_rows.html", **values)
     return render_template(
         "deliveries/page.html",
-        wanted=chosen,
+        chosen=chosen,
         counts=delivery.counts(chosen),
         clients=list(Client.select(Client.id, Client.name).order_by(Client.name)),
         webhooks=Client.select().where(Client.webhook_url.is_null(False)).exists(),

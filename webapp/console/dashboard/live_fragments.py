@@ -1,4 +1,4 @@
-"""The live fragments of the dashboard and of the strip on every page, made from the load."""
+"""Renders the live fragments of the dashboard and of the strip on every page."""
 
 from __future__ import annotations
 

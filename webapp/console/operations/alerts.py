@@ -33,14 +33,14 @@ def protect() -> None:
     auth.csrf.protect()
 
 
-@pages.app_template_filter("way_out")
+@pages.app_template_filter("action_link")
 def action_link(row: Alert) -> tuple[str, str] | None:
     """URL and link text of the page where a person can act on an alert, or None."""
     return PAGES.get(row.rule)
 
 
-@pages.app_template_filter("against")
-def reading_and_bound(row: Alert) -> str:
+@pages.app_template_filter("reading_and_threshold")
+def reading_and_threshold(row: Alert) -> str:
     """The reading and its threshold: ``91 %, threshold 85 %``; empty if the threshold is 0."""
     rule = row.known
     if rule is None or not row.bound:
@@ -48,7 +48,7 @@ def reading_and_bound(row: Alert) -> str:
     return f"{worded(row.reading, rule.unit)}, threshold {worded(row.bound, rule.unit)}"
 
 
-@pages.app_template_filter("lasted")
+@pages.app_template_filter("duration")
 def duration(row: Alert) -> str:
     """The duration of an alert, until now if it is open."""
     until = row.ended_at or datetime.now(UTC)
@@ -67,7 +67,7 @@ def show() -> str:
     values: dict[str, Any] = {"over": over, "notices": _notices(over), "older": None}
     if len(recent) > ROWS:
         values["older"] = url_for("alerts.show", before=over[-1].id)
-    if fragments.wanted() and before:
+    if fragments.is_requested() and before:
         return render_template("alerts/_over.html", **values)
     now = Alert.open()
     values["notices"] |= _notices(now)

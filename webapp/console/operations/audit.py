@@ -40,7 +40,7 @@ def show() -> str:
     values: dict[str, Any] = {"rows": rows[:ROWS], "query": _query(), "older": None}
     if len(rows) > ROWS:
         values["older"] = url_for("audit.show", **{**_query(), "before": rows[ROWS - 1].id})
-    if fragments.wanted() and before:
+    if fragments.is_requested() and before:
         return render_template("audit/_rows.html", **values)
     names = Moderator.select(Moderator.name).order_by(Moderator.name).tuples()
     people = [(name, name) for (name,) in names]

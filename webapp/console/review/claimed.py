@@ -64,12 +64,12 @@ def frame() -> dict[str, Any]:
     preferences = Preferences.of(moderator)
     hard, run = workload.graphic(moderator.id, settings().review_at)
     counts |= {"debt": Submission.count_owed()}
-    wanted = chosen()
-    shown = [*SEGMENTS, *(k for k in ("quarantined", "appeals") if counts[k] or k == wanted.kind)]
+    current = chosen()
+    shown = [*SEGMENTS, *(k for k in ("quarantined", "appeals") if counts[k] or k == current.kind)]
     return {
-        "filter": wanted.kind,
-        "wanted": wanted,
-        "wanted_client": _client_name(wanted.client_id),
+        "filter": current.kind,
+        "chosen": current,
+        "chosen_client": _client_name(current.client_id),
         "segments": shown,
         "view": view(),
         "counts": counts,
@@ -98,12 +98,12 @@ def chosen() -> ReviewFilter:
 
 def address(**changed: Any) -> str:
     """The URL of the review page with this filter and view, except for ``changed``."""
-    wanted = chosen()
+    current = chosen()
     values: dict[str, Any] = {
         "view": "list" if view() == "list" and auth.moderator().can_decide else None,
-        "filter": wanted.kind,
-        "client": wanted.client_id,
-        "label": wanted.label or None,
+        "filter": current.kind,
+        "client": current.client_id,
+        "label": current.label or None,
     } | changed
     if values["filter"] == "all":
         values["filter"] = None
@@ -112,8 +112,8 @@ def address(**changed: Any) -> str:
 
 def view() -> str:
     """``one`` (single flags) or ``list``; viewers always get the list."""
-    wanted = request.values.get("view", "one")
-    return "list" if wanted == "list" or not auth.moderator().can_decide else "one"
+    value = request.values.get("view", "one")
+    return "list" if value == "list" or not auth.moderator().can_decide else "one"
 
 
 def open_ids() -> list[UUID]:

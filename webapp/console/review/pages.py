@@ -45,7 +45,7 @@ def show() -> str:
     if deck.view() == "list":
         return _list()
     claimed = deck.claim()
-    if fragments.wanted():
+    if fragments.is_requested():
         return render_template("review/_decided.html", done=None, deck=claimed, **deck.frame())
     return render_template("review/page.html", deck=claimed, **_notice(), **deck.frame())
 
@@ -55,7 +55,7 @@ def _list() -> str:
     rows = claims.listed(deck.chosen(), ROWS + 1, after)
     listed = cards(rows[:ROWS], deck.settings(), authors=False)
     values = {"rows": listed, "more": len(rows) > ROWS, "after": after, **deck.frame()}
-    if fragments.wanted():
+    if fragments.is_requested():
         return render_template("review/_rows.html", **values)
     return render_template("review/list.html", **_notice(), **values)
 
@@ -88,7 +88,7 @@ def decide(submission_id: UUID) -> Any:
             settings=deck.settings(),
         )
     metrics.verdict(verdict, "", metrics.PERSON)
-    if not fragments.wanted():
+    if not fragments.is_requested():
         return redirect(_back(submission_id, done=decision), 303)
     return _next(Decision.get_by_id(decision))
 
@@ -123,7 +123,7 @@ def escalate(submission_id: UUID) -> Any:
     if request.form.get("recall") == "1":
         return _reopened([review.recall(submission_id, auth.moderator())])
     review.escalate(submission_id, auth.moderator(), version=deck.number("version"))
-    if not fragments.wanted():
+    if not fragments.is_requested():
         return redirect(_back(submission_id, escalated=submission_id), 303)
     return _next(None)
 
@@ -134,7 +134,7 @@ def escalate(submission_id: UUID) -> Any:
 def skip(submission_id: UUID) -> Any:
     """Skip the flag: it returns to this moderator only when no other flag is left."""
     claims.skip(auth.moderator().id, submission_id)
-    if not fragments.wanted():
+    if not fragments.is_requested():
         return redirect(_back(submission_id), 303)
     return _next(None, submission_id)
 
@@ -162,7 +162,7 @@ def heat(image_id: UUID) -> Any:
             lanes.enqueue_heat([image.submission_id], awaited=True)
         except redis.RedisError:
             reachable = False
-    if fragments.wanted():
+    if fragments.is_requested():
         polls = int(tries) if tries.isdecimal() and len(tries) < 4 else 0
         values = {"image": image, "reachable": reachable, "tries": polls + 1, "most": TRIES}
         return render_template("review/_heat.html", **values)
@@ -179,7 +179,7 @@ def _reopened(rows: list[Submission]) -> Any:
     rows = rows[: deck.SIZE]
     waiting = [row.id for row in rows if row.verdict == "review" or row.review_owed]
     claims.hold(auth.moderator().id, waiting, deck.lease())
-    if not fragments.wanted():
+    if not fragments.is_requested():
         return redirect(_back(rows[0].id), 303)
     return render_template("review/_undone.html", deck=deck.of(rows), **deck.frame())
 

@@ -1,4 +1,4 @@
-"""Known images: the hash bank, pictures that join it, and what looks like them."""
+"""Known images: the hash bank, adding pictures to it, and similar images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from webapp.http import fragments
 from webapp.signin import auth
 from webapp.uploads import batch, sniff
 
-KIND_WORDS = {"sha256": "Exact bytes", "pdq": "Look-alikes"}
+KIND_WORDS = {"sha256": "Exact copies", "pdq": "Look-alikes"}
 LIST = ListPage(
     page="known_images",
     path="/known-images",
@@ -48,22 +48,22 @@ LIST = ListPage(
         "kind": KINDS,
         "action": ACTIONS,
         "label": LABELS,
-        "state": known_list.STATES[1:],  # the first is what no filter shows
+        "state": known_list.STATES[1:],  # the first is the default without a filter
     },
     any_words={
         "kind": "Any kind",
         "action": "Any action",
         "label": "Any label",
-        "state": "Known now",
+        "state": "Active",
     },
     title="Known images",
     singular="known image",
     plural="known images",
     list_id="known",
-    search_label="Search in notes, or a hash’s beginning",
-    search_hint="Note, or a hash’s beginning",
+    search_label="Search in notes, or the start of a hash",
+    search_hint="Note or start of a hash",
     picture="fingerprint",
-    more_words="Older ones",
+    more_words="Older entries",
     value_words=KIND_WORDS,
 )
 
@@ -75,7 +75,7 @@ lists.add_sheet_pages(pages, LIST)
 @pages.get("/known-images")
 @login_required
 def show() -> str:
-    """The known images that are wanted, the newest first."""
+    """The known images of the filter, newest first."""
     return render_template(LIST.template(), done=_done(), form={}, **_listed())
 
 
@@ -83,7 +83,7 @@ def show() -> str:
 @login_required
 @auth.decides
 def add() -> Any:
-    """Make pictures known: their bytes at once, their look as soon as a worker has seen it."""
+    """Add pictures: the exact hash now, the perceptual hash when a worker has computed it."""
     try:
         made = _learn(_sent())
     except SluiceError as error:
@@ -95,7 +95,7 @@ def add() -> Any:
 @pages.get("/known-images/<int:number>")
 @login_required
 def one(number: int) -> str:
-    """One entry: what it hit, and which recent images look like it."""
+    """One entry: its hits, and similar recent images."""
     row = KnownHash.find(number)
     return render_template(
         "known_images/entry.html",
@@ -115,7 +115,7 @@ def one(number: int) -> str:
 @login_required
 @auth.decides
 def remove() -> Any:
-    """Remove entries; their rows stay for the way back."""
+    """Remove entries; their rows stay, so that they can be restored."""
     ids = KnownHash.remove(_ids(), auth.moderator().id)
     return _rows(gone=_joined(ids))
 
@@ -124,7 +124,7 @@ def remove() -> Any:
 @login_required
 @auth.decides
 def restore() -> Any:
-    """Bring removed entries back."""
+    """Restore removed entries."""
     KnownHash.restore(_ids(), auth.moderator().id)
     return _rows()
 
@@ -133,7 +133,7 @@ def restore() -> Any:
 @login_required
 @auth.decides
 def block(submission_id: UUID) -> Any:
-    """Block a submission's pictures and whatever looks like them."""
+    """Block the pictures of a submission and similar ones."""
     return _make_known(submission_id, "block")
 
 
@@ -141,22 +141,22 @@ def block(submission_id: UUID) -> Any:
 @login_required
 @auth.decides
 def allow(submission_id: UUID) -> Any:
-    """Allow a submission's pictures and whatever looks like them."""
+    """Allow the pictures of a submission and similar ones."""
     return _make_known(submission_id, "allow")
 
 
 def _make_known(submission_id: UUID, action: str) -> Any:
-    """htmx gets a notice with its undo; a form leads to the known images and their notice."""
+    """Add the pictures; respond with a notice for htmx, else redirect to the known images."""
     label = request.form.get("label") or "other"
     made = block_images_of(find(submission_id), auth.moderator(), label, action=action)
     _ask([row for row in made if row.look_owed])
-    if fragments.wanted():
+    if fragments.is_requested():
         return render_template("rules/_notice.html", done=_made(made, action))
     return redirect(url_for("known_images.show", made=_joined(row.id for row in made)), 303)
 
 
 def _learn(uploads: tuple[Upload, ...]) -> list[int]:
-    """Make the request's pictures known; raises the domain's errors, and then nothing is kept."""
+    """Add the pictures of the request; raises a SluiceError, and then nothing is stored."""
     action, label, note = (request.form.get(name, "") for name in ("action", "label", "note"))
     label = label or "other"
     check("sha256", bytes(32), action, label, note)
@@ -181,18 +181,18 @@ def _learn(uploads: tuple[Upload, ...]) -> list[int]:
 
 
 def _sent() -> tuple[Upload, ...]:
-    """The pictures of the form, which are on their way to the disk; an empty field is none."""
+    """The uploaded pictures of the form; none if the field is empty."""
     names = [file.filename for file in request.files.getlist("images")]
     uploads: list[Upload] = request.__dict__.get("uploads", []) if any(names) else []
     return tuple(uploads)
 
 
 def _ask(rows: list[KnownHash]) -> None:
-    """Wake a worker; while Redis is away, the standby process asks again later."""
+    """Request the perceptual hashes; if Redis is down, the standby process requests them later."""
     try:
         request_hash.enqueue(row.id for row in rows)
     except redis.RedisError:
-        current_app.logger.warning("Redis is away: %d looks wait", len(rows))
+        current_app.logger.warning("Redis is down: %d hashes are delayed", len(rows))
 
 
 def _near(row: KnownHash) -> list[known_list.Near]:
@@ -208,31 +208,31 @@ def _listed() -> dict[str, Any]:
         **listed,
         "pictures": _pictures(listed["rows"]),
         "hits": finding_counts.of_known([row.id for row in listed["rows"]]),
-        "total": known_list.count(listed["wanted"]),
+        "total": known_list.count(listed["chosen"]),
         "kind_words": KIND_WORDS,
         "labels": lists.labels(),
     }
 
 
 def _pictures(rows: list[KnownHash]) -> dict[UUID, Image]:
-    """The linked images of these entries."""
+    """The images that these entries are linked to, by id."""
     ids = [row.image_id for row in rows if row.image_id]
     return {image.id: image for image in Image.select().where(Image.id.in_(ids))} if ids else {}
 
 
 def _rows(**more: Any) -> Any:
-    """The entries of the form as they are now; without htmx, the list again."""
-    if not fragments.wanted():
+    """The current rows of the entries in the form; without htmx, a redirect to the list."""
+    if not fragments.is_requested():
         return redirect(LIST.address(**more), 303)
     rows = list(KnownHash.select().where(KnownHash.id.in_(_ids())).order_by(KnownHash.id.desc()))
-    found = finding_counts.of_known([row.id for row in rows])
+    hits = finding_counts.of_known([row.id for row in rows])
     values = {"most_hits": finding_counts.MOST_HITS, "more": False, "kind_words": KIND_WORDS}
-    values |= {"rows": rows, "hits": found, "pictures": _pictures(rows), "list_page": LIST}
+    values |= {"rows": rows, "hits": hits, "pictures": _pictures(rows), "list_page": LIST}
     return render_template("rules/_rows.html", **values)
 
 
 def _ids() -> list[int]:
-    """The entries that the form is about."""
+    """The ids of the entries selected in the form."""
     return [int(text) for text in request.form.getlist("known")[:500] if text.isdigit()]
 
 
@@ -241,7 +241,7 @@ def _joined(ids: Any) -> str:
 
 
 def _done() -> ListNotice | None:
-    """What this page follows, for the notice with its undo."""
+    """The action that redirected to this page, for the notice with its undo button."""
     for name, notice in (("made", _made), ("gone", _gone)):
         if name in request.args:
             ids = list_filter.numbers(request.args[name])
@@ -251,11 +251,7 @@ def _done() -> ListNotice | None:
 
 
 def _made(rows: list[KnownHash], action: str) -> ListNotice:
-    words = (
-        "Blocked, and what looks like it"
-        if action == "block"
-        else "Allowed, and what looks like it"
-    )
+    words = "Blocked, with look-alikes" if action == "block" else "Allowed, with look-alikes"
     undo = url_for("known_images.remove")
     return ListNotice(words, undo, [("known", row.id) for row in rows], is_fragment=True)
 

@@ -1,6 +1,6 @@
-"""What the pages of rules and of known images have in common: list, filter, import, export, notice.
+"""Shared by the pages of rules and known images: list, filter, import, export, notice.
 
-Each of the two says in a ``ListPage`` how it differs; the templates in templates/rules/ show both.
+Each page describes its differences in a ``ListPage``; templates/rules/ renders both.
 """
 
 from __future__ import annotations
@@ -21,85 +21,85 @@ from webapp.http import fragments
 from webapp.signin import auth
 
 ROWS = 60
-BY_MACHINE = ("unreadable", "known", "error")  # labels that nobody gives by hand
+BY_MACHINE = ("unreadable", "known", "error")  # labels that only the machine sets
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """One of the two lists: its blueprint, its models and its words."""
+    """One of the two lists: its blueprint, its models and its texts."""
 
-    page: str  # name of the blueprint, and folder of the templates of its own
+    page: str  # name of the blueprint, and folder of its own templates
     path: str  # below the blueprint's prefix
-    listing: ModuleType  # of models: page()
-    filter_type: Callable[..., Any]  # of models: RuleFilter or KnownHashFilter
-    sheets: ModuleType  # of models: plan(), load() and export()
+    listing: ModuleType  # in models: page()
+    filter_type: Callable[..., Any]  # in models: RuleFilter or KnownHashFilter
+    sheets: ModuleType  # in models: plan(), load() and export()
     facts: tuple[str, ...]  # columns of an export
     choices: Mapping[str, Collection[str]]  # values of each filter
-    any_words: Mapping[str, str]  # what a filter says that is not set, in the form's order
+    any_words: Mapping[str, str]  # text of each unset filter, in the order of the form
     title: str
     singular: str
     plural: str
     list_id: str  # of the element that htmx replaces
     search_label: str
     search_hint: str
-    picture: str  # icon of the empty list
+    picture: str  # icon of the empty state
     more_words: str
-    value_words: Mapping[str, str] = field(default_factory=dict)  # of values that are no label
-    new: str = ""  # endpoint that makes one out of what was searched for
+    value_words: Mapping[str, str] = field(default_factory=dict)  # text of values that are no label
+    new: str = ""  # endpoint that creates an entry, with the search text as its pattern
 
-    def wanted(self) -> Any:
-        """The filter that the request asks for."""
-        return self.filter_type(**list_filter.asked(self.choices))
+    def filter(self) -> Any:
+        """The filter of the request."""
+        return self.filter_type(**list_filter.read(self.choices))
 
     def kept(self) -> dict[str, Any]:
-        """The filter as an address has it."""
-        return list_filter.kept(self.wanted(), self.choices)
+        """The query parameters of the filter."""
+        return list_filter.query(self.filter(), self.choices)
 
     def kept_fields(self) -> list[tuple[str, Any]]:
-        """The filter as the hidden fields of a form have it."""
+        """The filter as hidden fields of a form."""
         return [(f"filter-{name}", value) for name, value in self.kept().items()]
 
     def address(self, **more: Any) -> str:
-        """The address of the list as it is filtered now."""
+        """The URL of the list with the current filter."""
         return url_for(f"{self.page}.show", **more, **self.kept())
 
     def listed(self) -> dict[str, Any]:
-        """What every template of the list reads: one page of rows and the filter."""
-        wanted, after = self.wanted(), request.args.get("after", "")
-        rows = self.listing.page(wanted, ROWS + 1, int(after) if after.isdigit() else None)
+        """The values that every template of the list needs: one page of rows and the filter."""
+        chosen, after = self.filter(), request.args.get("after", "")
+        rows = self.listing.page(chosen, ROWS + 1, int(after) if after.isdigit() else None)
         return {
             "list_page": self,
             "rows": rows[:ROWS],
             "more": len(rows) > ROWS,
             "most_hits": finding_counts.MOST_HITS,
-            "wanted": wanted,
+            "chosen": chosen,
             "kept": self.kept(),
         }
 
     def template(self) -> str:
-        """The template that a request for the list gets: the page, the list, or its next rows."""
-        if not fragments.wanted():
+        """The template for a request of the list: the page, the list, or its next rows."""
+        if not fragments.is_requested():
             return f"{self.page}/page.html"
         return "rules/_rows.html" if request.args.get("after") else "rules/_list.html"
 
 
 @dataclass(frozen=True, slots=True)
 class ListNotice:
-    """What was done, at the foot of the page, and the form that takes it back."""
+    """The result of an action, at the bottom of the page, and the form that undoes it."""
 
     words: str
-    undo: str = ""  # address
+    undo: str = ""  # URL
     fields: Iterable[tuple[str, Any]] = ()
-    is_fragment: bool = False  # the undo leaves the page as it is
+    is_fragment: bool = False  # the undo does not reload the page
 
 
 def add_sheet_pages(pages: Blueprint, list_page: ListPage) -> None:
-    """Add the import in its two steps, and the export of what the filter shows."""
+    """Add the import with its two steps, and the export of the filtered rows."""
     path, page = list_page.path, list_page.page
 
     @pages.before_request
     def protect() -> None:
-        """No form without its token; an import may be larger than other forms."""
+        """Require a CSRF token in every form; an import may be larger than other forms."""
         sheet_upload.allow_more()
         auth.csrf.protect()
 
@@ -107,38 +107,38 @@ def add_sheet_pages(pages: Blueprint, list_page: ListPage) -> None:
     @login_required
     @auth.configures
     def upload() -> str:
-        """The form that takes a file."""
+        """The form to upload a file."""
         return render_template(f"{page}/import.html")
 
     @pages.post(f"{path}/import")
     @login_required
     @auth.configures
     def take() -> Any:
-        """Show what a file would change; then, in a second step, do it, all or nothing."""
+        """Show what a file would change; in a second step, apply it, all or nothing."""
         return sheet_upload.take_sheet(list_page.sheets, page, value_words=list_page.value_words)
 
     @pages.get(f"{path}/export.<any(csv, json):shape>")
     @login_required
     def export(shape: str) -> Response:
-        """The wanted rows as a file."""
-        rows = list_page.sheets.export(list_page.wanted().query())
+        """The filtered rows as a file."""
+        rows = list_page.sheets.export(list_page.filter().query())
         name = page.replace("_", "-")
-        return sheet_upload.sheet_reply(name, shape, list_page.facts, rows)
+        return sheet_upload.sheet_download(name, shape, list_page.facts, rows)
 
 
 def labels(chosen: str = "") -> list[str]:
-    """The labels that a person can give, and the one that is given."""
+    """The labels that a person can choose, plus ``chosen``."""
     return [name for name in LABELS if name not in BY_MACHINE or name == chosen]
 
 
 def imported(words: Callable[[int, int], str]) -> ListNotice | None:
-    """The notice of the import that this page follows; ``words`` of the new and the changed."""
+    """The notice after an import; ``words`` makes its text from the new and changed counts."""
     done = sheet_upload.imported()
     return ListNotice(words(*done)) if done else None
 
 
 def removed(pattern: str, undo: str, fields: Iterable[tuple[str, Any]]) -> ListNotice:
-    """The notice of a removal."""
+    """The notice after a removal."""
     short = pattern if len(pattern) <= 40 else f"{pattern[:37]}..."
     words = Markup('Removed <code dir="auto">{}</code>').format(short)
     return ListNotice(words, undo, fields)

@@ -1,4 +1,4 @@
-"""Rules: the list, the editor with its trial, versions, and rules as a file."""
+"""Rules: the list, the editor with its dry run, versions, import and export."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webapp.http import fragments
 from webapp.http.offload import offload
 from webapp.signin import auth
 
-SOURCE_WORDS = {"starter": "Starter list", "import": "Imported", "moderator": "Made here"}
+SOURCE_WORDS = {"starter": "Starter list", "import": "Imported", "moderator": "Created here"}
 LIST = ListPage(
     page="rules",
     path="",
@@ -48,8 +48,8 @@ LIST = ListPage(
     singular="rule",
     plural="rules",
     list_id="rules",
-    search_label="Search in the patterns",
-    search_hint="Search in the patterns",
+    search_label="Search patterns",
+    search_hint="Search patterns",
     picture="filter",
     more_words="More rules",
     value_words=SOURCE_WORDS,
@@ -63,7 +63,7 @@ lists.add_sheet_pages(pages, LIST)
 @pages.get("")
 @login_required
 def show() -> str:
-    """The rules that are wanted, latest change first."""
+    """The rules of the filter, latest change first."""
     return render_template(LIST.template(), done=_done(), **_listed())
 
 
@@ -75,9 +75,9 @@ def switch_many() -> Any:
     active = request.form.get("active") == "1"
     chosen = [int(text) for text in request.form.getlist("rule") if text.isdigit()]
     if not chosen:
-        raise Invalid("Select some rules first.")
+        raise Invalid("Select at least one rule.")
     changed = Rule.switch(chosen, auth.moderator().id, active=active)
-    if fragments.wanted():
+    if fragments.is_requested():
         done = _switched(changed, active=active)
         return render_template("rules/_switched.html", done=done, **_listed())
     ids = ",".join(str(number) for number in changed)
@@ -99,7 +99,7 @@ def switch(rule_id: int) -> Any:
 @login_required
 @auth.configures
 def remove(rule_id: int) -> Any:
-    """Remove a rule; its row stays for the way back."""
+    """Remove a rule; its row stays, so that it can be restored."""
     Rule.remove(rule_id, auth.moderator().id)
     return _row(rule_id, removed=rule_id)
 
@@ -108,7 +108,7 @@ def remove(rule_id: int) -> Any:
 @login_required
 @auth.configures
 def restore(rule_id: int) -> Any:
-    """Bring a removed rule back."""
+    """Restore a removed rule."""
     Rule.restore(rule_id, auth.moderator().id)
     return _row(rule_id)
 
@@ -117,7 +117,7 @@ def restore(rule_id: int) -> Any:
 @login_required
 @auth.configures
 def new() -> str:
-    """The editor for a rule that is not there yet; a link may bring its fields."""
+    """The editor for a new rule; the URL may set its fields."""
     return _editor(None, {"action": "review", "label": "other", "kind": "word", **request.args})
 
 
@@ -136,7 +136,7 @@ def add() -> Any:
 @pages.get("/<int:rule_id>")
 @login_required
 def edit(rule_id: int) -> str:
-    """One rule: its editor, what it would hit, and its versions."""
+    """One rule: the editor, the dry run and the versions."""
     rule = Rule.find(rule_id)
     return _editor(rule, rule.facts)
 
@@ -145,7 +145,7 @@ def edit(rule_id: int) -> str:
 @login_required
 @auth.configures
 def change(rule_id: int) -> Any:
-    """Change a rule, as the person saw it."""
+    """Change a rule; refused if it changed after the editor was opened."""
     rule = Rule.find(rule_id)
     wanted = dict(zip(FACTS, _fields(), strict=False))
     try:
@@ -159,7 +159,7 @@ def change(rule_id: int) -> Any:
 @login_required
 @auth.configures
 def go_back(rule_id: int) -> Any:
-    """Make a rule what it was in an earlier version."""
+    """Revert a rule to an earlier version."""
     rule = Rule.find(rule_id)
     try:
         rule_list.go_back(rule, request.form.get("version", ""), auth.moderator().id)
@@ -171,8 +171,8 @@ def go_back(rule_id: int) -> Any:
 @pages.post("/try")
 @login_required
 def attempt() -> Any:
-    """What the rule would hit: a fragment while typing, or the whole editor."""
-    if fragments.wanted():
+    """The dry run of the rule: a fragment while typing, or the whole editor."""
+    if fragments.is_requested():
         return render_template("rules/_trial.html", **_trial(request.form))
     number = request.form.get("id", "")
     rule = Rule.find(int(number)) if number.isdigit() else None
@@ -181,14 +181,14 @@ def attempt() -> Any:
 
 def _listed() -> dict[str, Any]:
     listed = LIST.listed()
-    total, on = rule_list.counts(listed["wanted"])
+    total, on = rule_list.counts(listed["chosen"])
     hits = finding_counts.of_rules([rule.id for rule in listed["rows"]])
     return {**listed, "hits": hits, "total": total, "on": on, "source_words": SOURCE_WORDS}
 
 
 def _row(rule_id: int, **more: Any) -> Any:
-    """The rule's row as it is now; without htmx, the list again."""
-    if not fragments.wanted():
+    """The current row of the rule; without htmx, a redirect to the list."""
+    if not fragments.is_requested():
         return redirect(LIST.address(**more), 303)
     values = {
         "row": Rule.find(rule_id),
@@ -218,7 +218,7 @@ def _refused(rule: Rule | None, error: SluiceError, form: Any = None) -> Any:
 
 
 def _trial(form: Any) -> dict[str, Any]:
-    """What the form's rule would hit, or why it is none."""
+    """The dry run of the rule in the form, or the error if it is not valid."""
     kind, pattern, action = (str(form.get(name, "")) for name in FACTS[:3])
     if not pattern.strip():
         return {"trial": None}
@@ -235,7 +235,7 @@ def _fields() -> tuple[str, str, str, str]:
 
 
 def _done() -> ListNotice | None:
-    """What this page follows, for the notice with its undo."""
+    """The action that redirected to this page, for the notice with its undo button."""
     if "switched" in request.args:
         ids = list_filter.numbers(request.args["switched"])
         return _switched(ids, active=request.args.get("to") == "on")

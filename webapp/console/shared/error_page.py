@@ -30,7 +30,7 @@ HELP = {
 
 def render(problem: Problem) -> Any:
     """The response for a problem; a page that needs a session redirects to sign-in."""
-    fragment = fragments.wanted()
+    fragment = fragments.is_requested()
     if problem.status == 401 and not fragment and request.method == "GET":
         return redirect(url_for("signing.sign_in", next=request.full_path.rstrip("?")))
     template = "errors/_problem.html" if fragment else "errors/page.html"

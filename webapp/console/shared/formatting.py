@@ -90,7 +90,7 @@ def many(number: int, noun: str) -> str:
 
 
 def thousands(number: int) -> str:
-    """A number as a page shows it: ``12,345``."""
+    """A number with thousands separators: ``12,345``."""
     return f"{number:,}"
 
 

@@ -10,13 +10,13 @@ from flask import request
 LONGEST = 200  # characters of the search text
 
 
-def asked(choices: Mapping[str, Collection[str]]) -> dict[str, str]:
+def read(choices: Mapping[str, Collection[str]]) -> dict[str, str]:
     """``text`` and the selected value of each choice; unknown values are ignored."""
     valid = {name: value for name, values in choices.items() if (value := _sent(name)) in values}
     return {"text": _sent("q").replace("\0", "").strip()[:LONGEST], **valid}
 
 
-def kept(chosen: Any, choices: Collection[str]) -> dict[str, Any]:
+def query(chosen: Any, choices: Collection[str]) -> dict[str, Any]:
     """The query parameters of a filter; empty values are left out."""
     values = {"q": chosen.text} | {name: getattr(chosen, name) for name in choices}
     return {name: value for name, value in values.items() if value}

@@ -81,7 +81,7 @@ def take_sheet(sheets: SheetImporter, page: str, **more: Any) -> Any:
 
 
 def imported() -> tuple[int, int] | None:
-    """How many rows were new and changed in the import that this request's page follows."""
+    """The numbers of new and changed rows of the import that redirected to this page, or None."""
     added, _, changed = request.args.get("imported", "").partition(",")
     if added.isdigit() and changed.isdigit():
         return int(added), int(changed)
@@ -102,7 +102,7 @@ def _text_of_upload() -> str:
     return text
 
 
-def sheet_reply(
+def sheet_download(
     name: str, shape: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> Response:
     """A sheet as a download."""

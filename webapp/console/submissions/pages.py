@@ -83,7 +83,7 @@ def index() -> Any:
         "filter_words": search_form.WORDS,
         "shown": _shown,
     }
-    if not fragments.wanted():
+    if not fragments.is_requested():
         return render_template("submissions/list.html", **values), 422 if form.faults else 200
     if after is not None:
         return render_template("submissions/_rows.html", **values)

@@ -32,13 +32,13 @@ WORDS = {
     "client": "Client",
     "author": "Author",
     "check": "Check",
-    "label": "Found",
+    "label": "Label",
     "score_from": "Score from",
     "score_to": "Score to",
     "since": "From",
     "until": "To",
     "images": "Pictures",
-    "owed": "Checks owed",
+    "owed": "Full checks",
 }
 LONGEST_TEXT = 200
 
