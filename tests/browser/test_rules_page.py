@@ -39,7 +39,7 @@ def test_what_a_rule_would_hit_shows_while_typing(sit_down, api, word):
     expect(page.locator(".trial-text mark")).to_have_count(2)
     page.get_by_role("radio", name="Regex").check()
     page.fill("[name=pattern]", "(")
-    expect(page.locator("#trial .fault")).to_contain_text("cannot be used")
+    expect(page.locator("#trial .fault")).to_contain_text("is not valid")
 
 
 def test_a_removed_rule_stays_in_its_place_with_its_undo(sit_down, word):
