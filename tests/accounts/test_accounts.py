@@ -198,7 +198,7 @@ def test_the_account_shows_in_the_reply_as_little_as_an_unknown_one(stack, mara)
 
 
 def test_preferences_are_the_careful_ones_at_first_and_stand_on_the_body(mara):
-    body = re.search(r"<body.*?>", mara.here.get("/account/preferences").text)[0]
+    body = re.search(r"<body.*?>", mara.here.get("/account/preferences").text, re.S)[0]
     for part in ('data-blur="strong"', 'data-grey="on"', 'data-reveal="hold"', 'data-keys="on"'):
         assert part in body
     mara.here.post(

@@ -138,7 +138,7 @@ def test_nothing_is_sent_to_a_client_without_a_webhook(ada, site):
     made = site.owe()
     site.stack.sql("UPDATE client SET webhook_url = NULL WHERE id = %s", site.number)
     reply = ada.post(f"/deliveries/{made}/resending", form="/")
-    assert (reply.status_code, "no webhook any more" in reply.text) == (409, True)
+    assert (reply.status_code, "no longer has a webhook" in reply.text) == (409, True)
 
 
 def test_all_dead_ones_of_a_client_are_sent_again(ada, site, receiver):

@@ -36,7 +36,7 @@ def burst(api: Api):
 def items(console: Console, job_id: str, by: str) -> list[str]:
     """What can be ticked on the page of a group: ``id:version``."""
     text = console.get(f"/reviews/{job_id}/group?by={by}").text
-    return re.findall(r'name="item" value="([^"]+)" checked', text)
+    return re.findall(r'name="item" value="([^"]+)"\s+checked', text)
 
 
 def decide(console: Console, chosen: list[str], outcome: str):

@@ -95,7 +95,7 @@ def test_an_unfinished_text_is_never_approved(heavy, letters, monkeypatch) -> No
     monkeypatch.setattr(matcher, "get", lambda: heavy)
     [finding] = check_text("", letters)
     assert judge([finding], Policy()).verdict == "review"
-    assert judge([finding], Policy()).reasons[0]["explanation"].endswith("for the description")
+    assert judge([finding], Policy()).reasons[0]["explanation"].endswith("on the description")
 
 
 def test_no_exception_covers_an_unfinished_text(letters) -> None:

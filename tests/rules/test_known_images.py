@@ -201,7 +201,7 @@ def test_an_entry_shows_its_near_matches_with_their_distance_and_its_hits(
     )
     page = moderator.get(f"/known-images/{number}").text
     assert f"{title} cropped" in page
-    assert "<b>0</b><small>alike</small>" in page
+    assert "<b>0</b><small>match</small>" in page
     shown = moderator.get("/known-images").text
     assert re.search(r"<b>\d+</b> hits?", shown)
 

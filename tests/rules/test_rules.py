@@ -91,7 +91,7 @@ def test_a_removed_rule_can_come_back(stack, admin, make, word):
     assert "Undo" in reply.text
     assert facts(stack, number)[5] is False
     assert word not in admin.get("/rules", params={"q": word}, headers=FRAGMENT).text.split(
-        "No rule is like that"
+        "No rule matches this filter"
     )[0].replace(f'value="{word}"', "").replace(f"q={word}", "")
     row = admin.post(f"/rules/{number}/restore", form="/rules", headers=FRAGMENT).text
     assert f'id="rule-{number}"' in row
@@ -117,10 +117,10 @@ def test_a_second_rule_of_the_pattern_is_refused_beside_the_field(admin, make, w
 @pytest.mark.parametrize(
     ("kind", "pattern", "sentence"),
     [
-        ("word", "two words", "make it a phrase"),
-        ("regex", "(", "cannot be used"),
+        ("word", "two words", "Make it a phrase"),
+        ("regex", "(", "is not valid"),
         ("regex", "x*", "would match always"),
-        ("domain", "not a host", "looks like example.com"),
+        ("domain", "not a host", "must look like example.com"),
         ("word", "  ", "empty"),
         ("nonsense", "x", "kind must be one of"),
     ],
@@ -189,7 +189,7 @@ def test_trying_shows_hits_and_what_people_said_and_stores_nothing(stack, api: A
     )
     assert reply.status_code == 200
     assert reply.text.count(f'<mark class="reject">{word}</mark>') == 4
-    assert "1 likely false hit" in reply.text
+    assert "1 likely false positive" in reply.text
     assert stack.sql("SELECT count(*) FROM rule") == before
 
 
@@ -207,7 +207,7 @@ def test_trying_what_is_no_rule_says_why(admin):
         "/rules/try", form="/rules", kind="regex", pattern="(", action="reject", headers=FRAGMENT
     )
     assert reply.status_code == 200
-    assert "cannot be used" in reply.text
+    assert "is not valid" in reply.text
 
 
 def test_markup_survives_as_text_everywhere(api: Api, admin, make, word):
@@ -247,7 +247,9 @@ def test_the_list_is_filtered_in_the_address_and_paged_by_key(admin, stack, word
     assert len(first) == 60
     assert len(second) == 10
     assert not set(first) & set(second)
-    assert "No rule is like that" in admin.get("/rules", params={**query, "state": "off"}).text
+    assert (
+        "No rule matches this filter" in admin.get("/rules", params={**query, "state": "off"}).text
+    )
 
 
 def test_selected_rules_are_switched_together_and_back(stack, admin, make, word):
@@ -299,7 +301,7 @@ def test_an_import_with_wrong_rows_names_them_and_does_nothing(stack, admin, wor
         ("", "Choose a file or paste"),
         ("kind,action\nword,reject\n", "pattern is missing"),
         ("[1, 2]", "not a list of objects"),
-        ("[{", "no JSON"),
+        ("[{", "is not valid JSON"),
         ("kind,pattern,action,label\n", "no rows"),
         ("\x00\x01binary", "not a text"),
     ],
