@@ -210,7 +210,7 @@ def test_preferences_are_the_careful_ones_at_first_and_stand_on_the_body(mara):
         pause_after="12",
         rotate_after="3",
     )
-    body = re.search(r"<body.*?>", mara.here.get("/").text)[0]
+    body = re.search(r"<body.*?>", mara.here.get("/").text, re.S)[0]
     for part in (
         'data-blur="light"',
         'data-grey="off"',
