@@ -14,7 +14,7 @@ from playhouse.migrations import Runner
 from models.database import roles
 from models.database.connection import connect, connection, db, parameters
 from models.errors import SettingError
-from models.rules import seed
+from models.rules import starter_list
 from models.settings import Settings, use_settings
 
 DIRECTORY = Path(__file__).parent / "migrations"
@@ -32,7 +32,7 @@ def migrate(application: str = "") -> list[str]:
         try:
             roles.check_owner()
             applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
-            seed.seed_rules()
+            starter_list.seed_rules()
             roles.grant(application)
         finally:
             db.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))

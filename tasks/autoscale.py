@@ -22,20 +22,17 @@ import setproctitle
 from models.audit.log import Audit
 from models.capacity.autoscaling import Bounds, Choice, Memory, Reading, choose, put_off
 from models.database.connection import connect, connection
-from models.errors import SluiceError
 from models.settings import Settings, use_settings
 from models.statistics import load_samples
 from tasks.load import last_scaling, snapshot
 from tasks.load.heartbeat import HOST, is_ours
 from tasks.observability import logs
-from tasks.servers.supervisor_client import UNREACHABLE
 from tasks.stack import scale
-from tasks.stack.console import fail
+from tasks.stack.console import needs_stack, one_line_errors
 
 EVERY = 5.0  # seconds between two choices
 LOOK_BACK = 15.0  # seconds over which arrivals are counted
 WORKER_MEMORY = 120 * 1024 * 1024  # bytes that one more worker uses at most
-NOT_RUNNING = 3
 log = logging.getLogger("sluice.autoscale")
 stop = threading.Event()
 
@@ -48,16 +45,12 @@ def main() -> None:
     setproctitle.setproctitle("sluice autoscale")
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    try:
+    with one_line_errors("autoscale"), needs_stack("autoscale"):
         settings = use_settings(Settings.load())
         # A person in a terminal gets plain text.
         logs.start(settings.log_format if "PROCESS_NAME" in os.environ else logs.TEXT)
         connect(settings, pool=2)
         follow(settings, once=options.once, dry_run=options.dry_run)
-    except UNREACHABLE:
-        raise fail("autoscale: Sluice is not running: scripts/up starts it", NOT_RUNNING) from None
-    except SluiceError as error:
-        raise fail(f"autoscale: {error.detail}") from error
 
 
 def follow(settings: Settings, *, once: bool, dry_run: bool) -> None:

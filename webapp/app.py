@@ -9,9 +9,9 @@ from models.database import connection
 from models.settings import ROOT, Settings, use_settings
 from tasks.observability import logs
 from webapp import api, console
-from webapp.http import errors, health, metrics, response_counts, timing, tracing
+from webapp.http import errors, health, metrics, timing, tracing
 from webapp.limits import limits
-from webapp.signin.cookie import Sessions
+from webapp.signin.auth import Sessions
 from webapp.uploads import decision_waiter
 from webapp.uploads.request import UploadRequest
 
@@ -36,7 +36,6 @@ def create_app(settings: Settings) -> Flask:
         timing,
         tracing,
         metrics,
-        response_counts,
         errors,
         limits,
         health,

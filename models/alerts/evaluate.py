@@ -32,6 +32,7 @@ class Readings:
     redis_connections: float | None = None
     error_rate: float | None = None
     answer_seconds: float | None = None
+    rules: int | None = None
     review_debt_age: float | None = None
     oldest_flag_age: float | None = None
     dead_deliveries: int | None = None

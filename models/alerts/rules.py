@@ -81,6 +81,14 @@ RULES: tuple[AlertRule, ...] = (
         part="Model",
     ),
     AlertRule(
+        "rules",
+        WARNING,
+        "Rules do not compile",
+        "Ignored: {why}",
+        "Correct or remove the rules that the Rules page marks.",
+        part="Rules",
+    ),
+    AlertRule(
         "memory",
         CRITICAL,
         "Memory is short",

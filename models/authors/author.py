@@ -8,7 +8,7 @@ import peewee
 
 from models.audit.log import Audit
 from models.clients.client import Client
-from models.database.config_revision import Revision, Watched
+from models.database.config_revision import Revision, RevisionCache
 from models.database.connection import Model, db
 from models.errors import Conflict, Forbidden
 from models.people.moderator import Moderator
@@ -30,25 +30,25 @@ class Author(Model):
     @classmethod
     def suspend(cls, client_id: int, user_id: str, moderator: Moderator, reason: str = "") -> None:
         """Reject this author's uploads; raises Conflict if already suspended."""
-        _may_decide(moderator)
+        moderator.require_decider()
         _mark(client_id, user_id, "suspended_at", True, moderator, reason=reason.strip()[:500])
 
     @classmethod
     def unsuspend(cls, client_id: int, user_id: str, moderator: Moderator) -> None:
         """Accept this author's uploads again."""
-        _may_decide(moderator)
+        moderator.require_decider()
         _mark(client_id, user_id, "suspended_at", False, moderator)
 
     @classmethod
     def make_premium(cls, client_id: int, user_id: str, moderator: Moderator) -> None:
         """Put this author's uploads into the priority queue."""
-        _may_configure(moderator)
+        moderator.require_administrator()
         _mark(client_id, user_id, "premium_at", True, moderator)
 
     @classmethod
     def end_premium(cls, client_id: int, user_id: str, moderator: Moderator) -> None:
         """Put this author's uploads into the queue that the client asks for."""
-        _may_configure(moderator)
+        moderator.require_administrator()
         _mark(client_id, user_id, "premium_at", False, moderator)
 
 
@@ -87,16 +87,6 @@ def _mark(
         Audit.append(action, subject(client_id, user_id), moderator_id=moderator.id, **details)
 
 
-def _may_decide(moderator: Moderator) -> None:
-    if not moderator.can_decide:
-        raise Forbidden("Viewers cannot decide.")
-
-
-def _may_configure(moderator: Moderator) -> None:
-    if not moderator.can_configure:
-        raise Forbidden("Only administrators may do this.")
-
-
 def _read_marks() -> tuple[frozenset[Any], frozenset[Any]]:
     rows = db.execute_sql(
         "SELECT client_id, user_id, suspended_at IS NOT NULL, premium_at IS NOT NULL FROM author"
@@ -106,7 +96,7 @@ def _read_marks() -> tuple[frozenset[Any], frozenset[Any]]:
     return suspended, frozenset(row[:2] for row in rows if row[3])
 
 
-_marks = Watched("authors", _read_marks)
+_marks = RevisionCache("authors", _read_marks)
 
 
 def is_premium(client_id: int, user_id: str) -> bool:

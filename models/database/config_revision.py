@@ -29,8 +29,11 @@ class Revision(Model):
         cls.update(number=cls.number + 1).where(cls.name == name).execute()
 
 
-class Watched(Generic[T]):
-    """A value built from configuration, rebuilt within ``every`` seconds of a change."""
+class RevisionCache(Generic[T]):
+    """A value built from configuration, rebuilt within ``every`` seconds of a change.
+
+    Until then, and while it is rebuilt, callers get the previous value.
+    """
 
     def __init__(self, name: str, make: Callable[[], T], every: float = 1.0) -> None:
         self._name, self._make, self._every = name, make, every

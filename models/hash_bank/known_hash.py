@@ -9,18 +9,17 @@ from uuid import UUID
 import peewee
 
 from models.audit.log import Audit
-from models.database.config_revision import Revision, Watched
+from models.database.config_revision import Revision, RevisionCache
 from models.database.connection import Model, db
 from models.errors import Invalid, NotFound
 from models.people.moderator import Moderator
-from models.submissions.image import Image
+from models.submissions.image import MIN_PDQ_QUALITY, Image
 from models.submissions.submission import Submission
 from models.verdict import LABELS, Finding
 
 KINDS = ("sha256", "pdq")
 ACTIONS = ("block", "allow")
 ASKS = {"block": "reject", "allow": "allow"}
-MIN_QUALITY = 50  # of a PDQ hash; below it the picture has too little detail to compare
 LONGEST_NOTE = 300
 FACTS = ("kind", "hash", "action", "label", "note")
 TOO_PLAIN = "too little detail to recognise similar images"
@@ -199,7 +198,7 @@ def block_images_of(
         entries: list[KnownHash] = []
         for image in images:
             more = {"image_id": image.id}
-            plain = image.pdq is not None and (image.pdq_quality or 0) < MIN_QUALITY
+            plain = image.pdq is not None and (image.pdq_quality or 0) < MIN_PDQ_QUALITY
             look = {
                 "look_owed": image.pdq is None,
                 "picture": None,
@@ -242,7 +241,7 @@ def _exact() -> dict[bytes, tuple[int, str, str]]:
     return {bytes(row[0]): row[1:] for row in rows}
 
 
-exact = Watched("known_hashes", _exact)
+exact = RevisionCache("known_hashes", _exact)
 
 
 def check_exact(digests: Sequence[bytes]) -> list[Finding]:

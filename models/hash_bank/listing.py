@@ -13,15 +13,16 @@ from models.audit.log import Audit
 from models.database.connection import db
 from models.hash_bank.known_hash import KnownHash
 from models.people.moderator import Moderator
+from models.submissions.image import MIN_PDQ_QUALITY
 
 STATES = ("known", "removed")
 RECENT = 100_000  # newest images that are searched for near matches
 
 # Only pictures with a thumbnail can be shown; the distance is returned for all.
-NEAR = """
+NEAR = f"""
 WITH recent AS MATERIALIZED (
     SELECT id, submission_id, pdq FROM image
-    WHERE pdq IS NOT NULL AND pdq_quality >= %(quality)s
+    WHERE pdq IS NOT NULL AND pdq_quality >= {MIN_PDQ_QUALITY}
     ORDER BY id DESC LIMIT %(recent)s)
 , near AS (
     SELECT id, submission_id,
@@ -83,10 +84,10 @@ class Near:
     created_at: datetime
 
 
-def near(code: bytes, most: int, *, quality: int, limit: int = 40) -> list[Near]:
+def near(code: bytes, most: int, *, limit: int = 40) -> list[Near]:
     """Recent images at most ``most`` bits away, nearest first."""
     bits = "".join(f"{byte:08b}" for byte in code)
-    values = {"code": bits, "most": most, "quality": quality, "recent": RECENT, "limit": limit}
+    values = {"code": bits, "most": most, "recent": RECENT, "limit": limit}
     return [Near(*row) for row in db.execute_sql(NEAR, values).fetchall()]
 
 

@@ -11,7 +11,7 @@ from playhouse.postgres_ext import BinaryJSONField
 from models.database.connection import Model, db
 from models.database.encrypted_field import EncryptedField
 from models.database.tokens import digest, new_token
-from models.errors import Conflict, Invalid, NotFound
+from models.errors import Conflict, Forbidden, Invalid, NotFound
 
 ROLES = ("administrator", "moderator", "viewer")
 
@@ -64,6 +64,16 @@ class Moderator(Model):
     def can_configure(self) -> bool:
         """Whether this person may change the server."""
         return self.role == "administrator"
+
+    def require_decider(self) -> None:
+        """Raises Forbidden for a viewer."""
+        if not self.can_decide:
+            raise Forbidden("Viewers cannot decide. Ask an administrator for the moderator role.")
+
+    def require_administrator(self) -> None:
+        """Raises Forbidden for everybody but an administrator."""
+        if not self.can_configure:
+            raise Forbidden("Only administrators may do this.")
 
     @property
     def has_second_step(self) -> bool:

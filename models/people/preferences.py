@@ -63,9 +63,6 @@ class Preferences:
         return asdict(self)
 
 
-DEFAULTS = Preferences()
-
-
 def _is_valid(name: str, values: Mapping[str, Any]) -> bool:
     value = values.get(name)
     if name in CHOICES:

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import peewee
@@ -21,7 +20,7 @@ from models.authors.author import Author, subject
 from models.clients.client import Client
 from models.database.config_revision import Revision
 from models.database.connection import Model, db, one
-from models.errors import Forbidden, NotFound
+from models.errors import NotFound
 from models.people.moderator import Moderator
 from models.privacy.purge import purge
 from models.submissions.submission import Submission
@@ -40,6 +39,9 @@ SETS = """,
     decided_at = CASE WHEN chosen.verdict IN ('approved', 'rejected') THEN decided_at
         ELSE now() END
 """
+OF_AUTHOR = """
+SELECT id, verdict FROM submission WHERE client_id = %(client)s AND user_id = %(user)s
+    AND created_at <= %(asked)s ORDER BY id LIMIT %(limit)s FOR UPDATE"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,8 @@ class By:
 
     def check(self) -> None:
         """Raises Forbidden for a moderator who is not an administrator."""
-        if self.moderator is not None and not self.moderator.can_configure:
-            raise Forbidden("Only administrators may erase.")
+        if self.moderator is not None:
+            self.moderator.require_administrator()
 
     @property
     def moderator_id(self) -> int | None:
@@ -96,12 +98,9 @@ def erase_submission(submission_id: UUID, client_id: int | None, by: By) -> list
             raise NotFound(f"There is no submission {submission_id}.")
         if row.erased_at is not None:
             return []
-        keys = _erase(
-            "SELECT %(id)s::uuid AS id, %(verdict)s::text AS verdict",
-            id=str(row.id),
-            verdict=row.verdict,
-            alias=_alias(),
-        )[1]
+        values = {"id": str(row.id), "verdict": row.verdict, "alias": _alias()}
+        chosen = "SELECT %(id)s::uuid AS id, %(verdict)s::text AS verdict"
+        _, keys = purge(chosen, values, more=CLOSE, sets=SETS)
         Audit.append(
             "submission.erase",
             str(row.id),
@@ -142,16 +141,14 @@ def erase_next(asked: Erasure) -> list[str] | None:
     Submissions sent after the request are kept.
     """
     with db.atomic():
-        count, keys = _erase(
-            "SELECT id, verdict FROM submission WHERE client_id = %(client)s"
-            " AND user_id = %(user)s AND created_at <= %(asked)s"
-            " ORDER BY id LIMIT %(limit)s FOR UPDATE",
-            client=asked.client_id,
-            user=asked.user_id,
-            asked=asked.asked_at,
-            limit=BATCH,
-            alias=asked.alias,
-        )
+        values = {
+            "client": asked.client_id,
+            "user": asked.user_id,
+            "asked": asked.asked_at,
+            "limit": BATCH,
+            "alias": asked.alias,
+        }
+        count, keys = purge(OF_AUTHOR, values, more=CLOSE, sets=SETS)
         if count:
             Erasure.update(submissions=Erasure.submissions + count).where(
                 Erasure.id == asked.id
@@ -185,11 +182,6 @@ def finish(asked: Erasure) -> None:
 def author_digest(key: str, client_id: int, user_id: str) -> bytes:
     """The keyed hash by which an erased author is recognised."""
     return hmac.new(key.encode(), f"{client_id}/{user_id}".encode(), hashlib.sha256).digest()
-
-
-def _erase(chosen: str, **values: Any) -> tuple[int, list[str]]:
-    count, keys = purge(chosen, values, more=CLOSE, sets=SETS)
-    return count, keys
 
 
 def _has_data(client_id: int, user_id: str) -> bool:

@@ -47,11 +47,14 @@ SELECT (SELECT count(*) FROM gone), coalesce((SELECT array_agg(storage_key) FROM
 """
 
 
-def purge(chosen: str, values: dict[str, Any], *, more: str = "", sets: str = "") -> Any:
+def purge(
+    chosen: str, values: dict[str, Any], *, more: str = "", sets: str = ""
+) -> tuple[int, list[str]]:
     """Purge the rows of the query ``chosen``; returns (number of rows, keys of their files).
 
     ``more`` are additional CTEs, ``sets`` additional columns. It is one statement, so all of it is
     committed or nothing.
     """
     sql = PARTS.format(chosen=chosen, more=more, sets=sets)
-    return db.execute_sql(sql, values).fetchone()
+    count, keys = db.execute_sql(sql, values).fetchone()
+    return count, keys

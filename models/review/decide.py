@@ -73,7 +73,7 @@ def _known_hashes_of(submission_id: UUID) -> set[int]:
 def _lock_to_decide(
     submission_id: UUID, moderator: Moderator, version: int, verdict: str, label: str
 ) -> Submission:
-    may_decide(moderator)
+    moderator.require_decider()
     check_outcome(verdict, label)
     row = _lock(submission_id)
     _check_unchanged(row, moderator, version)
@@ -135,7 +135,7 @@ def undo(
     Within the undo window no webhook is sent; after it a compensating event is sent. Raises
     NotFound if there is nothing to undo, Conflict if everything was decided again since.
     """
-    may_decide(moderator)
+    moderator.require_decider()
     with db.atomic():
         decision = _last_decision(moderator, decision_id)
         group = Decision.of_group(decision.group_id) if decision.group_id else [decision]
@@ -185,7 +185,7 @@ def _unblock(decision: Decision, moderator: Moderator) -> None:
 
 def escalate(submission_id: UUID, moderator: Moderator, *, version: int) -> None:
     """Ask for a second opinion: another moderator or an administrator must decide it."""
-    may_decide(moderator)
+    moderator.require_decider()
     with db.atomic():
         row = _lock(submission_id)
         _check_unchanged(row, moderator, version)
@@ -204,7 +204,7 @@ def escalate(submission_id: UUID, moderator: Moderator, *, version: int) -> None
 
 def recall(submission_id: UUID, moderator: Moderator) -> Submission:
     """Withdraw one's own request for a second opinion; raises Conflict if it was decided."""
-    may_decide(moderator)
+    moderator.require_decider()
     with db.atomic():
         row = _lock(submission_id)
         if row.escalated_by_id != moderator.id:
@@ -222,12 +222,6 @@ def waits_for_another(row: Submission, moderator: Moderator) -> bool:
     """Whether this moderator has asked for a second opinion on it."""
     asked: int | None = row.escalated_by_id
     return asked == moderator.id and row.verdict == REVIEW and not moderator.can_configure
-
-
-def may_decide(moderator: Moderator) -> None:
-    """Raises Forbidden for viewers."""
-    if not moderator.can_decide:
-        raise Forbidden("A viewer cannot decide. Ask an administrator for the moderator role.")
 
 
 def check_outcome(verdict: str, label: str) -> None:

@@ -15,10 +15,10 @@ from models.people.moderator import Moderator
 from models.review import decide as review
 from models.review.claims import FLAGGED, in_order
 from models.settings import Settings
+from models.submissions.image import MIN_PDQ_QUALITY
 from models.submissions.submission import Submission
 
 KINDS = ("alike", "author", "rule")
-MIN_QUALITY = 50  # below it a PDQ hash is not reliable enough to compare (its authors)
 MOST = 500  # flags that can be decided at once
 
 LOOKED_AT = 300  # next flags in review order, or newest uploads of an author, that are compared
@@ -32,12 +32,12 @@ OPEN = f"""
 ALIKE = f"""
 WITH given AS (
     SELECT i.submission_id AS of, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM image i
-    WHERE i.submission_id = ANY(%(ids)s::uuid[]) AND i.pdq_quality >= {MIN_QUALITY}),
+    WHERE i.submission_id = ANY(%(ids)s::uuid[]) AND i.pdq_quality >= {MIN_PDQ_QUALITY}),
 open AS MATERIALIZED (
     SELECT next.id, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM ({OPEN}) next
     CROSS JOIN LATERAL (  -- never a join of all pictures
         SELECT pdq FROM image WHERE submission_id = next.id
-        AND pdq_quality >= {MIN_QUALITY} OFFSET 0) i)
+        AND pdq_quality >= {MIN_PDQ_QUALITY} OFFSET 0) i)
 SELECT DISTINCT given.of, open.id FROM given JOIN open
     ON open.id <> given.of AND bit_count(given.bits # open.bits) <= %(distance)s
 """
@@ -108,7 +108,7 @@ def decide(
     rows are locked in the order of their ids, then authors in theirs. Raises Conflict if nothing
     is left.
     """
-    review.may_decide(moderator)
+    moderator.require_decider()
     review.check_outcome(verdict, label)
     versions = dict(chosen[:MOST])
     group_id = uuid7()

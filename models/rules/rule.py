@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import peewee
 
 from models.audit.log import Audit
-from models.database.config_revision import Revision, Watched
+from models.database.config_revision import Revision, RevisionCache
 from models.database.connection import Model, db
 from models.errors import Conflict, Invalid, NotFound
 from models.people.moderator import Moderator
@@ -26,7 +28,27 @@ from models.verdict import LABELS, Finding
 KINDS = ("word", "phrase", "regex", "domain")
 ACTIONS = ("reject", "review", "allow")
 FIELDS = ("title", "description")
+log = logging.getLogger("sluice.rules")
 FACTS = ("kind", "pattern", "action", "label", "active")  # the values in a version of a rule
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Stored rules that this version cannot compile: an older one could, or SQL wrote them.
+
+    ``reasons`` by the rule's number; ``ignored`` are the numbers of those that are switched on.
+    """
+
+    reasons: dict[int, str]
+    ignored: tuple[int, ...]
+
+    def told(self) -> str:
+        """The ignored ones in one line; empty if there are none."""
+        if not self.ignored:
+            return ""
+        first = self.ignored[0]
+        more = f" (and {len(self.ignored) - 1} more)" if len(self.ignored) > 1 else ""
+        return f"rule {first} does not compile: {self.reasons[first]}{more}"
 
 
 class Rule(Model):
@@ -240,10 +262,29 @@ def check(kind: str, pattern: str, action: str, label: str) -> None:
 def _matcher() -> Matcher:
     columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label)
     rows = Rule.select(*columns).where(Rule.active, Rule.removed_at.is_null()).order_by(Rule.id)
-    return Matcher(RuleSpec(*row) for row in rows.tuples())
+    made = Matcher(RuleSpec(*row) for row in rows.tuples())
+    for spec, reason in made.broken:
+        log.error("rule %d does not compile and is ignored: %s", spec.id, reason)
+    return made
 
 
-matcher = Watched("rules", _matcher)
+def _broken() -> Broken:
+    columns = (Rule.id, Rule.kind, Rule.pattern, Rule.active)
+    rows = Rule.select(*columns).where(Rule.removed_at.is_null()).order_by(Rule.id)
+    reasons, ignored = {}, []
+    for number, kind, pattern, active in rows.tuples():
+        try:
+            validate(kind, pattern)
+        except PatternError as error:
+            reasons[number] = str(error)
+            ignored += [number] * active
+    return Broken(reasons, tuple(ignored))
+
+
+matcher = RevisionCache("rules", _matcher)
+broken = RevisionCache(
+    "rules", _broken
+)  # without the matcher's memory, for processes that match no text
 
 
 def check_text(title: str, description: str) -> list[Finding]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from models.rules.rule import Rule
+
 LABELS = (
     "nudity",
     "sexual",
@@ -32,3 +34,9 @@ def load() -> list[tuple[str, str, str, str, bool]]:
             (row["kind"], row["pattern"], row["action"], row["label"], row["active"] == "1")
             for row in csv.DictReader(file)
         ]
+
+
+def seed_rules() -> None:
+    """Put the starter rules in where there is no rule at all; they are the operator's then."""
+    if not Rule.select().exists():
+        Rule.put(load(), source="starter")

@@ -8,7 +8,6 @@ from ipaddress import (
     IPv4Network,
     IPv6Address,
     IPv6Network,
-    ip_address,
     ip_network,
 )
 
@@ -70,11 +69,6 @@ def is_public(address: Address) -> bool:
     if any(address in network for network in CLOSED):
         return False
     return address.is_global and not address.is_multicast
-
-
-def read(text: str) -> Address:
-    """Parse the resolver's text for an address, such as ``fe80::1%eth0``; raises ValueError."""
-    return ip_address(text)
 
 
 def _checked_name(word: str) -> str:

@@ -1,4 +1,4 @@
-"""Reads and writes rows as CSV or JSON, for the scripts and the console. Pure.
+"""Reads and writes CSV and JSON: every import and export of the scripts and the console. Pure.
 
 A CSV cell that a spreadsheet would run as a formula is written with a leading apostrophe. Reading
 removes it, so an export can be imported unchanged.
@@ -10,15 +10,20 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from models.errors import Invalid
 
 Row = dict[str, str]
 MOST_ROWS = 50_000
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-_ESCAPED = re.compile(r"''*[=+\-@\t\r\n]")
+CHUNK = 16_384  # characters of CSV that are collected before they are passed on
+# A spreadsheet may skip white space, control characters and invisible ones before the sign of a
+# formula, and some read the full-width signs too. A leading tab or line break alone is enough: it
+# can move the rest into a cell of its own. The apostrophes keep the way back unambiguous.
+_FORMULA = re.compile(
+    r"'*(?:[\t\r\n]|[\s\x00-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
 
 
 def read(text: str, columns: Sequence[str]) -> list[Row]:
@@ -46,13 +51,24 @@ def _csv(text: str, columns: Sequence[str]) -> list[Row]:
                 field="file",
             )
         reader.fieldnames = names
-        return [{name: _bare(row[name]) for name in names if name} for row in reader]
+        return [{name: unguarded(row[name]) for name in names if name} for row in reader]
     except csv.Error as error:
         raise Invalid(f"The file is not valid CSV: {error}.", field="file") from error
 
 
-def _bare(cell: str) -> str:
-    return cell[1:] if _ESCAPED.match(cell) else cell
+def guarded(value: Any) -> Any:
+    """The value as a CSV cell that no spreadsheet runs: a number stays one, None is empty."""
+    if isinstance(value, bool):
+        return int(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    text = str(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """The text that ``guarded`` was given."""
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
 def _json(text: str) -> list[Row]:
@@ -71,19 +87,43 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV with a header."""
-    page = io.StringIO(newline="")
-    writer = csv.writer(page, lineterminator="\n")
+def csv_chunks(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Rows as CSV with a header, in pieces, for a response that streams."""
+    lines = _Lines()
+    writer = csv.writer(lines)
     writer.writerow(columns)
-    writer.writerows([[_safe(value) for value in row] for row in rows])
-    return page.getvalue()
+    for row in rows:
+        writer.writerow([guarded(value) for value in row])
+        if lines.size > CHUNK:
+            yield lines.take()
+    yield lines.take()
 
 
-def _safe(value: Any) -> Any:
-    if isinstance(value, bool):
-        return int(value)
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+class _Lines:
+    """Collects a writer's rows, each ended by LF.
+
+    The writer itself ends them by CRLF: it quotes a cell with a CR only if its line end has one.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self._lines.append(line.removesuffix("\r\n") + "\n")
+        self.size += len(line)
+
+    def take(self) -> str:
+        """The lines since the last call."""
+        text = "".join(self._lines)
+        self.size = 0
+        self._lines.clear()
+        return text
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as CSV with a header."""
+    return "".join(csv_chunks(columns, rows))
 
 
 def as_json(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -12,6 +12,8 @@ from playhouse.postgres_ext import BinaryJSONField
 from models.database.connection import Model, db
 from models.submissions.submission import Submission
 
+MIN_PDQ_QUALITY = 50  # a lower one says too little to compare (the paper of PDQ's authors)
+
 
 class Image(Model):
     """One picture; its file is in storage under ``storage_key``."""

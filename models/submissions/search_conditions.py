@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from models.database.connection import db
+from models.expiring_values import ExpiringValues
 
 SHORTEST_PREFIX = 3  # shorter words must match exactly
 OPEN = ("received", "queued", "processing")
 SCORED = 0.1  # lower scores are not indexed: nearly every harmless picture has one
 CACHED_FOR = 60.0  # seconds for which PostgreSQL's column statistics are cached
-_cached: dict[tuple[str, str], tuple[float, dict[str, float]]] = {}
+_cached = ExpiringValues()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,31 +170,31 @@ def tsquery(lexemes: list[str]) -> str:
 
 def _shares(table: str, column: str) -> dict[str, float]:
     """The most common values of a column and their shares, from the last ANALYZE."""
-    at, shares = _cached.get((table, column), (float("-inf"), {}))
-    if time.monotonic() - at > CACHED_FOR:
-        row = db.execute_sql(
-            "SELECT most_common_vals::text::text[], most_common_freqs FROM pg_stats"
-            " WHERE schemaname = current_schema() AND tablename = %s AND attname = %s",
-            (table, column),
-        ).fetchone()
-        shares = dict(zip(row[0] or [], row[1] or [], strict=True)) if row else {}
-        _cached[table, column] = (time.monotonic(), shares)
-    return shares
+    return _cached.get_or((table, column), CACHED_FOR, lambda: _read_shares(table, column))
+
+
+def _read_shares(table: str, column: str) -> dict[str, float]:
+    row = db.execute_sql(
+        "SELECT most_common_vals::text::text[], most_common_freqs FROM pg_stats"
+        " WHERE schemaname = current_schema() AND tablename = %s AND attname = %s",
+        (table, column),
+    ).fetchone()
+    return dict(zip(row[0] or [], row[1] or [], strict=True)) if row else {}
 
 
 def frequency(lexeme: str) -> float:
     """The number of submissions with this word, from the last ANALYZE; 0 if not common."""
-    at, counts = _cached.get(("submission_words", "words"), (float("-inf"), {}))
-    if time.monotonic() - at > CACHED_FOR:
-        row = db.execute_sql(
-            "SELECT s.most_common_elems::text::text[], s.most_common_elem_freqs, c.reltuples"
-            " FROM pg_stats s JOIN pg_class c ON c.oid = 'submission_words'::regclass"
-            " WHERE s.schemaname = current_schema() AND s.tablename = 'submission_words'"
-            " AND s.attname = 'words'"
-        ).fetchone()
-        words, shares, rows = row or ([], [], 0.0)
-        # the list of frequencies ends with their minimum and maximum
-        pairs = zip(words or [], shares or [], strict=False)
-        counts = {word: share * rows for word, share in pairs}
-        _cached["submission_words", "words"] = (time.monotonic(), counts)
-    return counts.get(lexeme, 0.0)
+    return _cached.get_or("words", CACHED_FOR, _read_frequencies).get(lexeme, 0.0)
+
+
+def _read_frequencies() -> dict[str, float]:
+    row = db.execute_sql(
+        "SELECT s.most_common_elems::text::text[], s.most_common_elem_freqs, c.reltuples"
+        " FROM pg_stats s JOIN pg_class c ON c.oid = 'submission_words'::regclass"
+        " WHERE s.schemaname = current_schema() AND s.tablename = 'submission_words'"
+        " AND s.attname = 'words'"
+    ).fetchone()
+    words, shares, rows = row or ([], [], 0.0)
+    # the list of frequencies ends with their minimum and maximum
+    pairs = zip(words or [], shares or [], strict=False)
+    return {word: share * rows for word, share in pairs}

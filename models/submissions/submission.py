@@ -136,11 +136,6 @@ class Submission(Model):
         """The size of the review debt."""
         return cls.select().where(cls.review_owed).count()
 
-    @classmethod
-    def count_to_review(cls) -> int:
-        """Submissions that a person must look at."""
-        return cls.select().where(cls.verdict == "review", ~cls.review_owed).count()
-
     @property
     def is_decided(self) -> bool:
         """Whether it has a verdict."""

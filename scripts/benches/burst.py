@@ -16,11 +16,11 @@ from typing import Any
 
 from PIL import Image
 
-from models.capacity.planning import Flood
 from models.settings import ROOT, Settings
 from scripts._own_stack import Stack, stack
 from scripts.benches.http import FIXTURE, Plan
 from scripts.benches.load import drive, upload
+from tasks.commands.capacity_planning import Flood
 
 CLIENTS = 4
 QUIET = 4.0  # seconds of the chart before the burst and after it

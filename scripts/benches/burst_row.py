@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from models.capacity.planning import forecast
 from models.settings import Settings
 from scripts.benches.burst import Burst, median_error, rates, run
 from scripts.benches.burst_chart import chart
 from scripts.benches.figures import Figure, Measure, percentile
 from scripts.benches.http import Plan
+from tasks.commands.capacity_planning import forecast
 
 SIZES, CONNECTIONS = (1_500, 10_000), 1_000
 QUICK = {"SYNC_MAX_DEPTH": 20, "FAST_TRACK_DEPTH": 120}  # for bursts of a twentieth

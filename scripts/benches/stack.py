@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from models.settings import ROOT, Settings
 from scripts._own_stack import SETTINGS, free_port
 from tasks.servers import configs, layout
-from tasks.stack.up import healthy
+from tasks.servers.health_probe import site_answers
 
 PATIENCE = 60.0  # seconds until a server responds
 
@@ -85,7 +85,7 @@ def save_only(folder: str) -> Flask:
 
 def _until_healthy(settings: Settings) -> None:
     end = time.monotonic() + PATIENCE
-    while not healthy(settings):
+    while not site_answers(settings):
         if time.monotonic() > end:
             raise RuntimeError("the bare yardstick does not answer")
         time.sleep(0.05)

@@ -12,7 +12,7 @@ from scripts.benches.figures import Figure, Measure, against, at_most
 from scripts.benches.http import FILLING, Plan
 from scripts.benches.load import Maker, drive, upload
 from tasks.servers import processes
-from tasks.stack.up import healthy
+from tasks.servers.health_probe import site_answers
 
 MEGABYTE = 1024 * 1024
 FIRST = 200.0  # megabytes per worker, the initial goal
@@ -134,6 +134,6 @@ def second_up(plan: Plan) -> list[Figure]:
 
 
 def _note_answer(server: Stack, started: float, into: list[float]) -> None:
-    while not healthy(server.settings):
+    while not site_answers(server.settings):
         time.sleep(0.02)
     into.append(time.perf_counter() - started)

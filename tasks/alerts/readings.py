@@ -8,7 +8,8 @@ import redis
 
 from models.alerts import database_readings as rows
 from models.alerts.evaluate import Readings
-from tasks.load import expected_workers, response_counts, snapshot
+from models.rules import rule
+from tasks.load import health, response_counts, snapshot
 from tasks.queue.lanes import get_redis
 
 
@@ -17,6 +18,7 @@ def read() -> Readings:
     now = snapshot.read()
     from_database: dict[str, Any] = rows.read()
     from_redis, why = _from_redis()
+    broken = rule.broken.get()
     return Readings(
         database=0,
         redis=int(not now.redis),
@@ -25,7 +27,8 @@ def read() -> Readings:
         queue_depth=now.depth if now.redis else None,
         **from_database,
         **from_redis,
-        why=tuple(why.items()),
+        rules=len(broken.ignored),
+        why=(*why.items(), ("rules", broken.told())),
     )
 
 
@@ -37,7 +40,7 @@ def _from_redis() -> tuple[dict[str, Any], dict[str, str]]:
     except redis.RedisError:
         return {}, {}
     beats = snapshot.workers()
-    missing, sentence = expected_workers.missing(beats)
+    missing, sentence = health.missing_workers(beats)
     down = [beat["classifier_down"] for beat in beats if beat.get("classifier_down")]
     values = {
         "redis_connections": _share(info["connected_clients"], info.get("maxclients")),

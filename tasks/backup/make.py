@@ -11,13 +11,14 @@ from typing import BinaryIO
 
 import psycopg2
 
-from models.errors import SluiceError, Unavailable
+from models.errors import Unavailable
 from models.settings import Settings, use_settings
 from models.settings.urls import is_bucket
 from tasks import storage as stores
 from tasks.backup import database
 from tasks.backup.archive import DUMP, Writer
 from tasks.servers.layout import SECRETS
+from tasks.stack.console import one_line_errors
 from tasks.storage import ORIGINALS, THUMBNAILS, original
 
 PARTS = ("sluice.env", "etc/scale.json")
@@ -27,18 +28,10 @@ INCOMPLETE = 4  # exit code: the backup is complete, but originals were already 
 def main() -> None:
     """Write a backup; an expected failure is one line and exit code 1. Messages go to stderr."""
     os.umask(0o077)
-    try:
+    with one_line_errors("backup", OSError, psycopg2.Error):
         if sys.stdout.isatty():
             raise Unavailable("standard output is a terminal: redirect it to a file")
         text, wrong = backup(use_settings(Settings.load()), sys.stdout.buffer)
-    except SluiceError as error:
-        sys.exit(f"backup: {error.detail}")
-    except psycopg2.Error as error:
-        sys.exit(f"backup: the database failed: {str(error).strip()}")
-    except OSError as error:
-        sys.exit(f"backup: {error.strerror or error}")
-    except KeyboardInterrupt:
-        sys.exit("backup: interrupted")
     print(f"  {text}", file=sys.stderr)
     if wrong:
         what = f"{len(wrong)} originals are missing or differ from their rows"

@@ -15,11 +15,11 @@ import psycopg2
 
 from models.audit import hash_chain
 from models.database.connection import connect, connection, db
-from models.errors import Conflict, Invalid, SluiceError
+from models.errors import Conflict, Invalid
 from models.settings import Settings, use_settings
 from tasks.backup import archive, database
 from tasks.servers import layout
-from tasks.stack.console import Step, fail
+from tasks.stack.console import Step, one_line_errors
 from tasks.stack.down import clear
 
 NOT_RESTORED = """\
@@ -39,19 +39,11 @@ def main() -> None:
     parser.add_argument("--verify", action="store_true")
     options = parser.parse_args()
     os.umask(0o077)
-    try:
+    with one_line_errors("restore", OSError, psycopg2.Error):
         if options.verify:
             verify(sys.stdin.buffer)
         else:
             restore(sys.stdin.buffer)
-    except SluiceError as error:
-        raise fail(f"restore: {error.detail}") from error
-    except psycopg2.Error as error:
-        raise fail(f"restore: the database failed: {str(error).strip()}") from error
-    except OSError as error:
-        raise fail(f"restore: {error.strerror or error}") from error
-    except KeyboardInterrupt as interrupt:
-        raise fail("restore: interrupted", 130) from interrupt
 
 
 def restore(source: BinaryIO) -> None:

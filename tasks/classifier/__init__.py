@@ -1,7 +1,7 @@
 """Classifier engines behind one interface: ONNX Runtime, Keras, a remote server.
 
-Open ``base.py`` first: what an engine takes and returns. `load` chooses the engine; importing this
-package loads none. ``configured.py`` holds the engine that the settings choose.
+Open ``base.py`` first: what an engine takes and returns. `load` makes an engine, `engine` the one
+that the settings choose; importing this package loads none.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from models.settings import Settings, names, per_process
 from tasks.classifier.base import Classifier, ClassifierDown, preprocess
 
-__all__ = ["ENGINES", "Classifier", "ClassifierDown", "load", "preprocess"]
+__all__ = ["ENGINES", "Classifier", "ClassifierDown", "engine", "load", "preprocess"]
 
 ENGINES = ("onnx", "opennsfw2", "remote")
 
@@ -48,3 +49,20 @@ def load(
 
         return RemoteClassifier(url, key=key)
     raise ValueError(f"unknown engine {engine!r}; the engines are {', '.join(ENGINES)}")
+
+
+def _make(settings: Settings) -> Classifier:
+    name, given = settings.nsfw_engine, settings.nsfw_model or None
+    return load(
+        name,
+        providers=names(settings.nsfw_providers),
+        threads=settings.nsfw_threads,
+        batch=settings.nsfw_batch,
+        model_path=given if name == "onnx" else None,
+        weights_path=given if name == "opennsfw2" else None,
+        url=settings.moderation_image_service_url,
+        key=settings.moderation_image_service_key or None,
+    )
+
+
+engine = per_process(_make)  # raises ClassifierDown if none can be made; the next call tries again

@@ -1,5 +1,5 @@
 """The commands behind scripts/audit, client, hashes, moderator, plan and rules.
 
-Open ``command.py`` first: connecting, error lines, tables and JSON. Each script has a file of its
-name.
+Open ``command.py`` first: connecting, tables and JSON. Each script has a file of its name;
+``capacity_planning.py`` holds the arithmetic of scripts/plan, which the benches use too.
 """

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import peewee
 
 from models.database import connection
-from models.errors import SluiceError
 from models.settings import Settings, use_settings
+from tasks.stack.console import one_line_errors
 
 Rows = list[dict[str, Any]]
 
@@ -27,16 +26,10 @@ def run(made: argparse.ArgumentParser) -> None:
     """Parse, connect, act; an expected error is one line and exit code 1."""
     arguments = made.parse_args()
     act: Callable[[argparse.Namespace], None] = arguments.act
-    try:
+    with one_line_errors(made.prog, OSError, peewee.OperationalError):
         connection.connect(use_settings(Settings.load()), pool=2)
         with connection.connection():
             act(arguments)
-    except SluiceError as error:
-        sys.exit(f"{made.prog}: {error.detail}")
-    except peewee.OperationalError as error:
-        sys.exit(f"{made.prog}: the database does not answer: {str(error).strip()}")
-    except OSError as error:
-        sys.exit(f"{made.prog}: {error.filename}: {error.strerror}")
 
 
 def show(rows: Rows, *, as_json: bool) -> None:

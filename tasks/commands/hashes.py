@@ -10,8 +10,9 @@ from models.audit.log import Audit
 from models.database.connection import db
 from models.errors import Invalid
 from models.hash_bank import import_export
-from models.hash_bank.known_hash import FACTS, MIN_QUALITY, TOO_PLAIN, KnownHash
+from models.hash_bank.known_hash import FACTS, TOO_PLAIN, KnownHash
 from models.settings import get_settings
+from models.submissions.image import MIN_PDQ_QUALITY
 from tasks.commands import command, import_export_verbs
 from tasks.hash_bank.hashing import pdq, sha256_file
 from tasks.images.decoder import Decoder, DecoderDown
@@ -29,12 +30,14 @@ def add(arguments: argparse.Namespace) -> None:
     with db.atomic():
         exact = bytes.fromhex(sha256_file(arguments.picture))
         kinds = (
-            (("sha256", exact), ("pdq", code)) if quality >= MIN_QUALITY else (("sha256", exact),)
+            (("sha256", exact), ("pdq", code))
+            if quality >= MIN_PDQ_QUALITY
+            else (("sha256", exact),)
         )
         for kind, value in kinds:
             KnownHash.put(kind, value, arguments.action, arguments.label, note=arguments.picture)
         Audit.append("hashes.add", arguments.picture, to=arguments.action)
-    if quality < MIN_QUALITY:
+    if quality < MIN_PDQ_QUALITY:
         print(f"{arguments.action}: sha256 only; the picture is {TOO_PLAIN} (quality {quality})")
     else:
         print(f"{arguments.action}: sha256 and pdq {code.hex()} (quality {quality})")

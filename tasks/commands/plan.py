@@ -13,7 +13,11 @@ from typing import Any
 
 import peewee
 
-from models.capacity.planning import (
+from models.database.connection import connect, connection
+from models.errors import SluiceError
+from models.settings import Settings, use_settings
+from models.statistics import storage_size
+from tasks.commands.capacity_planning import (
     ASSUMED,
     BurstForecast,
     Demand,
@@ -24,12 +28,8 @@ from models.capacity.planning import (
     forecast,
     plan,
 )
-from models.database.connection import connect, connection
-from models.errors import SluiceError
-from models.settings import Settings, use_settings
-from models.statistics import storage_size
 from tasks.load import snapshot
-from tasks.stack.console import fail
+from tasks.stack.console import fail, one_line_errors
 
 USAGE_ERROR = 2  # exit code of an invalid option, as of argparse
 FEWEST = 1000  # submissions or pictures; with fewer the bytes per row are unreliable
@@ -48,10 +48,8 @@ def main() -> None:
         options.retention_days,
     )
     prices = Prices(**{name: getattr(options, f"price_{name}") for name in PRICES})
-    try:
+    with one_line_errors("plan"):
         settings = use_settings(Settings.load())
-    except SluiceError as error:
-        raise fail(f"plan: {error.detail}") from error
     if options.images > settings.max_files_per_request:
         most = settings.max_files_per_request
         raise fail(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 import time
 
 import peewee
 
 from models.clients.client import ApiKey, Client
 from models.database.connection import connect, connection, db
-from models.errors import SluiceError, Unavailable
+from models.errors import Unavailable
 from models.settings import Settings, use_settings
 from tasks.demo.progress import Progress, summary
 from tasks.demo.sender import Sender, is_up
 from tasks.demo.uploads import Stream
+from tasks.stack.console import one_line_errors
 
 NAME = "Demo"
 STREAMS, FLOOD = 16, 64  # connections
@@ -71,14 +71,9 @@ def main() -> None:
     made.add_argument("--burst", type=_whole)
     made.add_argument("--seed", type=int)
     made.add_argument("--key")
-    try:
-        demo(made.parse_args())
-    except SluiceError as error:
-        sys.exit(f"{made.prog}: {error.detail}")
-    except peewee.OperationalError as error:
-        sys.exit(f"{made.prog}: the database does not answer: {str(error).strip()}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    options = made.parse_args()
+    with one_line_errors(made.prog, peewee.OperationalError):
+        demo(options)
 
 
 def _positive(text: str) -> float:

@@ -6,14 +6,12 @@ import math
 from collections.abc import Callable
 from functools import cache
 from io import BytesIO
+from pathlib import Path
 from random import Random
 
 from PIL import Image, ImageDraw, ImageFont
 
-from models.settings import ROOT
-
-FIXTURES = ROOT / "tests" / "fixtures"
-LARGEST = 200_000  # bytes of a sample picture; larger ones would slow the stream down
+SAMPLES = Path(__file__).parent / "pictures"
 Picture = tuple[str, bytes]  # a file name and the file's bytes
 Drawing = Callable[[Random], Image.Image]
 
@@ -21,8 +19,7 @@ Drawing = Callable[[Random], Image.Image]
 @cache
 def samples(prefix: str) -> tuple[Picture, ...]:
     """The sample pictures by prefix: ``safe``, ``review``, ``reject`` or ``animated``."""
-    paths = sorted(FIXTURES.glob(f"{prefix}_*.*"))
-    return tuple((p.name, p.read_bytes()) for p in paths if p.stat().st_size <= LARGEST)
+    return tuple((p.name, p.read_bytes()) for p in sorted(SAMPLES.glob(f"{prefix}_*.*")))
 
 
 def look_alike(picture: Picture, chance: Random) -> Picture:

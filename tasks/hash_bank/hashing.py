@@ -64,13 +64,6 @@ class HashBank:
         at = int(distances.argmin())
         return int(self._ids[at]), int(distances[at])
 
-    def within(self, hash: bytes, max_distance: int) -> list[tuple[int, int]]:
-        """All (id, distance) up to and with `max_distance` bits, nearest first."""
-        distances = self._distances(hash)
-        found = np.flatnonzero(distances <= max_distance)
-        found = found[np.argsort(distances[found], kind="stable")]
-        return [(int(self._ids[at]), int(distances[at])) for at in found]
-
     def _distances(self, hash: bytes) -> NDArray[np.uint16]:
         if len(hash) != PDQ_BYTES:
             raise ValueError(f"a PDQ hash has {PDQ_BYTES} bytes")

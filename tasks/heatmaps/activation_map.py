@@ -59,26 +59,18 @@ def unload() -> None:
     malloc_trim.give_back()
 
 
-def overlay(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
-    """`image`, of any size, as RGB under `heat` in red; the border is unchanged."""
-    painted = image.convert("RGB")
-    painted.paste(HOT, mask=_mask(heat, image.size))
-    return painted
-
-
 def layer(heat: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:
-    """`heat` as an overlay of that size: red RGBA, transparent where it is 0."""
-    red = Image.new("RGB", size, HOT)
-    red.putalpha(_mask(heat, size))
-    return red
+    """`heat` as an overlay of that size: red RGBA, transparent where it is 0.
 
-
-def _mask(heat: NDArray[np.float32], size: tuple[int, int]) -> Image.Image:
+    The rim that no cell covers is transparent too.
+    """
     mask = Image.new("L", RESIZED)
     side = CROP.stop - CROP.start
     cells = Image.fromarray(np.uint8(np.clip(heat, 0, 1) * 255 * OPACITY))
     mask.paste(cells.resize((side, side), Image.Resampling.BICUBIC), (CROP.start, CROP.start))
-    return mask.resize(size, Image.Resampling.BILINEAR)
+    red = Image.new("RGB", size, HOT)
+    red.putalpha(mask.resize(size, Image.Resampling.BILINEAR))
+    return red
 
 
 @functools.lru_cache(maxsize=1)

@@ -28,7 +28,6 @@ __all__ = [
     "Picture",
     "PictureError",
     "accepted",
-    "frame_preview",
     "frame_previews",
     "read",
     "save_thumbnail",
@@ -74,16 +73,11 @@ def _bytes(file: File) -> bytes:
         return raw.read()
 
 
-def frame_preview(file: File, index: int, limits: Limits) -> Image.Image:
-    """Frame `index` of the file: RGB, upright, flattened on white, longest side up to 1280."""
-    previews = frame_previews(file, [index], limits)
-    if index not in previews:
-        raise PictureError("unreadable", f"The file has no frame {index} within the limits.")
-    return previews[index]
-
-
 def frame_previews(file: File, indexes: Collection[int], limits: Limits) -> dict[int, Image.Image]:
-    """The existing frames of these indexes, as by `frame_preview`, in one pass."""
+    """The frames of these indexes that the file has, within the limits, decoded in one pass.
+
+    Each is RGB, upright, flattened on white, its longest side up to 1280 pixels.
+    """
     data = _bytes(file)
     previews: dict[int, Image.Image] = {}
     with decoding():

@@ -1,4 +1,6 @@
-"""The outline of a picture file, read from its bytes without decoding a pixel.
+"""The accepted formats, and the outline of a picture file, read without decoding a pixel.
+
+`FORMATS` and `sniff` are the one table of formats for the upload's request and for the worker.
 
 Pillow decodes the picture, but does not report where it ends, whether the file was cut, or what
 follows it. These parsers do, in a few microseconds per segment. So `open_untrusted` can refuse a
@@ -15,10 +17,15 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
+# The last three name the container alone: an AVIF may have them too, beside one of its own.
+HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1", b"miaf"}
+)
+MOST_BRANDS = 64  # compatible brands of a file that are looked at; real files have under ten
 
 # A marker that is neither a stuffed zero nor a restart: only these end entropy-coded data.
 # Without a group or a repeat, `re` finds the first byte twenty times faster.
@@ -28,7 +35,7 @@ _JPEG_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _JPEG_AFTER_DATA = frozenset({0xC4, 0xCC, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 _PICTURE = re.compile(
     rb"\xff\xd8\xff[\xc0-\xc2\xdb\xe0-\xef\xfe]\x00|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP"
-    rb"|ftyp(?:avi[fs]|hei[csx]|mif1)",
+    rb"|ftyp(?:" + b"|".join(sorted(AVIF_BRANDS | HEIF_BRANDS)) + rb")",
     re.DOTALL,
 )
 # x and y of the first pixel of each pass, then the steps (PNG specification, 8.2).
@@ -36,6 +43,25 @@ _ADAM7 = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
 )  # fmt: skip
 _PADDING = b"\x00\t\n\r \xff"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An accepted format: its media type, the ending of its file names, its name to people."""
+
+    media_type: str
+    ending: str
+    shown: str
+
+
+FORMATS = {  # by Pillow's name
+    "JPEG": Format("image/jpeg", "jpg", "JPEG"),
+    "PNG": Format("image/png", "png", "PNG"),
+    "GIF": Format("image/gif", "gif", "GIF"),
+    "WEBP": Format("image/webp", "webp", "WebP"),
+    "AVIF": Format("image/avif", "avif", "AVIF"),
+    "HEIF": Format("image/heif", "heif", "HEIF"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +82,10 @@ class Outline:
 
 
 def sniff(head: bytes) -> str | None:
-    """Pillow's name of the format, by the first 32 bytes, or None."""
+    """The format that a file's first bytes belong to, a key of `FORMATS`, or None.
+
+    Pass 512 bytes or more, if the file has them: they contain the brands of an AVIF.
+    """
     if head.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if head.startswith(PNG_SIGNATURE):
@@ -69,11 +98,18 @@ def sniff(head: bytes) -> str | None:
 
 
 def _sniff_brand(head: bytes) -> str | None:
-    # An AVIF may have `mif1` as its major brand and `avif` only as a compatible brand.
-    brands = {head[8:12], *(head[i : i + 4] for i in range(16, min(len(head), 32), 4))}
+    # An AVIF may have `mif1`, `msf1` or `miaf` as its major brand and `avif` or `avis` only as a
+    # compatible brand; those fill the rest of the box.
+    end = min(int.from_bytes(head[:4], "big"), len(head), 16 + 4 * MOST_BRANDS)
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
     if brands & AVIF_BRANDS:
         return "AVIF"
     return "HEIF" if brands & HEIF_BRANDS else None
+
+
+def reads_heif() -> bool:
+    """Whether this installation has the extra package that decodes HEIF."""
+    return find_spec("pillow_heif") is not None
 
 
 def outline(data: bytes) -> Outline | None:
@@ -82,7 +118,7 @@ def outline(data: bytes) -> Outline | None:
 
     Never raises because of a file's content: if its structure exceeds it, `complete` is False.
     """
-    name = sniff(data[:32])
+    name = sniff(data[:512])
     if name is None:
         return None
     try:

@@ -8,7 +8,6 @@ hence `DRAFT_SIDE` with 8.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import io
 import struct
 import zlib
@@ -51,17 +50,13 @@ _ORIENTATION = 0x0112
 @functools.cache
 def accepted() -> dict[str, str]:
     """The media types that this installation can decode, by Pillow's format name."""
-    types = {
-        "JPEG": "image/jpeg",
-        "PNG": "image/png",
-        "GIF": "image/gif",
-        "WEBP": "image/webp",
-    }
-    if features.check("avif"):
-        types["AVIF"] = "image/avif"
-    if importlib.util.find_spec("pillow_heif"):
-        types["HEIF"] = "image/heif"
-    return types
+    lacking = set()
+    if not features.check("avif"):
+        lacking.add("AVIF")
+    if not file_formats.reads_heif():
+        lacking.add("HEIF")
+    formats = file_formats.FORMATS.items()
+    return {name: one.media_type for name, one in formats if name not in lacking}
 
 
 @dataclass
@@ -104,8 +99,7 @@ def open_picture(data: bytes, limits: Limits) -> Source:
         names = ", ".join(accepted())
         raise PictureError("unsupported", f"The format is not accepted. Accepted are: {names}.")
     _refuse_by_outline(outline, limits)
-    register(outline.format)
-    image = Image.open(io.BytesIO(data), formats=(outline.format,))
+    image = _open(data, outline.format)
     check_size(image.size, limits)
     orientation = _orientation(image)
     source = Source(
@@ -121,6 +115,15 @@ def open_picture(data: bytes, limits: Limits) -> Source:
     )
     _draft(image)
     return source
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    register(name)
+    if name == "AVIF":  # `Image.open` takes only some first brands; libavif looks at all of them
+        from PIL.AvifImagePlugin import AvifImageFile
+
+        return AvifImageFile(io.BytesIO(data))
+    return Image.open(io.BytesIO(data), formats=(name,))
 
 
 def _refuse_by_outline(outline: file_formats.Outline, limits: Limits) -> None:

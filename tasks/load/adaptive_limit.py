@@ -19,6 +19,7 @@ from models.audit.log import Audit
 from models.capacity import adaptive_limit, wait_estimate
 from models.capacity.adaptive_limit import AdaptiveLimit, Signals, State
 from models.clients.client import Client
+from models.expiring_values import ExpiringValues
 from models.settings import get_settings, per_process
 from tasks.load import heartbeat, response_counts, snapshot
 from tasks.queue.lanes import get_redis
@@ -43,7 +44,7 @@ return '0'
 """
 BURST = 2.0  # seconds by which a limited client may be early
 
-_kept = snapshot.Kept()
+_kept = ExpiringValues()
 _take = per_process(lambda _: get_redis().register_script(TAKE))
 _jobs: deque[tuple[float, dict[str, tuple[int, int]]]] = deque()
 

@@ -14,11 +14,13 @@ from models.capacity.mode import Load
 from models.database import replica
 from models.database.connection import connection, db
 from models.errors import SluiceError
+from models.rules import rule
 from models.settings import get_settings
 from models.settings.urls import is_bucket
 from tasks import storage
-from tasks.load import expected_workers
+from tasks.load.heartbeat import is_ours
 from tasks.queue.lanes import get_redis
+from tasks.servers import worker_pool
 
 Part = dict[str, str]
 SILENT_AFTER = 45.0  # seconds without a load sample; the standby takes one every 10 s
@@ -36,6 +38,7 @@ def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
         _queue(load),
         _share("Memory", load.memory, get_settings().memory_threshold),
         _share("Disk", load.disk, get_settings().disk_threshold),
+        _rules(database),
         _model(load, beats),
         _workers(load, beats),
         _standby(database),
@@ -101,6 +104,18 @@ def _share(name: str, used: float, limit: int) -> Part:
     return _part(name, state, f"{used:.0f} % in use, limit {limit} %")
 
 
+def _rules(database: Part) -> Part:
+    unasked = _part("Rules", "near", "cannot be read without PostgreSQL")
+    if database["state"] == "down":
+        return unasked
+    try:
+        with connection():
+            broken = rule.broken.get()
+    except peewee.PeeweeException:
+        return unasked
+    return _part("Rules", "near" if broken.ignored else "ok", broken.told() or "all compile")
+
+
 def _model(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
     down = [beat for beat in beats if beat.get("classifier_down")]
     if down:
@@ -114,7 +129,7 @@ def _model(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
 def _workers(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
     if not load.redis:
         return _part("Workers", "near", "unknown while Redis is down")
-    number, sentence = expected_workers.missing(beats)
+    number, sentence = missing_workers(beats)
     alive = any(beat["state"] != "stale" for beat in beats)
     return _part("Workers", ("near" if alive else "down") if number else "ok", sentence.rstrip("."))
 
@@ -133,3 +148,25 @@ def _standby(database: Part) -> Part:
     if silent > SILENT_AFTER:
         return _part("Standby", "down", "stopped: no sweeps, deliveries or alerts")
     return _part("Standby", "ok", "sweeps, delivers and alerts")
+
+
+def expected_workers() -> int | None:
+    """How many workers this stack's supervisor should run; None without a supervisor."""
+    if not (get_settings().run / "supervisord.pid").exists():
+        return None
+    return sum(worker_pool.sizes(get_settings()).values())
+
+
+def missing_workers(beats: Sequence[dict[str, Any]]) -> tuple[int, str]:
+    """How many workers are missing among these heartbeats, and a sentence about it.
+
+    If something other than our supervisor starts the workers, MIN_WORKERS are expected on all hosts
+    together.
+    """
+    online = [beat for beat in beats if beat["state"] != "stale"]
+    number = expected_workers()
+    if number is None:
+        number = get_settings().min_workers
+    else:
+        online = [beat for beat in online if is_ours(beat)]
+    return max(0, number - len(online)), f"{len(online)} of {number} workers online."

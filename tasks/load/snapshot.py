@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import peewee
 import redis
@@ -15,6 +14,7 @@ from models.capacity import mode, wait_estimate
 from models.capacity.mode import Load
 from models.database import replica
 from models.database.connection import connect, connection
+from models.expiring_values import ExpiringValues
 from models.review import claims
 from models.settings import Settings, get_settings, use_settings
 from models.statistics import load_samples
@@ -26,47 +26,18 @@ from tasks.queue.lanes import FAIRNESS, PRIORITY, batch, get_huey, get_redis, jo
 
 MODE_KEY = "sluice:mode"
 MOST_COUNTED = 1_000_000  # rows that the estimate of the wait counts
-T = TypeVar("T")
 
 
-class Kept(dict[str, tuple[float, Any]]):
-    """A cache of values by name, each with a short time to live.
-
-    When a value has expired, the first caller makes a new one. Meanwhile other callers get the old
-    value, for at most ``patience`` seconds. Without this all requests would make it at once.
-    """
-
-    def __init__(self, patience: float = 1.0) -> None:
-        super().__init__()
-        self._patience = patience
-        self._making: set[str] = set()
-
-    def get_or(self, name: str, seconds: float, make: Callable[[], T]) -> T:
-        """The cached value, or a new one if it is older than ``seconds``."""
-        at, value = self.get(name, (float("-inf"), None))
-        age = time.monotonic() - at
-        if age < seconds or (name in self._making and age < seconds + self._patience):
-            result: T = value
-            return result
-        self._making.add(name)
-        try:
-            result = make()
-        finally:
-            self._making.discard(name)
-        self[name] = (time.monotonic(), result)
-        return result
-
-
-_kept = Kept()
+_values = ExpiringValues()
 
 
 def read() -> Load:
     """The current load, at most 50 ms old."""
-    return _kept.get_or("load", 0.05, _read)
+    return _values.get_or("load", 0.05, _read)
 
 
 def _read() -> Load:
-    memory, disk = _kept.get_or("machine", 1.0, _machine)
+    memory, disk = _values.get_or("machine", 1.0, _machine)
     try:
         sizes = get_huey().storage.sizes()
     except redis.RedisError:
@@ -85,12 +56,12 @@ def current() -> dict[str, Any]:
     All web processes share it through Redis, so that they leave a mode together.
     """
     load = read()
-    before = _kept.get_or("mode", 0.05, _shared_mode)
+    before = _values.get_or("mode", 0.05, _shared_mode)
     name = mode.choose(load, before["mode"], get_settings())
     if name == before["mode"]:
         return before
     now = {"mode": name, "since": time.time(), "why": mode.why(load, name, get_settings())}
-    _kept["mode"] = (time.monotonic(), now)
+    _values["mode"] = (time.monotonic(), now)
     _share(now)
     return now
 
@@ -103,7 +74,7 @@ def _shared_mode() -> dict[str, Any]:
             get_redis().set(MODE_KEY, json.dumps(_initial()), nx=True)
             stored = get_redis().get(MODE_KEY)
     except redis.RedisError:
-        return _kept.get("mode", (0, _initial()))[1]
+        return _values.get("mode", (0, _initial()))[1]
     return json.loads(stored) if stored else _initial()
 
 
@@ -122,7 +93,7 @@ def _share(state: dict[str, Any]) -> None:
 def workers() -> list[dict[str, Any]]:
     """Each worker's last heartbeat, ``stale`` if it is late; empty while Redis is down."""
     try:
-        beats = _kept.get_or("workers", 0.5, heartbeat.workers)
+        beats = _values.get_or("workers", 0.5, heartbeat.workers)
     except redis.RedisError:
         return []
     late = time.time() - 3 * heartbeat.EVERY
@@ -171,7 +142,7 @@ def _beyond_the_queue(load: Load) -> int:
     """Jobs in PostgreSQL that the queue has no room for, or is down; at most two seconds old."""
     if load.redis and load.depth < 0.9 * get_settings().max_queue_size:
         return 0
-    return _kept.get_or("beyond", 2.0, _count_received)
+    return _values.get_or("beyond", 2.0, _count_received)
 
 
 def _count_received() -> int:
@@ -185,13 +156,13 @@ def _count_received() -> int:
 def snapshot() -> dict[str, Any]:
     """The report on the whole server, at most half a second old."""
     with replica.use_primary():
-        return _kept.get_or("snapshot", 0.5, _snapshot)
+        return _values.get_or("snapshot", 0.5, _snapshot)
 
 
 def forget() -> None:
     """Drop the cached load and report, because something has changed."""
     for name in ("load", "snapshot"):
-        _kept.pop(name, None)
+        _values.pop(name, None)
 
 
 def _snapshot() -> dict[str, Any]:
@@ -212,7 +183,7 @@ def _snapshot() -> dict[str, Any]:
         "capacity": _capacity(state["mode"]),
         "throughput": database["throughput"],
         "workers": workers(),
-        "scaled": _kept.get_or("scaled", 5.0, last_scaling.last),
+        "scaled": _values.get_or("scaled", 5.0, last_scaling.last),
         "to_review": database["to_review"],
         "error_rate": _error_rate(),
         "health": health(),
@@ -250,7 +221,7 @@ def _error_rate() -> float:
 def health() -> list[dict[str, str]]:
     """Each part with its state: ok, near (a limit) or down."""
     with replica.use_primary():
-        return _kept.get_or("health", 2.0, lambda: parts.of(read(), workers()))
+        return _values.get_or("health", 2.0, lambda: parts.of(read(), workers()))
 
 
 def brief() -> dict[str, Any]:

@@ -11,14 +11,14 @@ from typing import Any
 
 import PIL.Image
 
-from models.database.config_revision import Watched
+from models.database.config_revision import RevisionCache
 from models.hash_bank.known_hash import ASKS, KnownHash, check_exact
 from models.rules.rule import check_text
 from models.settings import per_process
-from models.submissions.image import stills_of
+from models.submissions.image import MIN_PDQ_QUALITY, stills_of
 from models.verdict import Finding, action_of
+from tasks.classifier import engine
 from tasks.classifier.base import ClassifierDown
-from tasks.classifier.configured import engine
 from tasks.hash_bank.hashing import HashBank
 from tasks.images.decoder import GIVEN_UP
 from tasks.images.limits import PictureError
@@ -28,7 +28,6 @@ from tasks.moderation.score_cache import ScoreCache
 from tasks.observability import metrics
 
 Check = Callable[[Job], Iterator[Finding]]
-MIN_PDQ_QUALITY = 50  # below it the picture has too little structure to compare (PDQ's authors)
 STILLS = 5  # frames of an animation whose scores are kept
 SCORE_COLUMNS = ("score", "worst_frame", "frames", "width", "height", "pdq", "pdq_quality")
 log = logging.getLogger("sluice.checks")
@@ -254,4 +253,4 @@ def _bank() -> tuple[dict[int, tuple[str, str]], HashBank]:
     return entries, HashBank((row[0], row[1]) for row in rows)
 
 
-known_bank = Watched("known_hashes", _bank)
+known_bank = RevisionCache("known_hashes", _bank)

@@ -16,8 +16,8 @@ from huey.registry import Message
 
 from models.settings import get_settings
 from tasks import storage as stores
+from tasks.classifier import engine
 from tasks.classifier.base import ClassifierDown
-from tasks.classifier.configured import engine
 from tasks.hash_bank.hashing import pdq, sha256_file
 from tasks.images.decoder import Budget
 from tasks.images.limits import Limits, PictureError

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from models.hash_bank import known_hash
-from models.hash_bank.known_hash import MIN_QUALITY, TOO_PLAIN, KnownHash
+from models.hash_bank.known_hash import TOO_PLAIN, KnownHash
 from models.settings import get_settings
+from models.submissions.image import MIN_PDQ_QUALITY
 from tasks import storage as stores
 from tasks.hash_bank.hashing import pdq
 from tasks.images.limits import Limits, PictureError
@@ -30,7 +31,7 @@ def learn(number: int) -> None:
     except FileNotFoundError:
         known_hash.add_perceptual(number, None, "the picture is gone")
     else:
-        plain = quality < MIN_QUALITY
+        plain = quality < MIN_PDQ_QUALITY
         known_hash.add_perceptual(number, None if plain else code, TOO_PLAIN if plain else "")
     if row.picture:
         storage.remove_original(row.picture)

@@ -15,8 +15,8 @@ from models.submissions.image import Image
 from models.submissions.submission import Submission
 from models.verdict import Finding, Policy
 from tasks import storage as stores
+from tasks.classifier import engine
 from tasks.classifier.base import ClassifierDown
-from tasks.classifier.configured import engine
 from tasks.hash_bank.hashing import pdq
 from tasks.images.decoder import Budget, Decoded, Decoder
 from tasks.images.limits import Limits, PictureError

@@ -43,8 +43,7 @@ from tasks.moderation.lease_renewal import LeaseRenewal
 from tasks.moderation.look_ahead import LookAhead
 from tasks.moderation.prefetch import Prefetch
 from tasks.observability import logs, metrics, tracing
-from tasks.queue import decided_events
-from tasks.queue.lanes import enqueue_missing, rank_of
+from tasks.queue.lanes import announce_decided, enqueue_missing, rank_of
 from tasks.storage import StorageDown, still, thumbnail
 
 BATCHES = 4  # claimed in a row, some 1 s of work; then the consumer can stop if it has to
@@ -377,7 +376,7 @@ def commit_and_announce(outcomes: Sequence[Outcome], trace: str | None = None) -
         for outcome in outcomes:
             if outcome.review_owed:
                 pause(outcome.submission.id, PAUSE_AFTER_DOWN)
-    decided_events.announce([submission.id for submission in decided])
+    announce_decided([submission.id for submission in decided])
     checks.share_scores()  # after the announcement: whoever waits for the verdict needs no score
     count_verdicts(decided, outcomes)
     return []

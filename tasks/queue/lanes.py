@@ -8,6 +8,7 @@ the sweep may add jobs without a check.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -29,6 +30,7 @@ DEBT_RANK, NORMAL_RANK, SYNC_RANK, PAID_RANK = 0, 1, 2, 10
 MODERATE, DETECT, DRAW, HEAT = (
     f"tasks.worker.{name}" for name in ("moderate", "detect", "draw", "heat")
 )
+DECIDED = "sluice:decided"  # the channel on which workers announce what they decided
 FAIRNESS = 4  # every fourth job is taken from the normal lane first, so that it never starves
 SHARE = 4  # a batch takes at most one in this many of the queued jobs
 TAKE_MORE = """
@@ -42,6 +44,7 @@ end
 if #taken > 0 then redis.call('ZREM', KEYS[1], unpack(taken)) end
 return taken
 """
+log = logging.getLogger("sluice.queue")
 _RANK_SPAN = 10**13  # above any time in ms: a score orders by rank, then by time
 
 
@@ -226,3 +229,14 @@ def enqueue_missing(jobs: Iterable[tuple[UUID, int]]) -> list[UUID]:
         pipe.zadd(get_huey().storage.lane(rank), {data: _score(rank)}, nx=True)
     added = pipe.execute()
     return [job[0] for job, new in zip(requested, added, strict=True) if new]
+
+
+def announce_decided(ids: Iterable[UUID]) -> None:
+    """Wake the requests that wait for these. They poll the row too, so a lost event is harmless."""
+    pipe = get_redis().pipeline(transaction=False)
+    for submission_id in ids:
+        pipe.publish(DECIDED, str(submission_id))
+    try:
+        pipe.execute()
+    except redis.RedisError as error:
+        log.debug("decided event not sent: %s", error)

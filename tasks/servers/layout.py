@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -154,3 +156,14 @@ def settings_of_running(settings: Settings) -> Settings:
     """The settings with which the running stack was started."""
     stored = read_env_file(settings.sluice_home / "run" / "environment")
     return Settings.load({**os.environ, **stored})
+
+
+@contextmanager
+def stack_lock(settings: Settings) -> Iterator[None]:
+    """Hold the stack's lock; the kernel releases it when the process ends, even by a crash."""
+    handle = os.open(settings.sluice_home / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -14,7 +14,6 @@ from typing import Any
 
 from models.settings import Settings
 
-ALIVE = {"STARTING", "RUNNING", "BACKOFF", "STOPPING"}
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)
 
 

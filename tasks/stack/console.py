@@ -8,9 +8,16 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
+from models.errors import SluiceError
+from tasks.servers.supervisor_client import UNREACHABLE
+
 NAME_WIDTH = 12
+NOT_RUNNING = 3  # exit code, as systemctl's
+INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
 QUIET_SECONDS = 5.0  # between two notes if the output is no terminal
 
 
@@ -65,6 +72,37 @@ class Step:
             turn += 1
             line = f"{marks[turn % 4]} {self.name:<{NAME_WIDTH}} {self.text} {self._elapsed()}"
             print(f"\r\033[K{line[:100]}", end="", flush=True)
+
+
+@contextmanager
+def one_line_errors(script: str, *expected: type[Exception]) -> Iterator[None]:
+    """An expected error of the block ends the process: one line, and exit code 1.
+
+    Expected are the domain's errors, an interruption (exit code 130), and the given types: OSError
+    of files that a person named, or the database driver's errors.
+    """
+    try:
+        yield
+    except SluiceError as error:
+        raise fail(f"{script}: {error.detail}") from error
+    except OSError as error:
+        if not isinstance(error, expected):
+            raise
+        file = f"{error.filename}: " if error.filename else ""
+        raise fail(f"{script}: {file}{error.strerror or error}") from error
+    except expected as error:
+        raise fail(f"{script}: the database does not answer: {str(error).strip()}") from error
+    except KeyboardInterrupt as interrupt:
+        raise fail(f"{script}: interrupted", INTERRUPTED) from interrupt
+
+
+@contextmanager
+def needs_stack(script: str) -> Iterator[None]:
+    """Where the supervisor does not answer in the block: one line, and exit code NOT_RUNNING."""
+    try:
+        yield
+    except UNREACHABLE:
+        raise fail(f"{script}: Sluice is not running: scripts/up starts it", NOT_RUNNING) from None
 
 
 def fail(message: str, code: int = 1) -> SystemExit:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 
-from models.errors import SluiceError
 from models.settings import Settings, use_settings
 from tasks.servers import processes
+from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import REST, SERVERS, TRAITS, WEB
 from tasks.servers.supervisor_client import UNREACHABLE, Supervisor
-from tasks.stack.console import Step, fail
-from tasks.stack.lock import stack_lock
+from tasks.stack.console import Step, one_line_errors
 
 STOPPED = {"STOPPED", "EXITED", "FATAL"}
 
 
 def main() -> None:
-    try:
+    with one_line_errors("down"):
         settings = use_settings(Settings.load())
         with stack_lock(settings):
             if not processes.of_stack(settings):
@@ -24,8 +23,6 @@ def main() -> None:
                 return
             with Step("stop") as step:
                 step.text = stop(settings)
-    except SluiceError as error:
-        raise fail(f"down: {error.detail}") from error
 
 
 def stop(settings: Settings) -> str:

@@ -14,10 +14,10 @@ import peewee
 
 from models import migrate
 from models.database.connection import connect, parameters
-from models.errors import SettingError, SluiceError, Unavailable
+from models.errors import SettingError, Unavailable
 from models.settings import Settings, use_settings
 from tasks.servers import layout, postgres
-from tasks.stack.console import fail
+from tasks.stack.console import one_line_errors
 
 POSTGRES_TIMEOUT = 120.0  # seconds for PostgreSQL to answer
 SCHEMA_TIMEOUT = 600.0  # seconds for the migrations of another host
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--wait", action="store_true")
     options = parser.parse_args()
     os.umask(0o077)
-    try:
+    with one_line_errors("migrate", peewee.PeeweeException):
         settings = use_settings(Settings.load())
         if not settings.database_url:
             raise SettingError("DATABASE_URL is required; scripts/up migrates its own database")
@@ -36,8 +36,6 @@ def main() -> None:
         layout.make_secrets(settings)
         postgres.wait_for(settings, POSTGRES_TIMEOUT)
         print(wait(settings) if options.wait else apply(settings))
-    except (SluiceError, peewee.PeeweeException) as error:
-        raise fail(f"migrate: {getattr(error, 'detail', error)}") from error
 
 
 def apply(settings: Settings) -> str:

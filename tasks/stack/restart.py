@@ -8,19 +8,14 @@ import signal
 import time
 from collections.abc import Sequence
 
-from models.errors import Conflict, SluiceError
+from models.errors import Conflict, Unavailable
 from models.settings import Settings, use_settings
 from tasks.servers import certificate, configs, procfile, worker_pool
+from tasks.servers.health_probe import web_answers
+from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import TRAITS
-from tasks.servers.supervisor_client import (
-    UNREACHABLE,
-    SupervisedProcess,
-    Supervisor,
-    UnixConnection,
-)
-from tasks.stack.console import Step, fail
-from tasks.stack.lock import stack_lock
-from tasks.stack.scale import NOT_RUNNING
+from tasks.servers.supervisor_client import UNREACHABLE, SupervisedProcess, Supervisor
+from tasks.stack.console import INTERRUPTED, NOT_RUNNING, Step, fail, one_line_errors
 from tasks.stack.up import START_TIMEOUT, check_nginx, migrate, tail
 
 NGINX_RETRIES = 1.2  # seconds, above `fail_timeout`: then nginx tries an instance again
@@ -32,18 +27,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/restart")
     parser.add_argument("names", nargs="*", choices=(*GROUPS, []), metavar="NAME")
     options = parser.parse_args()
-    try:
+    with one_line_errors("restart"):
         settings = use_settings(Settings.load())
-        with stack_lock(settings):
-            if not Supervisor(settings).is_running():
-                raise fail("restart: Sluice is not running: scripts/up starts it", NOT_RUNNING)
-            restart(settings, options.names or GROUPS)
-    except UNREACHABLE as error:
-        raise fail(f"restart: the supervisor does not answer: {error}") from error
-    except SluiceError as error:
-        raise fail(f"restart: {error.detail}") from error
-    except KeyboardInterrupt as interrupt:
-        raise fail("restart: interrupted; some processes were not restarted", 130) from interrupt
+        try:
+            with stack_lock(settings):
+                if not Supervisor(settings).is_running():
+                    raise fail("restart: Sluice is not running: scripts/up starts it", NOT_RUNNING)
+                restart(settings, options.names or GROUPS)
+        except UNREACHABLE as error:
+            raise Unavailable(f"the supervisor does not answer: {error}") from error
+        except KeyboardInterrupt as interrupt:
+            message = "restart: interrupted; some processes were not restarted"
+            raise fail(message, INTERRUPTED) from interrupt
 
 
 def restart(settings: Settings, names: Sequence[str]) -> None:
@@ -99,16 +94,7 @@ def _restart_one(settings: Settings, supervisor: Supervisor, member: SupervisedP
 
 def _ready(settings: Settings, member: SupervisedProcess) -> bool:
     """Whether it is ready: a web instance must answer on its own socket."""
-    if member.group != "web":
-        return True
-    connection = UnixConnection(settings.run / f"{member.name}.sock", 5)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except UNREACHABLE:
-        return False
-    finally:
-        connection.close()
+    return member.group != "web" or web_answers(settings, member.name)
 
 
 if __name__ == "__main__":

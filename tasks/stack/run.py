@@ -12,11 +12,11 @@ import stat
 import subprocess
 from typing import NoReturn
 
-from models.errors import Invalid, SettingError, SluiceError
+from models.errors import Invalid, SettingError
 from models.settings import ROOT, Settings, use_settings
 from tasks.observability import metric_files
 from tasks.servers import certificate, configs, layout, procfile
-from tasks.stack.console import fail
+from tasks.stack.console import one_line_errors
 from tasks.stack.up import check_nginx
 
 # Not the embedded servers, and not autoscale, which needs our own supervisor.
@@ -29,10 +29,8 @@ def main() -> None:
     parser.add_argument("number", type=int, nargs="?", default=0)
     options = parser.parse_args()
     os.umask(0o077)
-    try:
+    with one_line_errors("run"):
         become(use_settings(Settings.load()), options.name, options.number)
-    except SluiceError as error:
-        raise fail(f"run: {error.detail}") from error
 
 
 def become(settings: Settings, name: str, number: int) -> NoReturn:

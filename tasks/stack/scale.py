@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from models.errors import Conflict, Invalid, SluiceError
+from models.errors import Conflict, Invalid
 from models.settings import Settings, use_settings
 from tasks.servers import worker_pool
+from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import TRAITS
-from tasks.servers.supervisor_client import UNREACHABLE, SupervisedProcess, Supervisor
-from tasks.stack.console import fail
-from tasks.stack.lock import stack_lock
+from tasks.servers.supervisor_client import SupervisedProcess, Supervisor
+from tasks.stack.console import needs_stack, one_line_errors
 
-NOT_RUNNING = 3
 LABELS = {"worker": "workers", "worker-priority": "priority workers"}
 
 
@@ -22,7 +21,7 @@ def main() -> None:
     parser.add_argument("--priority", type=int)
     options = parser.parse_args()
     sizes = {"worker": options.workers, "worker-priority": options.priority}
-    try:
+    with one_line_errors("scale"), needs_stack("scale"):
         settings = use_settings(Settings.load())
         changes = scale(settings, {name: n for name, n in sizes.items() if n is not None})
         for name, (before, after) in changes.items():
@@ -30,10 +29,6 @@ def main() -> None:
         if not changes:
             for name, size in running(settings).items():
                 print(f"{LABELS[name]}: {size}")
-    except UNREACHABLE:
-        raise fail("scale: Sluice is not running: scripts/up starts it", NOT_RUNNING) from None
-    except SluiceError as error:
-        raise fail(f"scale: {error.detail}") from error
 
 
 def scale(settings: Settings, sizes: dict[str, int]) -> dict[str, tuple[int, int]]:

@@ -10,13 +10,11 @@ import sys
 import time
 from typing import Any
 
-from models.errors import SluiceError
 from models.settings import ROOT, Settings, use_settings
 from tasks.servers import processes
 from tasks.servers.supervisor_client import UNREACHABLE, SupervisedProcess, Supervisor
-from tasks.stack.console import fail
+from tasks.stack.console import NOT_RUNNING, one_line_errors
 
-NOT_RUNNING = 3  # exit code, as systemctl's
 LOAD_TIMEOUT = 1.2  # seconds for the load, so that the whole command takes less than 1.5 s
 UNKNOWN = {"mode": None, "queue_depth": None, "estimated_wait": None}
 
@@ -26,10 +24,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `scripts/status | head` is no error
-    try:
+    with one_line_errors("status"):
         report = status(use_settings(Settings.load()))
-    except SluiceError as error:
-        raise fail(f"status: {error.detail}") from error
     print(json.dumps(report, indent=2) if options.json else text(report))
     if not report["running"]:
         raise SystemExit(NOT_RUNNING)
@@ -108,6 +104,11 @@ def text(report: dict[str, Any]) -> str:
     ]
     parts = [f"{p['name']} {p['detail']}" for p in report.get("health", []) if p["state"] == "down"]
     down = [f"Down     {'; '.join(parts)}"] if parts else []
+    down += [
+        f"Rules    {part['detail']}"
+        for part in report.get("health", [])
+        if part["name"] == "Rules" and part["state"] != "ok"
+    ]
     scaled = report.get("scaled")
     if scaled:
         ago = _duration(int(time.time() - scaled["at"]))

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
 import os
 import resource
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import NoReturn
 
-from models.errors import SluiceError, Unavailable
+from models.errors import Unavailable
 from models.settings import ROOT, Settings, use_settings
 from tasks import storage
 from tasks.observability import metric_files, tracing
 from tasks.servers import certificate, configs, layout, postgres, processes, procfile, worker_pool
+from tasks.servers.health_probe import site_answers
+from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import REST, SERVERS, WEB, Program
-from tasks.servers.supervisor_client import UNREACHABLE, Supervisor
-from tasks.stack.console import Step, fail
+from tasks.servers.supervisor_client import Supervisor
+from tasks.stack.console import Step, one_line_errors
 from tasks.stack.down import clear, stop
 from tasks.stack.follow import follow
-from tasks.stack.lock import stack_lock
 from tasks.storage import StorageDown
 
 START_TIMEOUT = 60.0  # seconds until a server or the application must answer
@@ -38,7 +37,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     started = time.monotonic()
-    try:
+    with one_line_errors("up"):
         settings = use_settings(Settings.load())
         layout.make_folders(settings)
         with stack_lock(settings):
@@ -49,10 +48,6 @@ def main() -> None:
                 worker_pool.store(settings, "worker", settings.workers)
             start(settings)
         print_welcome(settings, time.monotonic() - started)
-    except SluiceError as error:
-        raise fail(f"up: {error.detail}") from error
-    except KeyboardInterrupt as interrupt:
-        raise fail("up: interrupted", 130) from interrupt
     if not options.detach:
         raise SystemExit(follow(settings))
 
@@ -208,7 +203,7 @@ def start_application(settings: Settings, programs: list[Program]) -> str:
 def wait_until_healthy(settings: Settings, supervisor: Supervisor) -> None:
     """Wait until /healthz answers through nginx; give up early if a process keeps failing."""
     end = time.monotonic() + START_TIMEOUT
-    while not healthy(settings):
+    while not site_answers(settings):
         failing = [m for m in supervisor.members() if m.state in ("BACKOFF", "FATAL")]
         needed = [m for m in failing if m.group in ("nginx", "web")]
         if time.monotonic() > end or (needed and time.monotonic() > end - START_TIMEOUT + 10):
@@ -216,26 +211,6 @@ def wait_until_healthy(settings: Settings, supervisor: Supervisor) -> None:
             log = settings.sluice_home / "log" / f"{name}.log"
             raise Unavailable(f"{settings.url}/healthz does not answer; {log} ends:\n{tail(log)}")
         time.sleep(0.05)
-
-
-def healthy(settings: Settings) -> bool:
-    """Whether /healthz answers 200 through nginx."""
-    host = settings.local_host
-    connection = http.client.HTTPConnection(host, settings.port, timeout=5)
-    if settings.scheme == "https":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = (
-            False  # the certificate is for the public name, not for this address
-        )
-        context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(host, settings.port, timeout=5, context=context)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except UNREACHABLE:
-        return False
-    finally:
-        connection.close()
 
 
 def names(programs: list[Program], phases: set[int]) -> list[str]:

@@ -1,7 +1,7 @@
 """Storage of originals, thumbnails and heatmaps: a folder or an S3 bucket, by STORAGE_URL.
 
-Open ``base.py`` first: file names, and what a storage can do. ``folder.py`` and ``bucket.py`` are
-the two backends, ``upload.py`` writes and hashes one file.
+Open ``base.py`` first: what a storage can do. ``names.py`` names its files, ``folder.py`` and
+``bucket.py`` are the two backends, ``upload.py`` writes and hashes one file.
 """
 
 from __future__ import annotations
@@ -10,17 +10,9 @@ from functools import cache
 
 from models.settings import Settings
 from models.settings.urls import is_bucket
-from tasks.storage.base import (
-    ORIGINALS,
-    THUMBNAILS,
-    Storage,
-    StorageDown,
-    heat,
-    original,
-    still,
-    thumbnail,
-)
+from tasks.storage.base import Storage, StorageDown
 from tasks.storage.folder import Folder
+from tasks.storage.names import ORIGINALS, THUMBNAILS, heat, original, still, thumbnail
 from tasks.storage.upload import Upload
 
 __all__ = [

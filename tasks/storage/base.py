@@ -1,8 +1,4 @@
-"""The interface of storage for the rest of Sluice: file names and operations.
-
-An image's ``key`` is ``DAY/ID``, so that no folder grows without bound. Its files are named by
-``original``, ``thumbnail``, ``heat`` and ``still``.
-"""
+"""The interface of storage: what the rest of Sluice can do with stored files."""
 
 from __future__ import annotations
 
@@ -10,47 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-from uuid import UUID
 
 from models.errors import Unavailable
+from tasks.storage.upload import Upload
 
-if TYPE_CHECKING:
-    from tasks.storage.upload import Upload
-
-ORIGINALS, THUMBNAILS = "originals", "thumbs"
 CHUNK = 256 * 1024
 
 
 class StorageDown(Unavailable):
     """The storage does not answer, or refuses the request."""
-
-
-def original(key: str) -> str:
-    """The name of an original."""
-    return f"{ORIGINALS}/{key}"
-
-
-def thumbnail(key: str) -> str:
-    """The name of a thumbnail, which exists if the image's row says so."""
-    return f"{THUMBNAILS}/{key}.webp"
-
-
-def heat(key: str) -> str:
-    """The name of a heatmap, which exists if the image's row says so."""
-    return f"{THUMBNAILS}/{key}.heat.webp"
-
-
-def still(key: str, frame: int) -> str:
-    """The name of one drawn frame of an animation; the image's row lists the drawn ones."""
-    return f"{THUMBNAILS}/{key}.frame{frame}.webp"
-
-
-def new_key(image_id: UUID) -> str:
-    """The key of a new image, in today's folder."""
-    return f"{datetime.now(UTC):%Y-%m-%d}/{image_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,18 +20,9 @@ from urllib3.exceptions import HTTPError
 from models.errors import SettingError
 from models.settings import Settings, read_env_file
 from models.settings.urls import Bucket
-from tasks.storage.base import (
-    CHUNK,
-    ORIGINALS,
-    THUMBNAILS,
-    Storage,
-    StorageDown,
-    Stored,
-    heat,
-    original,
-    thumbnail,
-)
+from tasks.storage.base import CHUNK, Storage, StorageDown, Stored
 from tasks.storage.folder import older
+from tasks.storage.names import ORIGINALS, THUMBNAILS, heat, original, thumbnail
 from tasks.storage.upload import Upload
 
 try:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from models.settings import Settings
-from tasks.storage.base import CHUNK, ORIGINALS, Storage, Stored, heat, original, thumbnail
+from tasks.storage.base import CHUNK, Storage, Stored
+from tasks.storage.names import ORIGINALS, heat, original, thumbnail
 from tasks.storage.upload import Upload
 
 

@@ -11,8 +11,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from models.errors import Malformed, TooLarge
-from tasks.storage import Storage, Upload
-from tasks.storage.upload import HEAD_BYTES
+from tasks.storage.upload import HEAD_BYTES, Destination, Upload
 
 CHUNK = 1024 * 1024
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # opening a FIFO must not block
@@ -34,7 +33,7 @@ class HardLinkedUpload(Upload):
     """
 
     def __init__(
-        self, storage: Storage, image_id: UUID, limit: int, given_name: str, source: Path
+        self, storage: Destination, image_id: UUID, limit: int, given_name: str, source: Path
     ) -> None:
         self._source = source
         super().__init__(storage, image_id, limit, given_name)

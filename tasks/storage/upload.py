@@ -7,11 +7,13 @@ import ctypes
 import functools
 import hashlib
 import os
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from models.errors import TooLarge
-from tasks.storage.base import Storage, new_key
+from tasks.storage.names import new_key
 
 SYNC_FILE_RANGE_WRITE = 2  # from linux/fs.h
 HEAD_BYTES = 64 * 1024  # enough for the type and the pixel size of any accepted format
@@ -23,6 +25,21 @@ def _sync_file_range() -> Any:
     return getattr(ctypes.CDLL(None), "sync_file_range", None)
 
 
+class Destination(Protocol):
+    """The part of a storage that concerns uploads."""
+
+    blocks: bool
+
+    def upload_path(self, key: str) -> Path:
+        """Where the bytes are written as they come."""
+
+    def keep(self, uploads: Sequence[Upload]) -> None:
+        """Return once the uploads' bytes would outlive a power cut."""
+
+    def discard(self, upload: Upload) -> None:
+        """Remove an upload, whatever state it is in."""
+
+
 class Upload:
     """An original that is hashed while it is written.
 
@@ -30,7 +47,9 @@ class Upload:
     storage's ``keep`` makes the bytes durable.
     """
 
-    def __init__(self, storage: Storage, image_id: UUID, limit: int, given_name: str = "") -> None:
+    def __init__(
+        self, storage: Destination, image_id: UUID, limit: int, given_name: str = ""
+    ) -> None:
         self.image_id, self.limit, self.given_name = image_id, limit, given_name
         self.storage, self.key = storage, new_key(image_id)
         self.path = storage.upload_path(self.key)

@@ -10,11 +10,12 @@ import contextlib
 import socket
 import threading
 from concurrent.futures import Future
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from models.clients import validation
 from models.errors import Invalid
-from models.settings import Settings, allowed_hosts
+from models.settings import Settings
 from models.settings.allowed_hosts import Allowed
 
 LOOKUP_TIMEOUT = 5.0  # seconds
@@ -38,7 +39,7 @@ def resolve(host: str, allowed: Allowed, seconds: float = LOOKUP_TIMEOUT) -> lis
     addresses = _look_up(host, seconds)
     if allowed.has_name(host):
         return addresses
-    callable_ = [entry for entry in addresses if allowed.has(allowed_hosts.read(entry[1]))]
+    callable_ = [entry for entry in addresses if allowed.has(ip_address(entry[1]))]
     if not callable_:
         raise CallFailed("private address", addresses[0][1])
     return callable_

@@ -8,7 +8,7 @@ import pytest
 
 from models.errors import Invalid
 from models.people.moderator import Moderator
-from models.people.preferences import DEFAULTS, Preferences
+from models.people.preferences import Preferences
 from tests.support.account import Someone
 from tests.support.console import Console, person
 from tests.support.stack import Stack
@@ -241,7 +241,7 @@ def test_a_preference_that_cannot_be_is_said_beside_its_field(mara, field, value
 
 @pytest.mark.parametrize("stored", [{}, None, {"blur": 7, "grey": "yes", "pause_after": True}])
 def test_what_is_stored_wrongly_is_the_default(stored):
-    assert Preferences.of(Moderator(preferences=stored)) == DEFAULTS
+    assert Preferences.of(Moderator(preferences=stored)) == Preferences()
 
 
 def test_a_form_that_lacks_a_choice_is_invalid():

@@ -12,7 +12,7 @@ from tests.support.api import Api
 from tests.support.console import person
 from tests.support.stack import Stack, wait_until
 
-PARTS = ["PostgreSQL", "Redis", "Queue", "Memory", "Disk", "Model", "Workers", "Standby"]
+PARTS = ["PostgreSQL", "Redis", "Queue", "Memory", "Disk", "Rules", "Model", "Workers", "Standby"]
 
 
 def part(stack: Stack, name: str) -> tuple[str, str]:

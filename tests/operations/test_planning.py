@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.capacity.planning import ASSUMED, Demand, Flood, Prices, Rates, flood, forecast, plan
+from tasks.commands.capacity_planning import (
+    ASSUMED,
+    Demand,
+    Flood,
+    Prices,
+    Rates,
+    flood,
+    forecast,
+    plan,
+)
 from tests.support.api import drawn, eventually
 from tests.support.stack import ROOT
 

@@ -172,13 +172,13 @@ def test_the_heatmap_explains_the_score_exactly(onnx: Classifier, name: str) -> 
         assert 1 / (1 + np.exp(-log_odds.mean())) == pytest.approx(onnx.score([image])[0], abs=0.01)
 
 
-def test_the_overlay_paints_where_it_is_hot() -> None:
+def test_the_heat_layer_is_opaque_where_it_is_hot() -> None:
     heat = np.zeros((7, 7), np.float32)
     heat[:, 5:] = 1
-    painted = np.asarray(activation_map.overlay(Image.new("RGB", (400, 300)), heat))
-    assert painted.shape == (300, 400, 3)
-    assert painted[150, 330, 0] > 100
-    assert painted[150, 60].max() < 5
+    layer = np.asarray(activation_map.layer(heat, (400, 300)))
+    assert layer.shape == (300, 400, 4)
+    assert layer[150, 330, 3] > 100
+    assert layer[150, 60, 3] < 5
 
 
 Answer = Callable[[BaseHTTPRequestHandler, list[Image.Image]], None]

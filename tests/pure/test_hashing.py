@@ -78,8 +78,6 @@ def test_the_bank_finds_what_brute_force_finds(entries: list[tuple[int, bytes]])
         wanted = chance.bytes(32)
         by_force = sorted((apart(hash_, wanted), id_) for id_, hash_ in entries)
         assert bank.nearest(wanted) == by_force[0][::-1]
-        near = [(id_, distance) for distance, id_ in by_force if distance <= 110]
-        assert bank.within(wanted, 110) == near
 
 
 def test_the_bank_finds_a_hash_and_its_neighbour(entries: list[tuple[int, bytes]]) -> None:
@@ -88,13 +86,10 @@ def test_the_bank_finds_a_hash_and_its_neighbour(entries: list[tuple[int, bytes]
     neighbour = bytes([hash_[0] ^ 0b101, *hash_[1:]])
     assert bank.nearest(hash_) == (id_, 0)
     assert bank.nearest(neighbour) == (id_, 2)
-    assert bank.within(neighbour, 1) == []
-    assert bank.within(neighbour, 31) == [(id_, 2)]
 
 
 def test_an_empty_bank_finds_nothing() -> None:
     assert HashBank([]).nearest(bytes(32)) is None
-    assert HashBank([]).within(bytes(32), 256) == []
 
 
 def test_the_bank_refuses_hashes_of_another_length() -> None:

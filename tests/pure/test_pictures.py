@@ -10,15 +10,21 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.images import decode
+from models.errors import Unsupported
+from models.settings import Settings
+from tasks import storage
+from tasks.images import decode, file_formats
 from tasks.images.decode import Limits, Picture, PictureError, accepted, read
 from tasks.images.frame_views import TURNS
 from tasks.images.open_untrusted import register
+from tasks.storage import Upload
+from webapp.uploads import sniff
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MANIFEST: dict[str, Any] = json.loads((FIXTURES / "manifest.json").read_text())
@@ -146,6 +152,86 @@ def test_a_cut_file_is_unreadable_wherever_it_is_cut(
         assert refused(write(whole[: int(len(whole) * share)])) == "unreadable"
     for missing in (1, 2):
         assert refused(write(whole[:-missing])) == "unreadable"
+
+
+def _with_brands(avif: bytes, first: bytes, *compatible: bytes) -> bytes:
+    """The file with other brands: a new `ftyp` box, and its offsets moved as far as it grew."""
+    old = int.from_bytes(avif[:4], "big")
+    box = struct.pack(">I", 16 + 4 * len(compatible)) + b"ftyp" + first + bytes(4)
+    box += b"".join(compatible)
+    rest = bytearray(avif[old:])
+    at = rest.index(b"iloc")  # version 0, offsets and lengths of 4 bytes, as libavif writes it
+    assert rest[at + 4] == 0 and rest[at + 8] == 0x44 and rest[at + 9] == 0
+    place = at + 12
+    for _ in range(int.from_bytes(rest[at + 10 : at + 12], "big")):
+        extents = int.from_bytes(rest[place + 4 : place + 6], "big")
+        place += 6
+        for _ in range(extents):
+            (offset,) = struct.unpack_from(">I", rest, place)
+            struct.pack_into(">I", rest, place, offset + len(box) - old)
+            place += 8
+    return box + bytes(rest)
+
+
+MANY = [b"x%03d" % number for number in range(20)]
+AVIF_FILES = [
+    (b"avif", []),
+    *((first, [b"avif"]) for first in (b"mif1", b"msf1", b"miaf", b"MA1A", b"heic")),
+    *((first, [b"miaf", b"mif1", b"MA1B", b"avif"]) for first in (b"avif", b"mif1", b"msf1")),
+    *((first, [*MANY, b"avif"]) for first in (b"mif1", b"msf1", b"miaf")),
+]
+
+
+def arrived(tmp_path: Path, data: bytes) -> Upload:
+    settings = Settings(sluice_home=tmp_path)
+    upload = Upload(storage.of(settings), uuid4(), len(data))
+    upload.write(data)
+    sniff.inspect(upload, settings)
+    upload.close()
+    return upload
+
+
+@pytest.mark.skipif("AVIF" not in accepted(), reason="Pillow has none")
+@pytest.mark.parametrize(("first", "compatible"), AVIF_FILES)
+def test_the_request_and_the_worker_take_an_avif_by_any_of_its_brands(
+    write: Write, tmp_path: Path, first: bytes, compatible: list[bytes]
+) -> None:
+    data = _with_brands(encoded(photo(), "AVIF", speed=10), first, *compatible)
+    assert arrived(tmp_path, data).media_type == "image/avif"
+    assert read(write(data), Limits()).format == "AVIF"
+
+
+@pytest.mark.skipif("AVIF" not in accepted(), reason="Pillow has none")
+def test_the_request_and_the_worker_take_an_animated_avif(write: Write, tmp_path: Path) -> None:
+    small = photo().resize((64, 64))
+    data = encoded(small, "AVIF", save_all=True, append_images=[small.rotate(90)], speed=10)
+    assert data[8:12] == b"avis"
+    assert arrived(tmp_path, data).media_type == "image/avif"
+    assert read(write(data), Limits()).frames == 2
+
+
+@pytest.mark.parametrize("first", sorted(file_formats.HEIF_BRANDS))
+def test_the_request_and_the_worker_take_the_same_files_for_heif(
+    write: Write, tmp_path: Path, first: bytes
+) -> None:
+    data = struct.pack(">I", 24) + b"ftyp" + first + bytes(4) + b"mif1" + first + bytes(64)
+    assert file_formats.sniff(data) == "HEIF"
+    if file_formats.reads_heif():
+        assert arrived(tmp_path, data).media_type == "image/heif"
+        assert refused(write(data)) == "unreadable"
+    else:
+        with pytest.raises(Unsupported):
+            arrived(tmp_path, data)
+        assert refused(write(data)) == "unsupported"
+
+
+@pytest.mark.parametrize("first", [b"mp42", b"isom", b"qt  ", b"MA1A", b"\0\0\0\0"])
+def test_a_film_is_unsupported_by_both(write: Write, tmp_path: Path, first: bytes) -> None:
+    """A brand behind the `ftyp` box belongs to something else."""
+    data = struct.pack(">I", 20) + b"ftyp" + first + bytes(4) + b"isom" + b"avif" + bytes(64)
+    with pytest.raises(Unsupported):
+        arrived(tmp_path, data)
+    assert refused(write(data)) == "unsupported"
 
 
 def test_a_jpeg_that_was_cut_and_closed_again_is_doubted(write: Write) -> None:
@@ -410,15 +496,14 @@ def test_other_bytes_behind_the_picture_are_noted(write: Write) -> None:
 @pytest.mark.parametrize("index", [0, 17])
 def test_a_still_of_any_frame(index: int) -> None:
     path = FIXTURES / "animated_bad_frame_17.gif"
-    still = decode.frame_preview(path, index, Limits())
+    still = decode.frame_previews(path, [index], Limits())[index]
     view = next(frame for frame in read(path, Limits()).views if frame.index == index)
     small = still.resize((256, 256), Image.Resampling.BILINEAR)
     assert small.tobytes() == view.image.tobytes()
 
 
 def test_there_is_no_still_of_a_frame_that_is_not_there() -> None:
-    with pytest.raises(PictureError):
-        decode.frame_preview(FIXTURES / "reject_a.jpg", 1, Limits())
+    assert decode.frame_previews(FIXTURES / "reject_a.jpg", [1], Limits()) == {}
 
 
 def test_thumbnails_carry_no_metadata(tmp_path: Path) -> None:

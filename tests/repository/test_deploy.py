@@ -108,7 +108,11 @@ class TestDockerfile:
             source, target = ROOT / name, tmp_path / name
             shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
         (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-        words = "import webapp.app, tasks.worker, tasks.standby, tasks.stack.migrate"
+        words = (
+            "import webapp.app, tasks.worker, tasks.standby, tasks.stack.migrate\n"
+            "from tasks.demo.uploads import KINDS, Stream\n"
+            "for _ in Stream(1, 3 * len(KINDS)): pass"  # the demo has every picture that it sends
+        )
         env = {"PATH": os.environ["PATH"], "SLUICE_HOME": str(tmp_path / "home")}
         subprocess.run([sys.executable, "-c", words], cwd=tmp_path, env=env, check=True)
         done = subprocess.run(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
 
+from models.review import workload
+from models.verdict import Finding
 from tests.support.api import Api, unique
 from tests.support.console import Console, person
 from tests.support.stack import Stack
@@ -88,3 +91,32 @@ def test_preferences_stand_on_the_page(ada, stack):
     prefer(stack, ada, pause_after=7, rotate_after=3)
     text = ada.get("/review").text
     assert 'data-blur="strong"' in text and 'data-rotate-after="3"' in text
+
+
+FINDINGS = [
+    Finding("classifier", label, action, score=score, image=image)
+    for label in ("nudity", "sexual", "violence", "scam", "known")
+    for action in ("reject", "review", "allow", "note")
+    for score in (None, 0.0, 0.1, 0.7, 0.8, 1.0)
+    for image in (None, 0)
+]
+
+
+@pytest.mark.parametrize("of_client", [None, 0.0, 0.1, 0.7, 0.8])
+def test_the_sql_and_python_definitions_of_graphic_agree(stack: Stack, of_client) -> None:
+    ours, threshold = 0.2, 0.2 if of_client is None else of_client
+    rows = [
+        (None if found.image is None else str(uuid4()), found.label, found.action, found.score)
+        for found in FINDINGS
+    ]
+    values = {"review_at": ours, **workload.GRAPHIC_VALUES}
+    values |= {"rows": json.dumps(rows), "of_client": of_client}
+    query = f"""SELECT coalesce({workload.GRAPHIC_FINDING}, false) FROM (
+            SELECT number, (r->>0)::uuid AS image_id, r->>1 AS label, r->>2 AS action,
+                (r->>3)::real AS score
+            FROM jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY given (r, number)) f,
+            (SELECT %(of_client)s::real AS review_at) c ORDER BY number"""
+    names = re.findall(r"%\((\w+)\)s", query)
+    read = stack.sql(re.sub(r"%\(\w+\)s", "%s", query), *(values[name] for name in names))
+    assert [row[0] for row in read] == [workload.is_graphic([one], threshold) for one in FINDINGS]
+    assert len({row[0] for row in read}) == 2

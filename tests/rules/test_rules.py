@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+import requests
 
 from tests.support.api import Api, eventually
 from tests.support.console import FRAGMENT, Console, person
@@ -36,6 +38,61 @@ def make(admin: Console):
         return int(re.search(r"/rules/(\d+)", reply.url)[1])
 
     return add
+
+
+@pytest.fixture
+def uncompilable(stack: Stack, word: str) -> Iterator[int]:
+    """A rule that this version cannot compile, as an older one may have left it; its number."""
+    [(number,)] = stack.sql(
+        "WITH bump AS (UPDATE revision SET number = number + 1 WHERE name = 'rules')"
+        " INSERT INTO rule (kind, pattern, action, label) VALUES ('regex', %s, 'reject', 'scam')"
+        " RETURNING id",
+        rf"({word})\1",
+    )
+    yield number
+    stack.sql(
+        "WITH bump AS (UPDATE revision SET number = number + 1 WHERE name = 'rules')"
+        " DELETE FROM rule WHERE id = %s",
+        number,
+    )
+
+
+def health_of_rules(stack: Stack) -> tuple[str, str]:
+    parts = requests.get(f"{stack.url}/readyz").json()["parts"]
+    return next((part["state"], part["detail"]) for part in parts if part["name"] == "Rules")
+
+
+def test_a_rule_that_does_not_compile_is_reported_and_the_others_work(
+    api: Api, stack: Stack, admin: Console, make, word: str, uncompilable: int
+) -> None:
+    make(f"{word}works")
+    reason = "The regular expression is not valid: invalid escape sequence"
+    # Each of the two web processes learns of it by itself, so a part is asked for once.
+    near = eventually(lambda: part if (part := health_of_rules(stack))[0] == "near" else None)
+    detail = near[1]
+    assert detail.startswith(f"rule {uncompilable} does not compile: {reason}"), detail
+    assert detail in stack.run("status").stdout
+    eventually(lambda: admin.get(f"/rules?q={word}").text.count("does not compile") == 1)
+    page = eventually(
+        lambda: text if "does not compile" in (text := admin.get(f"/rules?q={word}").text) else ""
+    )
+    row = page.split(f'id="rule-{uncompilable}"')[1].split("</li>")[0]
+    assert f"does not compile: {reason}" in row
+    assert reason in admin.get(f"/rules/{uncompilable}").text
+    eventually(
+        lambda: api.decided(title=f"{word}works, {word}{word}")["reasons"][0]["label"] == "scam"
+    )
+    logged = "".join(path.read_text() for path in (stack.home / "log").glob("worker*.log"))
+    assert f"rule {uncompilable} does not compile and is ignored: {reason}" in logged
+
+
+def test_a_rule_that_is_switched_off_does_not_worry_the_health(
+    stack: Stack, admin: Console, word: str, uncompilable: int
+) -> None:
+    eventually(lambda: f"rule {uncompilable}" in health_of_rules(stack)[1])
+    admin.post(f"/rules/{uncompilable}/switch", form=f"/rules?q={word}", to="0")
+    eventually(lambda: health_of_rules(stack) == ("ok", "all compile"))
+    eventually(lambda: "does not compile" in admin.get(f"/rules?q={word}").text)
 
 
 def facts(stack: Stack, number: int) -> tuple:

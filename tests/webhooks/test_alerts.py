@@ -241,6 +241,24 @@ def test_one_notice_at_the_start_and_one_at_the_end_though_the_standby_is_killed
     assert rows == [(True,)]
 
 
+def test_a_rule_that_does_not_compile_begins_an_alert_until_it_is_gone(own) -> None:
+    stack = own.stack
+    bump = "UPDATE revision SET number = number + 1 WHERE name = 'rules'"
+    [(number,)] = stack.sql(
+        "INSERT INTO rule (kind, pattern, action, label) VALUES ('regex', '(?<=x)y', 'reject',"
+        " 'scam') RETURNING id"
+    )
+    stack.sql(bump)
+    query = "SELECT sentence, ended_at IS NOT NULL FROM alert WHERE rule = 'rules'"
+    wait_until(lambda: len(stack.sql(query)) == 1, 30)
+    [(sentence, over)] = stack.sql(query)
+    assert not over
+    assert f"rule {number} does not compile: " in sentence
+    stack.sql("DELETE FROM rule WHERE id = %s", number)
+    stack.sql(bump)
+    wait_until(lambda: stack.sql(query)[0][1], 30)
+
+
 def test_a_channel_that_fails_is_tried_again_shown_and_keeps_its_secret(own) -> None:
     stack = own.stack
     query = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-from webapp.api import appeals, authors, detect, erasure, openapi, stats, status, submissions
+from webapp.api import appeals, detect, openapi, privacy, stats, status, submissions
 
 URL = "/api/moderation"
 
@@ -16,7 +16,7 @@ URL = "/api/moderation"
 def init_app(app: Flask) -> None:
     """Register every call."""
     blueprint = Blueprint("api", __name__)
-    for part in (submissions, status, stats, detect, erasure, authors, appeals):
+    for part in (submissions, status, stats, detect, privacy, appeals):
         part.register(blueprint, URL)
     openapi.register(blueprint, "/api")
     app.register_blueprint(blueprint)

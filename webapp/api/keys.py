@@ -6,13 +6,13 @@ from flask import request
 
 from models.clients.client import Client
 from models.errors import Unauthorised
-from tasks.load.snapshot import Kept
+from models.expiring_values import ExpiringValues
 from tasks.observability import logs
 
 CACHE_SECONDS = 3.0
 STALE_SECONDS = 1.5  # served stale during a reload; so a revoked key fails within 5 s
 CACHE_SIZE = 1000
-_cached = Kept(STALE_SECONDS)
+_cached = ExpiringValues(STALE_SECONDS)
 
 
 def client_of_request() -> Client:

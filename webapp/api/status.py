@@ -8,9 +8,10 @@ from uuid import UUID
 from flask import Blueprint, request
 
 from models.errors import Invalid, NotFound
+from models.settings import get_settings
 from models.submissions.submission import Submission
+from tasks.load import snapshot
 from webapp.api.keys import client_of_request
-from webapp.api.submission_json import answer
 from webapp.uploads.decision_waiter import until_decided
 
 LONGEST_WAIT = 25.0
@@ -34,6 +35,33 @@ def status(job_id: str) -> tuple[dict[str, Any], int]:
     else:
         row = Submission.of_client(submission_id, client.id)
     return answer(row)[0], 200
+
+
+def answer(row: Submission, *, fresh: bool = False) -> tuple[dict[str, Any], int]:
+    """The submission's document and the HTTP status: 200 if it is decided, else 202.
+
+    ``fresh``: it was just enqueued at the end, so its position is not looked up.
+    """
+    check_url = f"{get_settings().url}/api/moderation/status/{row.id}"
+    common: dict[str, Any] = {"job_id": str(row.id), "status": row.status, "mode": row.mode}
+    if row.external_id is not None:
+        common["external_id"] = row.external_id
+    if not row.is_decided:
+        wait = snapshot.estimated_wait(row.priority) if fresh else snapshot.remaining_wait(row)
+        return {
+            **common,
+            "visible": row.visible,
+            "estimated_wait": wait,
+            "check_url": check_url,
+        }, 202
+    return {
+        **common,
+        "verdict": row.verdict,
+        "visible": row.visible,
+        "review_owed": row.review_owed,
+        "reasons": row.reasons,
+        "check_url": check_url,
+    }, 200
 
 
 def number_of(text: str) -> UUID:

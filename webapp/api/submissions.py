@@ -12,7 +12,7 @@ from models.capacity import mode
 from models.database.connection import release
 from models.settings import get_settings
 from webapp.api.keys import client_of_request
-from webapp.api.submission_json import answer
+from webapp.api.status import answer
 from webapp.http.timing import elapsed, measured
 from webapp.limits import limits
 from webapp.uploads import admission

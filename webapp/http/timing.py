@@ -1,4 +1,7 @@
-"""The headers ``Server-Timing`` (milliseconds per part of a request) and ``X-Request-ID``."""
+"""The headers ``Server-Timing`` (milliseconds per part of a request) and ``X-Request-ID``.
+
+Each response is counted here with its status and its time, for the alerts and the limits.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,17 @@ from contextlib import contextmanager
 
 from flask import Flask, Response, g, request
 
+from tasks.load.response_counts import counter
 from tasks.observability import logs, tracing
+
+NOT_COUNTED = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
 def init_app(app: Flask) -> None:
     """Measure every request."""
     app.before_request(_begin)
     app.after_request(_add_headers)
+    app.after_request(_count)
 
 
 @contextmanager
@@ -53,4 +60,13 @@ def _add_headers(response: Response) -> Response:
     response.headers["Server-Timing"] = ", ".join(parts)
     if "X-Request-ID" in request.headers:
         response.headers["X-Request-ID"] = request.headers["X-Request-ID"]
+    return response
+
+
+def _count(response: Response) -> Response:
+    if response.mimetype != "text/event-stream" and not request.path.startswith(NOT_COUNTED):
+        waited = "wait" in request.args  # a long poll: the client chose its duration
+        started = g.get("started")
+        timed = started is not None and not waited
+        counter.response(response.status_code, time.perf_counter() - started if timed else None)
     return response

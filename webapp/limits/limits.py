@@ -129,9 +129,12 @@ def check_adaptive_limit(client_id: int) -> None:
         )
 
 
-def count_of(uploader: Uploader) -> Count | None:
-    """The keys and costs of an upload for ``redis_windows.count``; None if nothing limits it."""
-    counted = Count()
+def count_of(uploader: Uploader, key: str = "") -> Count | None:
+    """The keys and costs of an upload for ``redis_windows.count``; None if nothing limits it.
+
+    Of uploads with the same idempotency ``key`` of a client, only the first is counted.
+    """
+    counted = Count(once=f"{uploader.client_id}:{key}" if key else "")
     for limit, name in _of(uploader):
         most, seconds = limit.item.amount, limit.item.get_expiry()
         counted.add(limit.head + name + limit.tail, most, seconds, limit.scope.cost(uploader))

@@ -12,7 +12,8 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, redirect, request, session, url_for
+from flask import Flask, Request, current_app, redirect, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFProtect
 from limits import RateLimitItem, RateLimitItemPerMinute
@@ -22,7 +23,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from models.accounts import two_factor
 from models.database.tokens import digest
-from models.errors import Forbidden, TooMany, Unauthorised
+from models.errors import TooMany, Unauthorised
 from models.people.moderator import Moderator, ModeratorSession
 from models.settings import Settings, get_settings
 from tasks.queue.redis_connection import connect
@@ -39,6 +40,16 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 csrf = CSRFProtect()
 manager = LoginManager()
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Creates no signer for requests without the cookie: no API request has one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """An empty session if there is no cookie to verify."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 class SignedIn(UserMixin):
@@ -98,19 +109,18 @@ def moderator() -> Moderator:
 
 def decides(view: View) -> View:
     """Guard: only roles that may decide; raises Forbidden for viewers."""
-    return _only(view, lambda: moderator().can_decide, "Viewers cannot decide.")
+    return _only(view, lambda: moderator().require_decider())
 
 
 def configures(view: View) -> View:
     """Guard: only administrators; raises Forbidden for others."""
-    return _only(view, lambda: moderator().can_configure, "Only administrators may do this.")
+    return _only(view, lambda: moderator().require_administrator())
 
 
-def _only(view: View, may: Callable[[], bool], sentence: str) -> View:
+def _only(view: View, require: Callable[[], None]) -> View:
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        if not may():
-            raise Forbidden(sentence)
+        require()
         return view(*args, **kwargs)
 
     return checked  # type: ignore[return-value]

@@ -14,13 +14,14 @@ from typing import Any
 import peewee
 import redis
 from flask import request
+from flask_limiter import RateLimitExceeded
 from uuid_utils.compat import uuid7
 
 from models.authors import author
 from models.capacity import mode
 from models.clients.client import Client
 from models.database.connection import may_be_committed, release
-from models.errors import Invalid, Unavailable
+from models.errors import Invalid, TooMany, Unavailable
 from models.hash_bank.known_hash import check_exact
 from models.moderation.accept import Entry, submission_of
 from models.rules.rule import check_text
@@ -38,13 +39,11 @@ from webapp.http.timing import measured
 from webapp.limits import limits
 from webapp.limits.limits import Uploader
 from webapp.uploads.batch import Ticket, take
-from webapp.uploads.key_lock import Turns
 from webapp.uploads.parse import Incoming
 
 LONGEST_KEY = 255
 CLIENT_KEY = "client:"  # prefix of a client's own key; the other is "request:" with the request id
 DIRECT_WAITERS = 20  # uploads per process that may wait for a verdict while Redis is down
-_turns = Turns()
 _direct = threading.BoundedSemaphore(DIRECT_WAITERS)
 
 
@@ -94,13 +93,26 @@ def admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
 
     Raises Conflict if the client's key was used with different content. Only a client's own key is
     looked up: a request id repeats only when nginx retries, and the unique index catches that at
-    no cost. Concurrent repeats run one after the other, so that the limits do not count them.
+    no cost.
+
+    Safe when repeats run at once, in one web process or in several: 1. Redis counts only the first
+    upload of a client's key against the limits; 2. the unique index accepts one row, and the other
+    requests wait for its commit; 3. a request that is not accepted responds with that row, and its
+    files are deleted when it ends; 4. while Redis is down each process counts for itself, so a
+    repeat that its limits refuse looks for the row once more.
     """
     if not key.startswith(CLIENT_KEY):
         return _admit(client, incoming, key, how)
-    with _turns.turn((client.id, key)):
+    row = Submission.with_key(client.id, key, incoming.fingerprint)
+    if row is not None:
+        return row
+    try:
+        return _admit(client, incoming, key, how)
+    except (TooMany, RateLimitExceeded):
         row = Submission.with_key(client.id, key, incoming.fingerprint)
-        return row or _admit(client, incoming, key, how)
+        if row is None:
+            raise
+        return row
 
 
 def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission:
@@ -130,7 +142,8 @@ def _commit(ticket: Ticket, uploader: Uploader) -> bool:
     If the connection broke during the commit, the row may exist, so the files are kept: the
     client's retry finds both, and the sweep deletes files without a row.
     """
-    ticket.count = limits.count_of(uploader)
+    key = ticket.entry.values["idempotency_key"]
+    ticket.count = limits.count_of(uploader, key if key.startswith(CLIENT_KEY) else "")
     try:
         try:
             take(ticket)

@@ -14,8 +14,7 @@ from flask import Flask
 
 from models.database.connection import connection
 from models.submissions.submission import Submission
-from tasks.queue.decided_events import DECIDED
-from tasks.queue.lanes import get_redis
+from tasks.queue.lanes import DECIDED, get_redis
 
 POLL_SUBSCRIBED = 1.0  # seconds between two reads of the row while subscribed
 POLL_UNSUBSCRIBED = 0.1  # the same while Redis is down

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import imagesize
 
 from models.errors import TooLarge, Unsupported
 from models.settings import Settings
+from tasks.images import file_formats
+from tasks.images.file_formats import FORMATS
+from tasks.images.limits import Limits
 from tasks.storage import Upload
 
-LONGEST_SIDE = 16_384
-ACCEPTED = "JPEG, PNG, GIF, WebP or AVIF"
-ACCEPTED_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif")
-HEIF_BRANDS = (b"heic", b"heix", b"mif1", b"msf1")
-
-
-def media_type(head: bytes) -> str | None:
-    """The media type of an accepted format from the first bytes of a file; None for others."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
-        return "image/avif"
-    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
-        return "image/heif"
-    return None
+LONGEST_SIDE = Limits.max_side
+ALWAYS = [one for name, one in FORMATS.items() if name != "HEIF"]
+ACCEPTED_TYPES = tuple(one.media_type for one in ALWAYS)
+ACCEPTED = ", ".join(one.shown for one in ALWAYS[:-1]) + f" or {ALWAYS[-1].shown}"
 
 
 def inspect(upload: Upload, settings: Settings) -> None:
@@ -41,9 +25,10 @@ def inspect(upload: Upload, settings: Settings) -> None:
     """
     if not upload.size:
         raise Unsupported(f"{upload.given_name!r} is empty.", field="images")
-    upload.media_type = media_type(upload.head) or ""
-    if not upload.media_type or (upload.media_type == "image/heif" and not _reads_heif()):
+    name = file_formats.sniff(upload.head)
+    if name is None or (name == "HEIF" and not file_formats.reads_heif()):
         raise Unsupported(f"{upload.given_name!r} is not a {ACCEPTED} picture.", field="images")
+    upload.media_type = FORMATS[name].media_type
     upload.flush()
     width, height = imagesize.get(str(upload.path))
     if width > LONGEST_SIDE or height > LONGEST_SIDE or width * height > settings.max_pixels:
@@ -53,7 +38,3 @@ def inspect(upload: Upload, settings: Settings) -> None:
             field="images",
         )
     upload.width, upload.height = (width, height) if width > 0 else (None, None)
-
-
-def _reads_heif() -> bool:
-    return find_spec("pillow_heif") is not None

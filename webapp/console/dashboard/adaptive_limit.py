@@ -11,12 +11,13 @@ import peewee
 from models.audit.log import Audit, AuditFilter
 from models.clients.client import Client
 from models.database.connection import connection
-from tasks.load import adaptive_limit, snapshot
+from models.expiring_values import ExpiringValues
+from tasks.load import adaptive_limit
 
 RECENT = timedelta(hours=1)  # how long a restored limit is shown
 MOST_RESTORED = 3
 
-_kept = snapshot.Kept()
+_kept = ExpiringValues()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from flask import Flask
 
 from models.alerts.alert import Alert
 from models.database.connection import connection
+from models.expiring_values import ExpiringValues
 from models.statistics import history, load_samples
 from models.statistics.counters import total
 from models.statistics.history import History
@@ -62,7 +63,7 @@ class Tile:
     tone: str
 
 
-_cache = load.Kept()
+_cache = ExpiringValues()
 
 
 def snapshot() -> dict[str, Any]:

@@ -19,6 +19,7 @@ ROWS = 30
 # The page where a person can act on an alert. Literal URLs: live fragments have no request context.
 PAGES = {
     "model": ("/console/review?filter=debt", "Show review debt"),
+    "rules": ("/console/rules", "Show rules"),
     "review_debt_age": ("/console/review?filter=debt", "Show review debt"),
     "oldest_flag_age": ("/console/review", "Start review"),
     "dead_deliveries": ("/console/deliveries/?state=dead", "Show dead deliveries"),

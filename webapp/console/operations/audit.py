@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -16,6 +14,7 @@ from models.audit.log import SCRIPT, Audit, AuditFilter
 from models.database import roles
 from models.database.connection import connection
 from models.people.moderator import Moderator
+from models.sheets import csv_json
 from webapp.console.operations import audit_wording
 from webapp.http import fragments
 from webapp.http.replica_reads import from_replica
@@ -71,33 +70,13 @@ def check() -> str:
 
 def _csv(chosen: AuditFilter) -> Iterator[str]:
     with connection():
-        yield from lines(COLUMNS, (_cells(row) for row in Audit.stream(chosen)))
+        yield from csv_json.csv_chunks(COLUMNS, (_cells(row) for row in Audit.stream(chosen)))
 
 
 def _cells(row: Audit) -> tuple[Any, ...]:
     who = row.moderator.name if row.moderator_id else "a script"
     details = "; ".join(str(part) for part in audit_wording.parts(row.details))
     return row.id, row.at.isoformat(timespec="seconds"), who, row.action, row.subject, details
-
-
-def lines(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """Lines of CSV in which no cell is a formula to a spreadsheet."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([harmless(cell) for cell in row])
-        if buffer.tell() > 16_384:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
-
-
-def harmless(cell: Any) -> Any:
-    """The cell, with an apostrophe before what a spreadsheet would take for a formula."""
-    text = str(cell)
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in "\t\r" else text
 
 
 def _filter() -> AuditFilter:

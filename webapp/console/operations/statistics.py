@@ -12,12 +12,12 @@ from flask_login import login_required
 
 from models.capacity.mode import MODES
 from models.clients.client import Client
+from models.sheets import csv_json
 from models.statistics import history
 from models.statistics.counters import Counts
 from models.statistics.history import History, Span
 from models.verdict import APPROVED, REJECTED, REVIEW, VERDICTS
 from tasks.load import prometheus
-from webapp.console.operations.audit import lines
 from webapp.console.shared import formatting
 from webapp.http.offload import offload
 from webapp.http.replica_reads import from_replica
@@ -91,9 +91,10 @@ def show() -> str:
 def export() -> Response:
     """The same figures as CSV."""
     span, client = _span(), _client()
-    body = lines(COLUMNS, (_cells(*point) for point in history.read(span, client).points.items()))
+    points = history.read(span, client).points.items()
+    body = csv_json.as_csv(COLUMNS, (_cells(*point) for point in points))
     headers = {"Content-Disposition": f'attachment; filename="sluice-{span.name}.csv"'}
-    return Response(list(body), mimetype="text/csv", headers=headers)
+    return Response(body, mimetype="text/csv", headers=headers)
 
 
 def _span() -> Span:

@@ -17,7 +17,6 @@ from models.hash_bank.known_hash import (
     ACTIONS,
     FACTS,
     KINDS,
-    MIN_QUALITY,
     KnownHash,
     block_images_of,
     check,
@@ -199,7 +198,7 @@ def _near(row: KnownHash) -> list[known_list.Near]:
     if row.kind == "sha256":
         return known_list.twins(bytes(row.hash))
     most = 2 * get_settings().pdq_max_distance
-    return known_list.near(bytes(row.hash), most, quality=MIN_QUALITY)
+    return known_list.near(bytes(row.hash), most)
 
 
 def _listed() -> dict[str, Any]:

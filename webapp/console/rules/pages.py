@@ -11,7 +11,7 @@ from flask_login import login_required
 from models.errors import Conflict, Invalid, SluiceError
 from models.rules import dry_run, import_export
 from models.rules import listing as rule_list
-from models.rules.rule import ACTIONS, FACTS, KINDS, Rule
+from models.rules.rule import ACTIONS, FACTS, KINDS, Rule, broken
 from models.submissions import finding_counts
 from models.verdict import LABELS
 from webapp.console.rules import lists
@@ -183,7 +183,8 @@ def _listed() -> dict[str, Any]:
     listed = LIST.listed()
     total, on = rule_list.counts(listed["chosen"])
     hits = finding_counts.of_rules([rule.id for rule in listed["rows"]])
-    return {**listed, "hits": hits, "total": total, "on": on, "source_words": SOURCE_WORDS}
+    values = {"hits": hits, "total": total, "on": on, "source_words": SOURCE_WORDS}
+    return {**listed, **values, "broken": broken.get().reasons}
 
 
 def _row(rule_id: int, **more: Any) -> Any:
@@ -194,6 +195,7 @@ def _row(rule_id: int, **more: Any) -> Any:
         "row": Rule.find(rule_id),
         "hits": finding_counts.of_rules([rule_id]),
         "most_hits": finding_counts.MOST_HITS,
+        "broken": broken.get().reasons,
     }
     return render_template("rules/_row.html", source_words=SOURCE_WORDS, **values)
 

@@ -14,7 +14,7 @@ from models.moderation import case_file
 from models.moderation.appeal import Appeal
 from models.moderation.case_file import CaseFile
 from models.people.moderator import Moderator
-from models.review.workload import GRAPHIC_LABELS
+from models.review.workload import is_graphic
 from models.settings import Settings
 from models.submissions.image import Image
 from models.submissions.submission import Submission
@@ -113,13 +113,8 @@ class Card:
 
     @property
     def is_hard(self) -> bool:
-        """Whether a picture of it is hard to look at; ``review.workload`` counts the same."""
-        return any(
-            (found.score or 0.0) >= self.policy.review_at
-            or (found.label in GRAPHIC_LABELS and found.action in ("reject", "review"))
-            for found in self.findings
-            if found.image is not None
-        )
+        """Whether a picture of it is graphic."""
+        return is_graphic(self.findings, self.policy.review_at)
 
     @property
     def is_open(self) -> bool:

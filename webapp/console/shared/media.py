@@ -20,20 +20,13 @@ from models.settings import get_settings
 from models.settings.urls import is_bucket
 from models.submissions.image import Image
 from tasks import storage
-from tasks.storage import ORIGINALS, THUMBNAILS, Storage
+from tasks.images.file_formats import FORMATS
+from tasks.storage import Storage
 from webapp.signin import auth
 
 media = Blueprint("media", __name__, url_prefix="/console/media")
 
-ENDINGS = {
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/gif": "gif",
-    "image/webp": "webp",
-    "image/avif": "avif",
-    "image/heif": "heif",
-    "image/heic": "heic",
-}
+ENDINGS = {one.media_type: one.ending for one in FORMATS.values()}
 
 
 @media.get("/<uuid:image_id>/thumbnail")
@@ -43,7 +36,7 @@ def thumbnail(image_id: UUID) -> Response:
     image = _image(image_id)
     if not image.thumbnail:
         raise NotFound("This picture has no thumbnail.")
-    return _preview(f"{image.storage_key}.webp")
+    return _preview(storage.thumbnail(image.storage_key))
 
 
 @media.get("/<uuid:image_id>/heat")
@@ -53,7 +46,7 @@ def heat(image_id: UUID) -> Response:
     image = _image(image_id)
     if not image.heat:
         raise NotFound("This picture has no heatmap yet.")
-    return _preview(f"{image.storage_key}.heat.webp")
+    return _preview(storage.heat(image.storage_key))
 
 
 @media.get("/<uuid:image_id>/frame/<int:frame>")
@@ -63,7 +56,7 @@ def still(image_id: UUID, frame: int) -> Response:
     image = _image(image_id)
     if frame not in [index for index, _ in image.stills]:
         raise NotFound("This frame has no preview.")
-    return _preview(f"{image.storage_key}.frame{frame}.webp")
+    return _preview(storage.still(image.storage_key, frame))
 
 
 @media.get("/<uuid:image_id>/original")
@@ -72,7 +65,7 @@ def still(image_id: UUID, frame: int) -> Response:
 def original(image_id: UUID) -> Response:
     """The uploaded bytes as a download that no browser executes or displays."""
     image = _image(image_id)
-    response = _send(ORIGINALS, image.storage_key, "application/octet-stream")
+    response = _send(storage.original(image.storage_key), "application/octet-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["Content-Disposition"] = f'attachment; filename="{download_name(image)}"'
@@ -93,21 +86,21 @@ def _image(image_id: UUID) -> Image:
     return image
 
 
-def _preview(key: str) -> Response:
+def _preview(name: str) -> Response:
     """A preview of a picture, which the browser may cache for an hour."""
-    response = _send(THUMBNAILS, key, "image/webp")
+    response = _send(name, "image/webp")
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response
 
 
-def _send(folder: str, key: str, media_type: str) -> Response:
+def _send(name: str, media_type: str) -> Response:
     settings = get_settings()
     if is_bucket(settings.storage_url):
-        return _from_bucket(storage.of(settings), f"{folder}/{key}", media_type)
+        return _from_bucket(storage.of(settings), name, media_type)
     if current_app.config.get("WITHOUT_NGINX"):
-        return send_file(storage.of(settings).root / folder / key, mimetype=media_type)
+        return send_file(storage.of(settings).root / name, mimetype=media_type)
     response = Response(mimetype=media_type)
-    response.headers["X-Accel-Redirect"] = f"/_media/{folder}/{key}"
+    response.headers["X-Accel-Redirect"] = f"/_media/{name}"
     del response.headers["Content-Length"]
     return response
 

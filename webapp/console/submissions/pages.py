@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -15,6 +13,7 @@ from flask_login import login_required
 from models.audit.log import Audit
 from models.moderation.decision import Decision
 from models.settings import get_settings
+from models.sheets import csv_json
 from models.submissions import search
 from models.submissions.image import Image
 from models.submissions.search_conditions import Search
@@ -49,7 +48,6 @@ COLUMNS = (
     "reasons",
     "decided_at",
 )
-RISKY = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet take a cell for a formula
 
 pages = Blueprint("submissions", __name__, url_prefix="/console/submissions")
 
@@ -220,19 +218,12 @@ def _shown(name: str, value: str) -> str:
 
 
 def _csv(criteria: Search) -> Iterator[str]:
-    yield _lines([COLUMNS])
-    for rows in search.everything(criteria):
-        yield _lines([_cells(row) for row in rows])
+    batches = search.everything(criteria)
+    return csv_json.csv_chunks(COLUMNS, (_cells(row) for rows in batches for row in rows))
 
 
-def _lines(rows: list[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
-
-
-def _cells(row: Submission) -> list[str]:
-    values = (
+def _cells(row: Submission) -> tuple[Any, ...]:
+    return (
         row.id,
         _time(row.created_at),
         row.client.name,
@@ -249,11 +240,6 @@ def _cells(row: Submission) -> list[str]:
         " ".join(dict.fromkeys(reason["label"] for reason in row.reasons)),
         _time(row.decided_at),
     )
-    return [_safe("" if value is None else str(value)) for value in values]
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(RISKY) else cell
 
 
 def _time(at: Any) -> str:

@@ -1,13 +1,14 @@
-"""``DELETE`` of a submission or an author: erases content and personal data immediately."""
+"""``DELETE`` of a submission or an author, and the export of all that is stored of an author."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response, request
 
-from models.errors import NotFound
+from models.errors import Invalid, NotFound
+from models.settings import get_settings
 from webapp.api.keys import client_of_request
 from webapp.api.status import number_of
-from webapp.privacy import erase
+from webapp.privacy import author_download, erase
 from webapp.uploads.fields import LONGEST
 
 
@@ -19,6 +20,7 @@ def register(blueprint: Blueprint, url: str) -> None:
     blueprint.add_url_rule(
         f"{url}/authors/<path:user_id>", view_func=erase_author, methods=["DELETE"]
     )
+    blueprint.add_url_rule(f"{url}/authors/<path:user_id>/export", view_func=export)
 
 
 def erase_submission(job_id: str) -> tuple[str, int]:
@@ -33,6 +35,16 @@ def erase_author(user_id: str) -> tuple[str, int]:
     client = client_of_request()
     erase.author(client.id, checked(user_id))
     return "", 204
+
+
+def export(user_id: str) -> Response:
+    """The author's document, or with ``format=zip`` an archive that includes the originals."""
+    client = client_of_request()
+    how = request.args.get("format", "json")
+    if how not in author_download.FORMATS:
+        formats = ", ".join(author_download.FORMATS)
+        raise Invalid(f"format must be one of {formats}.", field="format")
+    return author_download.response(get_settings(), client, checked(user_id), how)
 
 
 def checked(user_id: str) -> str:
