@@ -76,7 +76,7 @@ def test_without_the_key_only_a_recovery_code_lets_in(stack):
     browser = mara.browser()
     for guess in (mara.code(), "000000"):
         reply = browser.post("/sign-in/second-step", code=guess)
-        assert (reply.status_code, "Take a recovery code" in reply.text) == (503, True)
+        assert (reply.status_code, "Use a recovery code" in reply.text) == (503, True)
     browser.post("/sign-in/second-step", code=codes[0])
     assert browser.get("/").url.endswith("/console/")
 

@@ -133,7 +133,7 @@ def test_an_end_that_was_cut_off_with_its_head_is_found_by_a_noted_head(
     )
     assert verify(own)["whole"]
     told = verify(own, "--expect", noted)
-    assert not told["whole"] and "cut off" in told["faults"][0]
+    assert not told["whole"] and "truncated" in told["faults"][0]
 
 
 def test_a_chain_that_was_written_anew_is_found_by_a_noted_head(
@@ -176,7 +176,7 @@ def test_a_decision_that_the_audit_does_not_tell_is_found(own: Stack, acts: list
     )
     told = verify(own)
     assert any(job_id in fault and "audit" in fault for fault in told["faults"])
-    assert any(job_id in fault and "decided last" in fault for fault in told["faults"])
+    assert any(job_id in fault and "last decision" in fault for fault in told["faults"])
     tamper(
         own,
         f"DELETE FROM decision WHERE submission_id = '{job_id}';"

@@ -262,13 +262,13 @@ def test_a_private_address_is_not_saved(own, ada, url):
     name = f"Sneaky {uuid4().hex[:6]}"
     reply = ada.post("/clients/", form="/clients/new", name=name, webhook_url=url)
     fault = re.search(r'id="fault-webhook_url".*?</p>', reply.text, re.S)
-    assert reply.status_code == 422 and fault and "not on the public internet" in fault[0]
+    assert reply.status_code == 422 and fault and "is not a public address" in fault[0]
     done = own.run("client", "create", name, "--webhook", url, check=False)
     assert (done.returncode, "WEBHOOK_ALLOWED_HOSTS" in done.stderr) == (1, True)
     assert not own.sql("SELECT 1 FROM client WHERE name = %s", name)
     site = Site(own, "https://hooks.example.org/")
     page = ada.post(f"/clients/{site.number}", form="/", name=site.name, webhook_url=url)
-    assert page.status_code == 422 and "not on the public internet" in page.text
+    assert page.status_code == 422 and "is not a public address" in page.text
 
 
 # Undo and what the client hears
