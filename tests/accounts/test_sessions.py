@@ -232,7 +232,7 @@ def test_a_revoked_key_fails_at_every_instance_within_five_seconds(own):
 
     assert codes() == {200}
     own.run("client", "revoke", "Revoked", key[-4:])
-    assert keys.KNOWN_FOR + keys.WHILE_ASKED <= 5  # what an instance remembers of a key
+    assert keys.CACHE_SECONDS + keys.STALE_SECONDS <= 5  # what an instance remembers of a key
     wait_until(lambda: codes() == {401})
 
 

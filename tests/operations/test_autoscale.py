@@ -41,7 +41,7 @@ def test_the_number_of_workers_follows_the_load(own):
     wait_until(lambda: workers(own) == 1, 60)
     log = (own.home / "log" / "autoscale.log").read_text()
     assert "workers: 1 →" in log
-    assert "a worker does" in log
+    assert "per second and worker" in log
     told = own.json("status", "--json")["scaled"]
     assert told["after"] == 1
     assert told["before"] > 1

@@ -166,7 +166,7 @@ def test_a_quick_receiver_is_not_held_back(own, hook):
     # The standby looks twice a second; the calls after those of one look follow without a wait.
     times = [call.at for call in hook.calls]
     busiest = max(sum(0 <= at - start < 0.5 for at in times) for start in times)
-    assert busiest > 2 * deliver.CALLS_EACH
+    assert busiest > 2 * deliver.CALLS_PER_CLIENT
     assert set(hook.ids) == {str(one) for one in made}
 
 
