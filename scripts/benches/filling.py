@@ -119,7 +119,7 @@ def fill(size: int) -> float:
         for sql in REST:
             db.execute_sql(sql)
         db.execute_sql("RESET statement_timeout")
-    search_conditions._known.clear()
+    search_conditions._cached.clear()
     return time.perf_counter() - began
 
 

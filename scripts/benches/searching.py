@@ -92,7 +92,7 @@ def run(sizes: tuple[int, ...] = filling.SIZES, rounds: int = ROUNDS) -> list[Fi
 
 def _asked(rounds: int) -> Iterator[tuple[str, Times]]:
     """The times of all kinds of queries, at the current size."""
-    search_conditions._known.clear()
+    search_conditions._cached.clear()
     first = {name: partial(show, wanted, None) for name, wanted in SEARCHES.items()}
     yield "first page of a search", _times(first, rounds)
     ends = {name: _deep(wanted) for name, wanted in SEARCHES.items()}
