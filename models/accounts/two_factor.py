@@ -24,7 +24,7 @@ CODES = 10
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # no letters that look alike
 GROUPS, LETTERS_EACH = 4, 4  # 79 bits
 WRONG_CODE = "This code is wrong or was used before. Enter the one that is shown now."
-SECRET_UNREADABLE = (
+SECOND_STEP_UNREADABLE = (
     "The server can no longer read the secret of your second step. Use a recovery code, or ask"
     " an administrator to remove the second step from your account."
 )
@@ -143,7 +143,7 @@ def _use_step(moderator: Moderator, code: str) -> bool:
     if len(code) != 6 or not code.isascii() or not code.isdigit():
         return False
     if not moderator.totp_secret:  # none, or Undecryptable: an empty secret must not match
-        raise Unavailable(SECRET_UNREADABLE)
+        raise Unavailable(SECOND_STEP_UNREADABLE)
     phone = pyotp.TOTP(moderator.totp_secret)
     now = int(database_now().timestamp()) // STEP
     for step in range(now - TOLERANCE, now + TOLERANCE + 1):
