@@ -30,6 +30,7 @@ class Decision(Model):
     undoes = peewee.ForeignKeyField("self", null=True, column_name="undoes")
     group_id = peewee.UUIDField(null=True)
     blocked = BinaryJSONField(default=list)
+    version = peewee.IntegerField(null=True)  # the submission's after it; the machine's are unique
     created_at = peewee.DateTimeField()
 
     @classmethod
@@ -54,6 +55,7 @@ class Decision(Model):
             undoes=undoes,
             group_id=group_id,
             blocked=list(blocked),
+            version=Submission.select(Submission.version).where(Submission.id == submission.id),
             created_at=peewee.fn.now(),
         ).execute()
         return number
@@ -101,14 +103,21 @@ def change(submission: Submission, verdict: str, policy: Policy) -> str | None:
     return before
 
 
-def write(submission: Submission, names: tuple[str, ...], before: str | None) -> None:
-    """Write these columns and the verdict. ``decided_at`` is when the verdict last changed."""
+def write(
+    submission: Submission, names: tuple[str, ...], before: str | None, *, decided: bool = False
+) -> None:
+    """Write these columns and the verdict. ``decided_at`` is when the verdict last changed.
+
+    ``decided``: a decision follows even if the verdict is as before.
+    """
     values: dict[str, Any] = {
         name: getattr(submission, name) for name in (*names, "verdict", "visible")
     }
     values["lease_until"] = None
     if before != submission.verdict:
-        values |= {"decided_at": peewee.fn.now(), "version": Submission.version + 1}
+        values["decided_at"] = peewee.fn.now()
+    if decided or before != submission.verdict:
+        values["version"] = Submission.version + 1
     Submission.update(**values).where(Submission.id == submission.id).execute()
 
 
@@ -171,7 +180,8 @@ def quarantine(submission_id: UUID, attempts: int, policy: Policy) -> bool:
         )
         submission.review_owed, submission.lease_by = False, None
         submission.reasons = Judgement(REVIEW, (finding,), None).reasons
-        write(submission, ("status", "review_owed", "lease_by", "reasons"), before)
+        columns = ("status", "review_owed", "lease_by", "reasons")
+        write(submission, columns, before, decided=True)
         Decision.append(submission, before, reason="error")
         follow(submission, before)
         return True

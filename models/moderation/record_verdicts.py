@@ -33,7 +33,7 @@ _NEW = (
     " review_owed = new.review_owed, reasons = new.reasons, lease_by = NULL, lease_until = NULL,"
     " error = NULL, decided_at = now(), version = version + 1 FROM new"
     " WHERE submission.id = new.id AND submission.lease_by = new.lease"
-    " AND submission.verdict IS NULL RETURNING submission.id)"
+    " AND submission.verdict IS NULL RETURNING submission.id, submission.version)"
 )
 _FOUND = (
     ", found AS (INSERT INTO finding ({found_names}) SELECT f.* FROM ({found})"
@@ -46,8 +46,8 @@ _SEEN = (
     " WHERE image.id = s.id)"
 )
 _DECIDED = (
-    ", decided AS (INSERT INTO decision (submission_id, to_verdict, reason)"
-    " SELECT new.id, new.verdict, new.label FROM new JOIN mine ON mine.id = new.id)"
+    ", decided AS (INSERT INTO decision (submission_id, to_verdict, reason, version)"
+    " SELECT new.id, new.verdict, new.label, mine.version FROM new JOIN mine ON mine.id = new.id)"
     " SELECT id FROM mine"
 )
 
@@ -77,8 +77,12 @@ def record_verdicts(outcomes: Sequence[Outcome]) -> list[Submission]:
     Everything is one transaction, and safe beside another worker:
     1. a row must still have the outcome's lease, else nothing is written for it;
     2. findings, verdict, decision, strike and delivery are committed together or not at all;
-    3. a person's verdict is never overwritten: then only the findings are stored.
+    3. a person's verdict is never overwritten: then only the findings are stored;
+    4. a submission is decided once, even if several outcomes are of the same one: only the first
+       counts. A second decision of the machine for a version would also break a unique index, and
+       nothing of the transaction would stay.
     """
+    outcomes = list({each.submission.id: each for each in reversed(outcomes)}.values())[::-1]
     first = [outcome for outcome in outcomes if not outcome.has_verdict]
     later = [outcome for outcome in outcomes if outcome.has_verdict]
     if not later and not any(

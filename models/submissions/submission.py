@@ -182,6 +182,8 @@ def claim(submission_id: UUID, lease: str, *, seconds: int, attempts: int) -> Su
 def claim_several(ids: Sequence[UUID], lease: str, *, seconds: int) -> list[Submission]:
     """Claim those of the submissions that have no attempt yet, in the order of ``ids``.
 
+    An id that occurs twice is claimed once: the queue may hold two jobs of a submission.
+
     A submission that failed may have crashed its worker, so ``claim`` takes it alone. Rows locked
     by others are skipped too, so two such claims cannot deadlock.
     """
@@ -191,7 +193,7 @@ def claim_several(ids: Sequence[UUID], lease: str, *, seconds: int) -> list[Subm
     )
     values = {"ids": list(ids), "lease": lease, "seconds": seconds, "attempts": 1}
     claimed = {row.id: row for row in _claimed(sql, values)}
-    return [claimed[id_] for id_ in ids if id_ in claimed]
+    return [claimed[id_] for id_ in dict.fromkeys(ids) if id_ in claimed]
 
 
 def claim_any(lease: str, *, seconds: int, attempts: int) -> Submission | None:

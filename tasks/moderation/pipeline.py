@@ -117,7 +117,8 @@ def moderate_submissions(
     Several are claimed together if nobody has tried them yet. The others are claimed alone, so that
     one that crashes its worker takes no other with it.
     """
-    alone = list(submission_ids)
+    submission_ids = list(dict.fromkeys(submission_ids))  # a submission may have several jobs
+    alone = submission_ids
     errors: list[Exception] = []
     if len(submission_ids) > 1:
         alone, errors = moderate_together(submission_ids, worker, take_next, done)
