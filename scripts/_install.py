@@ -35,16 +35,16 @@ from tasks.stack.console import Step, fail  # noqa: E402  (ROOT is on the path o
 
 
 def main(arguments: list[str]) -> None:
-    wanted = requirements([a for a in arguments if not a.startswith("-")])
+    requested = requirements([a for a in arguments if not a.startswith("-")])
     if "--check" in arguments:
-        raise SystemExit(0 if installed(wanted) else 1)
+        raise SystemExit(0 if installed(requested) else 1)
     folder = os.open(ROOT, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)  # two stacks may share one checkout
-    if installed(wanted):
+    if installed(requested):
         return
     if not venv_works():
         make_venv()
-    install(wanted)
+    install(requested)
 
 
 def requirements(extras: list[str]) -> dict[str, list[str]]:
@@ -56,11 +56,11 @@ def requirements(extras: list[str]) -> dict[str, list[str]]:
     return {name: text.split("\n")[1:] for name, text in groups.items()}
 
 
-def installed(wanted: dict[str, list[str]]) -> bool:
+def installed(requested: dict[str, list[str]]) -> bool:
     """Whether the stamp matches this folder, a working Python, and all requirements."""
     stamp = read_stamp()
     return stamp.get("place") == str(VENV) and all(
-        stamp["groups"].get(name) == digest(lines) for name, lines in wanted.items()
+        stamp["groups"].get(name) == digest(lines) for name, lines in requested.items()
     )
 
 
@@ -152,10 +152,10 @@ def pip_option(name: str) -> str:
     return value or config.get("global", name, fallback="")
 
 
-def install(wanted: dict[str, list[str]]) -> None:
+def install(requested: dict[str, list[str]]) -> None:
     """Install everything at once, with the extras of earlier runs, and write the stamp."""
     earlier = read_stamp().get("groups", {})
-    groups = requirements(sorted({*wanted, *earlier} - {"install"}))
+    groups = requirements(sorted({*requested, *earlier} - {"install"}))
     STAMP.unlink(missing_ok=True)
     lines = [line for group in groups.values() for line in group]
     with Step("packages") as step:

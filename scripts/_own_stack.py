@@ -86,8 +86,8 @@ class Stack:
 def make(home: Path, **settings: object) -> Stack:
     """A stack that is not started; its settings are the defaults, SETTINGS and these (None:
     the default)."""
-    wanted = {**SETTINGS, **settings}
-    stated = {name: str(value) for name, value in wanted.items() if value is not None}
+    requested = {**SETTINGS, **settings}
+    stated = {name: str(value) for name, value in requested.items() if value is not None}
     stated |= {"SLUICE_HOME": str(home), "PORT": str(free_port())}
     # The caller's settings are those of another stack.
     foreign = layout.setting_variables(os.environ)

@@ -35,7 +35,7 @@ WITHOUT_PICTURE = "NOT EXISTS (SELECT 1 FROM image i WHERE i.submission_id = sub
 NEXT = """
 WITH next AS MATERIALIZED (
     SELECT id FROM submission
-    WHERE {wanted}
+    WHERE {conditions}
       AND (review_until IS NULL OR review_until < now() OR review_by = %(moderator)s)
       AND (escalated_by IS DISTINCT FROM %(moderator)s OR %(own)s)
       AND NOT id = ANY(%(exclude)s::uuid[])
@@ -110,7 +110,7 @@ def claim_next(
                 "count": min(most, count - len(ids)),
                 "exclude": [str(id_) for id_ in (*exclude, *ids)],
             }
-            sql = NEXT.format(wanted=chosen.sql(), skipped=skipped)
+            sql = NEXT.format(conditions=chosen.sql(), skipped=skipped)
             ids += [row[0] for row in db.execute_sql(sql, values).fetchall()]
     return in_order(ids)
 

@@ -42,7 +42,7 @@ class Broken:
     reasons: dict[int, str]
     ignored: tuple[int, ...]
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The ignored ones in one line; empty if there are none."""
         if not self.ignored:
             return ""

@@ -88,7 +88,7 @@ class Counts(Counter[Key]):
                 counts[name] += count
         return counts.most_common(most)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The figures by name, as in the API and the charts; waits in seconds."""
         return {
             "received": self.of("received"),

@@ -60,11 +60,11 @@ class History:
         """The whole span's counts."""
         return total(self.points.values())
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """As JSON: ``range``, ``step`` (s), ``until``, ``points`` and the ``total``."""
-        points = [{"at": at, **counts.told()} for at, counts in self.points.items()]
+        points = [{"at": at, **counts.as_dict()} for at, counts in self.points.items()]
         head = {"range": self.span.name, "step": self.span.seconds, "until": self.until}
-        return {**head, "points": points, "total": self.total.told()}
+        return {**head, "points": points, "total": self.total.as_dict()}
 
 
 def read(span: Span, client_id: int = EVERYBODY) -> History:

@@ -161,12 +161,12 @@ def _send(
     server: Stack, plan: Plan, keys: list[str], uploads: int, connections: int
 ) -> list[dict[str, Any]]:
     pictures = {"small": str(_small(plan)), "large": str(plan.picture)}
-    told = {"port": server.settings.port, "keys": keys, "pictures": pictures}
+    reported = {"port": server.settings.port, "keys": keys, "pictures": pictures}
     client = "scripts.benches.burst_client"
     command = [sys.executable, "-m", "gevent.monkey", "--module", client]
     sent = subprocess.run(
         command,
-        input=json.dumps({**told, "uploads": uploads, "connections": connections}),
+        input=json.dumps({**reported, "uploads": uploads, "connections": connections}),
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -189,15 +189,15 @@ def _small(plan: Plan) -> Path:
 def _watching(server: Stack, seen: Burst) -> Iterator[None]:
     """Sample the stack from another process during the block."""
     command = [sys.executable, "-m", "scripts.benches.burst_watch"]
-    told = server.settings.sluice_home / "burst.jsonl"
-    with told.open("w", encoding="utf-8") as file:
+    reported = server.settings.sluice_home / "burst.jsonl"
+    with reported.open("w", encoding="utf-8") as file:
         watch = subprocess.Popen(command, stdout=file, env=server.environment, cwd=ROOT)
         try:
             yield
         finally:
             watch.terminate()
             watch.wait()
-    seen.looks = [json.loads(line) for line in told.read_text("utf-8").splitlines()]
+    seen.looks = [json.loads(line) for line in reported.read_text("utf-8").splitlines()]
 
 
 def _until_decided(server: Stack) -> None:
@@ -233,5 +233,5 @@ def median_error(waits: list[tuple[float, float, float]], least: float = 1.0) ->
 
     Waits below ``least`` seconds count as ``least``, so tiny waits give no large errors.
     """
-    errors = [abs(told - real) / max(real, least) for _, told, real in waits]
+    errors = [abs(reported - real) / max(real, least) for _, reported, real in waits]
     return 100 * statistics.median(errors) if errors else 0.0

@@ -22,7 +22,7 @@ def chart(burst: Burst, depths: tuple[int, int]) -> str:
     busy = [at for at, look in looks if look["depth"] >= depths[0]]
     calm = max([*busy, burst.answered - start]) * 1.1 + 3  # the debt has its own axis
     bands = list(_bands(burst, end))
-    waits = [(at - start, told, real) for at, told, real in burst.waits]
+    waits = [(at - start, reported, real) for at, reported, real in burst.waits]
     came = _rate(one["at"] + one.get("seconds", 0) - start for one in burst.acknowledged)
     fast = {one["job_id"] for one in burst.acknowledged if one.get("mode") == "fast_track"}
     checked = [row[2] - start for job, row in burst.rows.items() if job not in fast and row[2]]
@@ -41,7 +41,7 @@ def chart(burst: Burst, depths: tuple[int, int]) -> str:
             "Wait of those answered with 202, seconds",
             [
                 ChartLine("real", [(at, real) for at, _, real in waits], "faint", dots=True),
-                ChartLine("estimated", _means((at, told) for at, told, _ in waits)),
+                ChartLine("estimated", _means((at, reported) for at, reported, _ in waits)),
             ],
         ),
         Panel(

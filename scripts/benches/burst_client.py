@@ -35,8 +35,8 @@ def main() -> None:
     plan = json.load(sys.stdin)
     pictures = {kind: Path(path).read_bytes() for kind, path in plan["pictures"].items()}
     make = maker(plan["keys"], pictures)
-    for told in run(plan["port"], make, plan["uploads"], plan["connections"]):
-        print(json.dumps(told))
+    for reported in run(plan["port"], make, plan["uploads"], plan["connections"]):
+        print(json.dumps(reported))
 
 
 def maker(keys: list[str], pictures: dict[str, bytes]) -> Callable[[int], tuple[str, bytes]]:
@@ -65,11 +65,11 @@ def run(
     """Send the uploads over the connections, which are all opened first."""
     lines = [BenchConnection(port) for _ in range(connections)]
     turns = iter(range(uploads))
-    start, told = gevent.event.Event(), []
-    sending = [gevent.spawn(_converse, port, line, turns, make, start, told) for line in lines]
+    start, reported = gevent.event.Event(), []
+    sending = [gevent.spawn(_converse, port, line, turns, make, start, reported) for line in lines]
     start.set()
     gevent.joinall(sending)
-    return told
+    return reported
 
 
 def _converse(
@@ -78,7 +78,7 @@ def _converse(
     turns: Iterator[int],
     make: Callable[[int], tuple[str, bytes]],
     start: gevent.event.Event,
-    told: list[dict[str, Any]],
+    reported: list[dict[str, Any]],
 ) -> None:
     """One connection: send the next upload as soon as the last one has a response."""
     start.wait()
@@ -89,11 +89,11 @@ def _converse(
             line = line or BenchConnection(port)
             reply = line.ask(request)
         except OSError as error:
-            told.append({**sent, "status": 0, "error": type(error).__name__})
+            reported.append({**sent, "status": 0, "error": type(error).__name__})
             line = None
             continue
         seen = {"status": reply.status, "seconds": reply.seconds, "timing": reply.timing}
-        told.append({**sent, **seen, **_said(reply.body)})
+        reported.append({**sent, **seen, **_said(reply.body)})
         if line.ended:
             line = None
 

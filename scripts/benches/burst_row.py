@@ -53,7 +53,7 @@ def keep(plan: Plan, name: str, seen: Burst, settings: Settings) -> None:
 
 def _answers(seen: Burst) -> list[Figure]:
     seconds = [one["seconds"] for one in seen.uploads if "seconds" in one]
-    told = ", ".join(f"{count:,} × {status}" for status, count in sorted(seen.answers.items()))
+    reported = ", ".join(f"{count:,} × {status}" for status, count in sorted(seen.answers.items()))
     p99 = percentile(seconds, 0.99)
     what = f"{len(seen.uploads):,} uploads, {seen.connections:,} connections"
     span = seen.answered - seen.began
@@ -66,7 +66,7 @@ def _answers(seen: Burst) -> list[Figure]:
         ),
         Figure(
             "burst",
-            f"responses other than 200, 202, 429, 503 ({told})",
+            f"responses other than 200, 202, 429, 503 ({reported})",
             Measure(seen.errors, "errors"),
             goal="0",
             met=seen.errors == 0,
@@ -115,16 +115,16 @@ def _outcome(seen: Burst) -> list[Figure]:
 def _foreseen(first: Burst, whole: Burst, settings: Settings) -> list[Figure]:
     """The forecast from the small burst before it, compared with the result."""
     flood = replace(rates(first), uploads=len(whole.acknowledged))
-    told = forecast(flood, settings.fast_track_depth)
+    reported = forecast(flood, settings.fast_track_depth)
     began = whole.began
     fast = {one["job_id"] for one in whole.acknowledged if one["mode"] == "fast_track"}
     queued = max(row[2] for job, row in whole.rows.items() if job not in fast)
     pairs = (
-        ("longest queue", told.depth, max(look["depth"] for look in whole.looks), "jobs"),
-        ("longest wait", told.worst_wait, max(real for _, _, real in whole.waits), "s"),
-        ("most debt", told.debt, max(look["debt"] for look in whole.looks), "submissions"),
-        ("queue drained after", told.drained, queued - began, "s"),
-        ("all full checks done after", told.checked, whole.drained - began, "s"),
+        ("longest queue", reported.depth, max(look["depth"] for look in whole.looks), "jobs"),
+        ("longest wait", reported.worst_wait, max(real for _, _, real in whole.waits), "s"),
+        ("most debt", reported.debt, max(look["debt"] for look in whole.looks), "submissions"),
+        ("queue drained after", reported.drained, queued - began, "s"),
+        ("all full checks done after", reported.checked, whole.drained - began, "s"),
     )
     return [
         Figure(

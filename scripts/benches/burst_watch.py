@@ -28,10 +28,10 @@ def main() -> None:
     supervisor, number = Supervisor(settings), 0
     while True:
         began = time.monotonic()
-        told = look()
+        reported = look()
         if number % MEMORY_EVERY == 0:
-            told["memory"] = memory(supervisor)
-        print(json.dumps(told), flush=True)
+            reported["memory"] = memory(supervisor)
+        print(json.dumps(reported), flush=True)
         number += 1
         time.sleep(max(0.0, EVERY - (time.monotonic() - began)))
 

@@ -32,21 +32,21 @@ def events(plan: Plan) -> list[Figure]:
     for listeners, changes in (QUICK if plan.rounds == 1 else LISTENERS).items():
         home = plan.work / f"events-{listeners}"
         with stack(home, WEB_INSTANCES=1, SYNC_TIMEOUT=10) as server:
-            heard = _heard(server, listeners, changes)
+            arrivals = _arrivals(server, listeners, changes)
             decided = [row[0] for row in server.query(
                 "SELECT extract(epoch FROM decided_at)::float FROM submission"
                 " WHERE verdict = 'review' ORDER BY decided_at"
             )]  # fmt: skip
-        took = _took(heard, decided)
+        took = _took(arrivals, decided)
         middle[listeners] = percentile([ms for times in took for ms in times], 0.5)
         found += _figures(listeners, took, changes)
     return [*found, growing("events", "decision to browser, p50, by listeners", middle)]
 
 
-def _took(heard: list[list[float]], decided: list[float]) -> list[list[float]]:
+def _took(arrivals: list[list[float]], decided: list[float]) -> list[list[float]]:
     """Milliseconds from each decision to each listener that received it."""
     took: dict[int, list[float]] = {}
-    for at, number in heard:
+    for at, number in arrivals:
         if 1 <= number <= len(decided):
             took.setdefault(int(number), []).append(1e3 * (at - decided[int(number) - 1]))
     return list(took.values())
@@ -71,20 +71,20 @@ def _figures(listeners: int, took: list[list[float]], changes: int) -> list[Figu
     ]  # fmt: skip
 
 
-def _heard(server: Stack, listeners: int, changes: int) -> list[list[float]]:
+def _arrivals(server: Stack, listeners: int, changes: int) -> list[list[float]]:
     person = ("create", "bench", "--role", "moderator", "--json")
     made = json.loads(server.script("moderator", *person))
     console = Console(server.settings.url)
     console.sign_in("bench", made["password"])
     cookie = "; ".join(f"{c.name}={c.value}" for c in console.http.cookies)
-    told = {"port": server.settings.port, "cookie": cookie, "listeners": listeners}
+    reported = {"port": server.settings.port, "cookie": cookie, "listeners": listeners}
     client = "scripts.benches.events_client"
     process = subprocess.Popen(
         [sys.executable, "-m", "gevent.monkey", "--module", client],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     try:
-        process.stdin.write(json.dumps(told) + "\n")
+        process.stdin.write(json.dumps(reported) + "\n")
         process.stdin.flush()
         process.stdout.readline()
         api = Api(server.settings.url, server.key)
@@ -92,7 +92,7 @@ def _heard(server: Stack, listeners: int, changes: int) -> list[list[float]]:
             time.sleep(random.uniform(*PAUSE))  # nosec B311
             api.decided(title=f"Watch {number}", description=FLAG)
         time.sleep(2)
-        heard, _ = process.communicate("end\n", timeout=60)
-        return json.loads(heard)
+        arrivals, _ = process.communicate("end\n", timeout=60)
+        return json.loads(arrivals)
     finally:
         process.kill()

@@ -84,11 +84,11 @@ class Figure:
 
     def document(self) -> dict[str, Any]:
         """The line as JSON."""
-        told = {name: getattr(self, name) for name in ("row", "what", "ratio", "goal", "met")}
+        reported = {name: getattr(self, name) for name in ("row", "what", "ratio", "goal", "met")}
         beside = vars(self.beside) if self.beside else None
         yardstick = {"what": self.yardstick, "measure": beside}
         last = {"note": self.note, "detail": self.detail}
-        return {**told, "measure": vars(self.measure), "yardstick": yardstick, **last}
+        return {**reported, "measure": vars(self.measure), "yardstick": yardstick, **last}
 
 
 def against(
@@ -128,10 +128,10 @@ def growing(row: str, what: str, by_size: Mapping[int, float], *, slight: bool =
     """
     sizes, values = zip(*sorted(by_size.items()), strict=True)
     slope = statistics.linear_regression(*([math.log(n) for n in each] for each in (sizes, values)))
-    told = f"{what}: exponent of growth, {sizes[0]:,} to {sizes[-1]:,}"
+    reported = f"{what}: exponent of growth, {sizes[0]:,} to {sizes[-1]:,}"
     goal = f"≤ {FLAT:g}, or far below its goal" if slight else f"≤ {FLAT:g}"
     met = slope.slope <= FLAT or slight
-    return Figure(row, told, Measure(slope.slope, ""), goal=goal, met=met)
+    return Figure(row, reported, Measure(slope.slope, ""), goal=goal, met=met)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -149,12 +149,12 @@ def _of_the_database() -> None:
     claims.counts()
 
 
-def _searched(page: Callable[[str], None], wanted: Search) -> Callable[[], None]:
-    told = {NAMES.get(f.name, f.name): getattr(wanted, f.name) for f in fields(wanted)}
+def _searched(page: Callable[[str], None], requested: Search) -> Callable[[], None]:
+    reported = {NAMES.get(f.name, f.name): getattr(requested, f.name) for f in fields(requested)}
     yes_or_no = {True: "yes", False: "no"}
     asked = {
         name: yes_or_no[value] if isinstance(value, bool) else value
-        for name, value in told.items()
+        for name, value in reported.items()
         if value is not None
     }
     return lambda: page(f"/console/submissions?{urlencode(asked)}")

@@ -199,8 +199,8 @@ def detection(key: str, jpeg: bytes) -> Maker:
 
 def get(path: str, headers: dict[str, str]) -> bytes:
     """The bytes of a GET request."""
-    told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{told}\r\n".encode()
+    reported = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{reported}\r\n".encode()
 
 
 def post(key: str, fields: dict[str, str], jpeg: bytes | None, call: str = "submissions") -> bytes:

@@ -32,11 +32,11 @@ def pressed(plan: Plan) -> list[Figure]:
 
 
 def _promised(seen: Burst) -> Iterator[Figure]:
-    told = ", ".join(f"{count:,} × {status}" for status, count in sorted(seen.answers.items()))
+    reported = ", ".join(f"{count:,} × {status}" for status, count in sorted(seen.answers.items()))
     lost, errors = len(seen.undecided), seen.errors
     what = f"{len(seen.uploads):,} uploads, {seen.connections:,} connections"
     yield Figure(
-        "pressed", f"{what}: responses other than 200, 202, 429, 503 ({told})",
+        "pressed", f"{what}: responses other than 200, 202, 429, 503 ({reported})",
         Measure(errors, "errors"), goal="0", met=errors == 0, note=NOTE,
     )  # fmt: skip
     yield Figure(

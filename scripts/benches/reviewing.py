@@ -59,11 +59,13 @@ def _fill(stack: Stack, flags: int) -> None:
     api = Api(stack.url, key)
     for number in range(flags):
         if number % 2:
-            told = api.decided(title=f"Watch {number}", description="Wire transfer only, WhatsApp")
+            reported = api.decided(
+                title=f"Watch {number}", description="Wire transfer only, WhatsApp"
+            )
         else:
-            told = api.decided(unique("review_a.jpg"), title=f"Picture {number}")
-        if told["verdict"] != "review":
-            raise RuntimeError(f"not a flag: {told}")
+            reported = api.decided(unique("review_a.jpg"), title=f"Picture {number}")
+        if reported["verdict"] != "review":
+            raise RuntimeError(f"not a flag: {reported}")
 
 
 def _sit_down(browser: Browser, stack: Stack) -> Page:

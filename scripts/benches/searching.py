@@ -93,9 +93,9 @@ def run(sizes: tuple[int, ...] = filling.SIZES, rounds: int = ROUNDS) -> list[Fi
 def _asked(rounds: int) -> Iterator[tuple[str, Times]]:
     """The times of all kinds of queries, at the current size."""
     search_conditions._cached.clear()
-    first = {name: partial(show, wanted, None) for name, wanted in SEARCHES.items()}
+    first = {name: partial(show, requested, None) for name, requested in SEARCHES.items()}
     yield "first page of a search", _times(first, rounds)
-    ends = {name: _deep(wanted) for name, wanted in SEARCHES.items()}
+    ends = {name: _deep(requested) for name, requested in SEARCHES.items()}
     deep = {name: partial(show, SEARCHES[name], end) for name, end in ends.items() if end}
     yield f"page {DEEP} of a search", _times(deep, rounds)
     _moderator()
@@ -146,15 +146,15 @@ def _figures(kind: str, by_size: dict[int, Times]) -> Iterator[Figure]:
             yield growing("search", f"{kind}, {name}", by, slight=slight)
 
 
-def show(wanted: Search, after: Any) -> None:
+def show(requested: Search, after: Any) -> None:
     """What the console reads: the page and its rows."""
-    search.page(wanted, after).rows()
+    search.page(requested, after).rows()
 
 
-def _deep(wanted: Search) -> Any:
+def _deep(requested: Search) -> Any:
     after = None
     for _ in range(DEEP - 1):
-        after = search.page(wanted, after).next
+        after = search.page(requested, after).next
         if after is None:
             return None
     return after

@@ -84,10 +84,10 @@ def missing(kept: Kept) -> list[SummaryLine]:
 
 def _table(page: str, kept: Kept) -> str:
     rows = list(_rows(page, kept))
-    told = [HEAD, ("---",) * len(HEAD), *rows]
+    reported = [HEAD, ("---",) * len(HEAD), *rows]
     held = sum(row[-1] == "yes" for row in rows)
     counted = sum(bool(row[-1]) for row in rows)
-    lines = [f"| {' | '.join(row)} |" for row in told]
+    lines = [f"| {' | '.join(row)} |" for row in reported]
     return "\n".join([f"{held} of {counted} goals hold.", "", *lines]) + "\n"
 
 
@@ -103,10 +103,10 @@ def _rows(page: str, kept: Kept) -> Iterator[tuple[str, ...]]:
 def _figure(line: SummaryLine, kept: Kept) -> Mapping[str, Any] | None:
     """The first figure of a line's row whose text, including the yardstick, matches its pattern."""
     for figure in kept.get(line.row, {}).get("figures", ()):
-        told = f"{figure['what']} | {figure['yardstick']['what']}"
+        reported = f"{figure['what']} | {figure['yardstick']['what']}"
         what = figure["what"]
         if not figure["detail"] and (
-            re.search(line.pattern, what) or re.search(line.pattern, told)
+            re.search(line.pattern, what) or re.search(line.pattern, reported)
         ):
             return figure
     return None

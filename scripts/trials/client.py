@@ -115,11 +115,11 @@ class Sender(threading.Thread):
     def _send(self, upload: TrialUpload) -> None:
         end = time.monotonic() + GIVE_UP
         while time.monotonic() < end:
-            answer, told, pause = self._ask(upload)
+            answer, reported, pause = self._ask(upload)
             with self._lock:
                 self.sent.answers[answer] += 1
             if answer in ("200", "202"):
-                self.sent.acknowledged[told["job_id"]] = upload
+                self.sent.acknowledged[reported["job_id"]] = upload
                 return
             if not upload.keyed or answer not in (CUT, "503+Retry-After"):
                 break
@@ -135,13 +135,13 @@ class Sender(threading.Thread):
             reply = self._pool.request(
                 "POST", SUBMISSIONS, fields=fields(upload, self._name), headers=headers
             )
-            told = reply.json()
+            reported = reply.json()
         except (urllib3.exceptions.HTTPError, ValueError):
             return CUT, {}, 0.2
         after = reply.headers.get("Retry-After")
         if reply.status in (429, 503) and after:
-            return f"{reply.status}+Retry-After", told, min(float(after), LONGEST_PAUSE)
-        return str(reply.status), told, 0.2
+            return f"{reply.status}+Retry-After", reported, min(float(after), LONGEST_PAUSE)
+        return str(reply.status), reported, 0.2
 
 
 def fields(upload: TrialUpload, name: str) -> list[tuple[str, Any]]:

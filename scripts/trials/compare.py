@@ -93,7 +93,7 @@ def compare(stack: Stack, sent: Sent, receiver: Receiver, *, debt: bool = False)
     """
     known = {row[0]: row[1:] for row in stack.query(ROWS)}
     out = Comparison()
-    heard = receiver.ids()
+    arrivals = receiver.ids()
     for job, upload in sent.acknowledged.items():
         if job not in known:
             out.lost.append(job)
@@ -105,9 +105,9 @@ def compare(stack: Stack, sent: Sent, receiver: Receiver, *, debt: bool = False)
             out.twice.append(f"{job} {decisions}")
         elif status == "decided" and not owes and verdict not in upload.may_become:
             out.wrong.append(f"{job} {upload.kind} {verdict}")
-        if status == "decided" and job not in heard:
+        if status == "decided" and job not in arrivals:
             out.unheard.append(job)
-        if len(heard.get(job, ())) > 1 and not debt:
+        if len(arrivals.get(job, ())) > 1 and not debt:
             out.renamed.append(job)
     uploads = Counter(row[3] for row in known.values() if row[3])
     out.doubled = [f"upload {number}" for number, count in uploads.items() if count > 1]

@@ -48,8 +48,8 @@ def _library() -> Path | None:
         return None
     path = Path(spec.origin).parent / LIBRARY
     environ = {**os.environ, **_faked(path, HOUR)}
-    told = subprocess.run(["/bin/date", "+%s"], env=environ, capture_output=True, text=True)
-    ahead = told.stdout.strip().isdigit() and int(told.stdout) - time.time() > HOUR / 2
+    reported = subprocess.run(["/bin/date", "+%s"], env=environ, capture_output=True, text=True)
+    ahead = reported.stdout.strip().isdigit() and int(reported.stdout) - time.time() > HOUR / 2
     return path if ahead else None
 
 

@@ -40,8 +40,10 @@ def cut_uploads(scene: Scene) -> None:
         scene.until(lambda: _halves(scene, before), 10, "the fault struck: half a file lay there")
         os.killpg(pid, signal.SIGKILL)
     scene.until(lambda: back(scene, "web_00", pid), 60, "the instance is back")
-    told = {_sent_again(scene, key) for _ in range(3)}
-    scene.require(len(told) == 1 and "" not in told, f"the retries are one submission: {told}")
+    reported = {_sent_again(scene, key) for _ in range(3)}
+    scene.require(
+        len(reported) == 1 and "" not in reported, f"the retries are one submission: {reported}"
+    )
     [(rows,)] = scene.stack.query(
         f"SELECT count(*) FROM submission WHERE idempotency_key LIKE '%{key}'"
     )

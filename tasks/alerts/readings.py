@@ -28,7 +28,7 @@ def read() -> Readings:
         **from_database,
         **from_redis,
         rules=len(broken.ignored),
-        why=(*why.items(), ("rules", broken.told())),
+        why=(*why.items(), ("rules", broken.summary())),
     )
 
 

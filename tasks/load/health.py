@@ -113,7 +113,7 @@ def _rules(database: Part) -> Part:
             broken = rule.broken.get()
     except peewee.PeeweeException:
         return unasked
-    return _part("Rules", "near" if broken.ignored else "ok", broken.told() or "all compile")
+    return _part("Rules", "near" if broken.ignored else "ok", broken.summary() or "all compile")
 
 
 def _model(load: Load, beats: Sequence[dict[str, Any]]) -> Part:

@@ -57,4 +57,4 @@ def client_history() -> dict[str, Any]:
     span = history.SPANS.get(request.args.get("range", RANGE))
     if span is None:
         raise Invalid(f"range must be one of {', '.join(history.SPANS)}.", field="range")
-    return history.read(span, client.id).told()
+    return history.read(span, client.id).as_dict()

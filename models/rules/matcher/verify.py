@@ -23,10 +23,10 @@ def spells(pattern: tuple[str, str], candidate: tuple[str, str]) -> bool:
         return True
     if len(candidate[0]) < len(pattern[0]) and " " not in pattern[0]:
         return False
-    wanted, got = _runs(*pattern), _runs(*candidate)
-    if [kind for kind, _ in wanted] != [kind for kind, _ in got]:
+    expected, got = _runs(*pattern), _runs(*candidate)
+    if [kind for kind, _ in expected] != [kind for kind, _ in got]:
         return False
-    paired = zip(wanted, got, strict=True)
+    paired = zip(expected, got, strict=True)
     if not all(_same_run(kind, want, have) for (kind, want), (_, have) in paired):
         return False
     return _has_digit(pattern[1]) or not any(map(_is_quantity, candidate[1].split()))
@@ -77,10 +77,10 @@ def _is_stretched(want: str, have: str) -> bool:
     "viaaagra" and "fuuck" are; "rapper" is not "raper", and fewer letters never match.
     """
     if len(set(want)) > 1:  # letters of one class side by side, as in "kill"
-        wanted, got = _runs(want, want), _runs(have, have)
-        return [kind for kind, _ in wanted] == [kind for kind, _ in got] and all(
+        expected, got = _runs(want, want), _runs(have, have)
+        return [kind for kind, _ in expected] == [kind for kind, _ in got] and all(
             part == drawn or _is_stretched(part, drawn)
-            for (_, part), (_, drawn) in zip(wanted, got, strict=True)
+            for (_, part), (_, drawn) in zip(expected, got, strict=True)
         )
     letter, length = want[0], len(have)
     drawn_out = length > len(want) and (length >= 3 or letter in RARELY_DOUBLED)

@@ -231,7 +231,7 @@ def _cache_samples() -> list[tuple[str, dict[str, str], float]]:
 
 
 def _cells(at: int, counts: Counts) -> list[Any]:
-    values = counts.told()
+    values = counts.as_dict()
     return [
         datetime.fromtimestamp(at, UTC).isoformat(),
         values["received"],
