@@ -15,6 +15,7 @@ PACE_SECONDS = 20.0  # seconds of work after which they have
 TURN_JOBS = 40  # jobs after which a change of rate is detected
 SLOWER, FASTER = 1.5, 2.0  # factors of change that are hardly random
 UNKNOWN_RATE = 10.0  # assumed jobs per second of a worker without measurements
+SLOWEST_RATE = 1e-3  # jobs per second: shares of a rate near 0 would underflow to 0
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ def estimate(ahead: int, rates: Sequence[float]) -> float:
     A worker without measurements counts as a typical one. Without workers, one is assumed.
     """
     typical = _typical(rates)
-    total = sum(rate or typical for rate in rates) or typical
+    total = _total(rates, typical) or typical
     return ahead / total + 1 / typical
 
 
@@ -86,8 +87,8 @@ def in_lane(
     ``batch(waiting)`` jobs at once, of which half are before this job on average.
     """
     typical = _typical([*crew.both, *crew.priority])
-    both = sum(rate or typical for rate in crew.both)
-    only = sum(rate or typical for rate in crew.priority)
+    both = _total(crew.both, typical)
+    only = _total(crew.priority, typical)
     if not both and not (priority and only):
         both = typical  # no worker serves this lane: assume one
     shared = (only + both * (1 - normal_share), both * normal_share)
@@ -100,6 +101,10 @@ def in_lane(
     return waiting + (batch(ahead) + 1) / 2 / typical
 
 
+def _total(rates: Sequence[float], typical: float) -> float:
+    return sum(max(rate, SLOWEST_RATE) if rate else typical for rate in rates)
+
+
 def _typical(rates: Sequence[float]) -> float:
-    measured = [rate for rate in rates if rate > 0]
+    measured = [max(rate, SLOWEST_RATE) for rate in rates if rate > 0]
     return sum(measured) / len(measured) if measured else UNKNOWN_RATE

@@ -22,6 +22,7 @@ SHARE = 1 / 4
         (0, [20.0, 20.0], 0.05),  # two workers do not make one job quicker
         (99, [], 100 / UNKNOWN_RATE),
         (100, [0.0, 0.0], 5.1),
+        (1, [5e-324], 2000.0),  # the slowest that is assumed takes 1000 s for a job
         (30, [10.0, 0.0], 1.6),  # one that has not worked yet counts as a typical one
     ],
 )
@@ -41,6 +42,7 @@ def test_estimate(ahead: int, rates: list[float], seconds: float) -> None:
         (False, 20, 30, Crew([10.0]), 4 + 1 + 0.1),
         (True, 100, 0, Crew([], [10.0]), 10.1),
         (False, 99, 0, Crew([], [10.0]), 10.0),  # nobody serves the lane: what one would take
+        (False, 1, 1, Crew([5e-324]), 3000.0),  # the other one, this one, and half a batch of one
         (False, 99, 5, Crew(), 10.0 + 5 / UNKNOWN_RATE),
     ],
 )
