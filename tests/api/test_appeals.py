@@ -81,7 +81,7 @@ def test_a_person_looks_again_and_approves(stack: Stack, shop: Api, author: str)
         "submission.restored",
         "appeal.decided",
     ]
-    assert "answered" in moderator.get(f"/submissions/{job_id}").text
+    assert "Appeal, decided" in moderator.get(f"/submissions/{job_id}").text
     assert job_id not in dict(moderator.deck("?filter=appeals"))
 
 

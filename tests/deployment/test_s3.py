@@ -196,7 +196,7 @@ def test_files_that_nobody_owns_are_found(store: Server, url: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("bucket", "pair", "words"),
     [
-        ("media", (), "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        ("media", (), "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         ("media", (ACCESS, "wrong"), "bucket media: The storage refuses"),
         ("other", (ACCESS, KEY), "there is no bucket other"),
     ],

@@ -86,7 +86,7 @@ class Sender(threading.Thread):
     def run(self) -> None:
         while not self.stop.is_set():
             self.send()
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def send(self) -> None:
         try:
@@ -113,7 +113,12 @@ def old() -> Iterator[Stack]:
     limits = ("MINUTE", "HOUR", "MINUTE_PER_IP")
     settings = {f"MAX_UPLOADS_PER_{name}": "0" for name in limits}
     stack = Released(
-        WEB_INSTANCES="2", WORKERS="2", PRIORITY_WORKERS="1", MODERATION_IMAGE_ASYNC="1", **settings
+        WEB_INSTANCES="2",
+        WORKERS="2",
+        PRIORITY_WORKERS="1",
+        MODERATION_IMAGE_ASYNC="1",
+        LEASE_SECONDS="5",
+        **settings,
     )
     tree = stack.folder / "app"
     try:
@@ -153,7 +158,7 @@ def test_what_the_last_release_queued_and_took_is_decided_once_by_this_one(old: 
     for name in workers:
         old.kill(name)
     queued_before = sender.acknowledged[:WAITING]
-    eventually(lambda: decided(old, queued_before), 60)
+    eventually(lambda: decided(old, queued_before), 120)
     told = old.run("restart").stdout
     sender.stop.set()
     sender.join()
@@ -162,7 +167,7 @@ def test_what_the_last_release_queued_and_took_is_decided_once_by_this_one(old: 
     after = old.pids()
     kept = {"postgres", "redis", "nginx"}
     assert [name for name in before if name not in kept and after[name] == before[name]] == [], told
-    eventually(lambda: decided(old, sender.acknowledged), 60)
+    eventually(lambda: decided(old, sender.acknowledged), 120)
     twice = (
         "SELECT submission_id FROM decision WHERE moderator_id IS NULL AND to_verdict IS NOT NULL"
     )

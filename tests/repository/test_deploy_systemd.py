@@ -73,10 +73,10 @@ def test_a_look_writes_nothing() -> None:
     ("arguments", "env", "words"),
     [
         ([], {}, "only root writes to /etc/systemd/system"),
-        (["--into", "/nowhere"], {}, "there is no folder /nowhere"),
-        (["--dry-run"], {"SLUICE_USER": "nobody"}, "make a user for it"),
-        (["--dry-run"], {"SLUICE_HOME": "/srv/my sluice"}, "choose a plain path"),
-        (["--now"], {}, "what is --now?"),
+        (["--into", "/nowhere"], {}, "the folder /nowhere does not exist"),
+        (["--dry-run"], {"SLUICE_USER": "nobody"}, "create a user"),
+        (["--dry-run"], {"SLUICE_HOME": "/srv/my sluice"}, "use a plain path"),
+        (["--now"], {}, "unknown option --now"),
     ],
 )
 def test_what_cannot_be_done_is_a_line(

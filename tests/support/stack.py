@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg2
 import redis
@@ -92,7 +93,9 @@ class Stack:
         connection = psycopg2.connect(host=str(self.home / "run"), user=role, dbname="sluice")
         with contextlib.closing(connection), connection, connection.cursor() as cursor:
             cursor.execute(query, parameters)
-            return cursor.fetchall() if cursor.description else []
+            rows = cursor.fetchall() if cursor.description else []
+        # A process in which peewee has connected gets UUID objects, any other one strings.
+        return [tuple(str(v) if isinstance(v, UUID) else v for v in row) for row in rows]
 
     def redis(self) -> redis.Redis:
         """A connection to this stack's own Redis."""
@@ -118,9 +121,22 @@ class Stack:
         return {member.name: member.pid for member in members if member.pid}
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
-        """Send a signal to one process of this stack; ``supervisord`` is one too."""
-        pid = self.supervisor_pid() if name == "supervisord" else self.pids()[name]
-        os.kill(pid, number)
+        """Send a signal to one process of this stack; ``supervisord`` is one too.
+
+        The supervisor may still know the pid of a process that has just died: then it is asked
+        again, until it has started the next one.
+        """
+        wait_until(lambda: self._signal(name, number))
+
+    def _signal(self, name: str, number: int) -> bool:
+        pid = self.supervisor_pid() if name == "supervisord" else self.pids().get(name)
+        if not pid:
+            return False
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
     def supervisor_pid(self) -> int:
         return int((self.home / "run" / "supervisord.pid").read_text())
