@@ -1,16 +1,28 @@
 """The machine decides a version of a submission once, whatever a worker does.
 
-``version`` is the submission's after the decision. Decisions of before have none, and neither have
-those of processes that still run the last release during an upgrade: the index leaves them out.
+``version`` is the submission's as the insert sees it: before the verdict if one statement writes
+both. A trigger sets it, so it also holds for processes that still run the last release, and for
+those that run the next one before this migration. It is null for decisions of before, and if the
+statement inserts the submission too; the index leaves those out.
 """
 
 UP = """
 ALTER TABLE decision ADD COLUMN version integer;
 CREATE UNIQUE INDEX decision_once ON decision (submission_id, version)
     WHERE moderator_id IS NULL AND version IS NOT NULL;
+CREATE FUNCTION set_decision_version() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.version := (SELECT version FROM submission WHERE id = NEW.submission_id);
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER decision_version BEFORE INSERT ON decision
+    FOR EACH ROW EXECUTE FUNCTION set_decision_version();
 """
 
 DOWN = """
+DROP TRIGGER decision_version ON decision;
+DROP FUNCTION set_decision_version();
 DROP INDEX decision_once;
 ALTER TABLE decision DROP COLUMN version;
 """

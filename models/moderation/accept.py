@@ -47,7 +47,7 @@ IMAGE = {
     "width": "integer",
     "height": "integer",
 }
-DECISION = {"submission_id": "uuid", "to_verdict": "text", "reason": "text", "version": "integer"}
+DECISION = {"submission_id": "uuid", "to_verdict": "text", "reason": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,4 @@ def _decisions(entries: Sequence[Entry]) -> Iterable[list[Any]]:
     for entry in entries:
         if entry.judgement is not None:
             findings = entry.judgement.findings
-            yield [entry.id, entry.judgement.verdict, findings[0].label if findings else "", 0]
+            yield [entry.id, entry.judgement.verdict, findings[0].label if findings else ""]

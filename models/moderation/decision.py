@@ -30,7 +30,6 @@ class Decision(Model):
     undoes = peewee.ForeignKeyField("self", null=True, column_name="undoes")
     group_id = peewee.UUIDField(null=True)
     blocked = BinaryJSONField(default=list)
-    version = peewee.IntegerField(null=True)  # the submission's after it; the machine's are unique
     created_at = peewee.DateTimeField()
 
     @classmethod
@@ -55,7 +54,6 @@ class Decision(Model):
             undoes=undoes,
             group_id=group_id,
             blocked=list(blocked),
-            version=Submission.select(Submission.version).where(Submission.id == submission.id),
             created_at=peewee.fn.now(),
         ).execute()
         return number
@@ -108,7 +106,8 @@ def write(
 ) -> None:
     """Write these columns and the verdict. ``decided_at`` is when the verdict last changed.
 
-    ``decided``: a decision follows even if the verdict is as before.
+    ``decided``: a decision follows even if the verdict is as before, so the version rises: the
+    machine decides each version once.
     """
     values: dict[str, Any] = {
         name: getattr(submission, name) for name in (*names, "verdict", "visible")

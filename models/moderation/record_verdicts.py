@@ -33,7 +33,7 @@ _NEW = (
     " review_owed = new.review_owed, reasons = new.reasons, lease_by = NULL, lease_until = NULL,"
     " error = NULL, decided_at = now(), version = version + 1 FROM new"
     " WHERE submission.id = new.id AND submission.lease_by = new.lease"
-    " AND submission.verdict IS NULL RETURNING submission.id, submission.version)"
+    " AND submission.verdict IS NULL RETURNING submission.id)"
 )
 _FOUND = (
     ", found AS (INSERT INTO finding ({found_names}) SELECT f.* FROM ({found})"
@@ -46,8 +46,8 @@ _SEEN = (
     " WHERE image.id = s.id)"
 )
 _DECIDED = (
-    ", decided AS (INSERT INTO decision (submission_id, to_verdict, reason, version)"
-    " SELECT new.id, new.verdict, new.label, mine.version FROM new JOIN mine ON mine.id = new.id)"
+    ", decided AS (INSERT INTO decision (submission_id, to_verdict, reason)"
+    " SELECT new.id, new.verdict, new.label FROM new JOIN mine ON mine.id = new.id)"
     " SELECT id FROM mine"
 )
 

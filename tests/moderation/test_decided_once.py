@@ -123,8 +123,8 @@ def test_a_claim_and_a_commit_of_the_same_id(own: Stack, api: Api, times: int) -
 def test_the_database_refuses_a_second_decision_of_the_machine(own: Stack, api: Api) -> None:
     told: dict[str, Any] = api.decided(unique("review_a.jpg"))
     insert = (
-        "INSERT INTO decision (submission_id, to_verdict, reason, version)"
-        " SELECT submission_id, 'rejected', '', version FROM decision WHERE submission_id = %s"
+        "INSERT INTO decision (submission_id, to_verdict)"
+        " SELECT id, 'rejected' FROM submission, generate_series(1, 2) WHERE id = %s"
     )
     with pytest.raises(psycopg2.errors.UniqueViolation):
         own.sql(insert, told["job_id"])
