@@ -1,9 +1,8 @@
 """The machine decides a version of a submission once, whatever a worker does.
 
-``version`` is the submission's as the insert sees it: before the verdict if one statement writes
-both. A trigger sets it, so it also holds for processes that still run the last release, and for
-those that run the next one before this migration. It is null for decisions of before, and if the
-statement inserts the submission too; the index leaves those out.
+``version`` is the submission's after the decision. A trigger sets it, so the guard also holds for
+processes that still run the last release. It is null for older decisions, which the index leaves
+out.
 """
 
 UP = """
