@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from models.clients.client import ApiKey, Client
@@ -63,12 +62,7 @@ def _print_key(client: Client, key: str, as_json: bool) -> None:
     row: dict[str, Any] = {"name": client.name, "key": key}
     if client.webhook_secret:
         row["webhook_secret"] = client.webhook_secret
-    if as_json:
-        print(json.dumps(row))
-        return
-    for name, value in row.items():
-        print(f"{name}: {value}")
-    print("The key is not shown again.")
+    command.show_secret(row, "key", as_json=as_json)
 
 
 def main() -> None:

@@ -46,5 +46,15 @@ def show(rows: Rows, *, as_json: bool) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
 
 
+def show_secret(row: dict[str, Any], secret: str, *, as_json: bool) -> None:
+    """Print a row with a new secret, which is in its field of that name."""
+    if as_json:
+        print(json.dumps(row))
+        return
+    for name, value in row.items():
+        print(f"{name}: {value}")
+    print(f"The {secret} is not shown again.")
+
+
 def _cell(value: Any) -> str:
     return "-" if value is None else str(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import secrets
 
 import argon2
@@ -75,12 +74,7 @@ def _named(name: str) -> Moderator:
 
 def _print_password(account: Moderator, password: str, as_json: bool) -> None:
     row = {"name": account.name, "role": account.role, "password": password}
-    if as_json:
-        print(json.dumps(row))
-        return
-    for name, value in row.items():
-        print(f"{name}: {value}")
-    print("The password is not shown again.")
+    command.show_secret(row, "password", as_json=as_json)
 
 
 def main() -> None:

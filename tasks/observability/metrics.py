@@ -39,6 +39,13 @@ class Meters:
     def __init__(self) -> None:
         values.ValueClass = metric_files.value_class()
         self.registry = CollectorRegistry()
+        self._define_http()
+        self._define_work()
+        self._define_verdicts()
+        self._define_servers()
+        self._start_at_zero()
+
+    def _define_http(self) -> None:
         self.requests = self._counter(
             "sluice_http_requests_total",
             "Requests that the application answered.",
@@ -53,6 +60,8 @@ class Meters:
         self.limited = self._counter(
             "sluice_limited_total", "Uploads that a limit refused.", ("scope",)
         )
+
+    def _define_work(self) -> None:
         self.queue_wait = self._histogram(
             "sluice_queue_wait_seconds",
             "Time from the commit of an upload to its claim by a worker.",
@@ -79,6 +88,8 @@ class Meters:
         self.given_up = self._counter(
             "sluice_decoding_given_up_total", "Pictures whose decoding was given up.", ("reason",)
         )
+
+    def _define_verdicts(self) -> None:
         self.hits = self._counter("sluice_cache_hits_total", "Cache hits.", ("cache", "layer"))
         self.misses = self._counter(
             "sluice_cache_misses_total", "Cache misses.", ("cache", "layer")
@@ -92,6 +103,8 @@ class Meters:
         self.delivery_seconds = self._histogram(
             "sluice_delivery_duration_seconds", "Time of one attempt of a webhook call.", FAST
         )
+
+    def _define_servers(self) -> None:
         self.pool = Gauge(
             "sluice_db_pool_connections",
             "Database connections that the processes hold in their pools.",
@@ -99,7 +112,6 @@ class Meters:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self._start_at_zero()
 
     def _counter(self, name: str, about: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, about, labels, registry=self.registry)
