@@ -13,8 +13,8 @@ class ExpiringValues(dict[Any, tuple[float, Any]]):
     """Values by key, each with the time at which it was read (``time.monotonic``).
 
     Safe for many requests at once: when a value has expired, the first caller reads it anew. The
-    others get the old value meanwhile, for ``patience`` seconds at most; without that, all requests
-    of a moment would read it together.
+    others get the old value until then, for ``patience`` seconds at most; without that, all
+    requests of a moment would read it together.
     """
 
     def __init__(self, patience: float = 1.0) -> None:

@@ -88,7 +88,7 @@ def record_verdicts(outcomes: Sequence[Outcome]) -> list[Submission]:
     if not later and not any(
         _has_consequences(each.submission, each.judgement.verdict) for each in first
     ):
-        return _record_first(first)  # one statement commits by itself
+        return _record_first(first)  # a single statement is its own transaction
     with db.atomic():
         decided = _record_first(first)
         # In the order of the authors, so that two workers that write strikes cannot deadlock.

@@ -248,7 +248,7 @@ class PasswordLink(Model):
         return link
 
     def use(self) -> None:
-        """Mark the link used; raises NotFound if it was used meanwhile."""
+        """Mark the link used; raises NotFound if another request has used it."""
         query = PasswordLink.update(used_at=peewee.fn.now())
         same = PasswordLink.digest == self.digest
         if not query.where(same, PasswordLink.used_at.is_null()).execute():

@@ -176,7 +176,7 @@ def cancel_unsent(submission_id: UUID) -> int:
 
 # Each client has a few calls at once, and only one while its receiver fails, so no client delays
 # another. Two processes may claim at once: each skips rows that the other has locked, and a row
-# claimed meanwhile no longer meets the condition when PostgreSQL rechecks it.
+# claimed in between no longer meets the condition when PostgreSQL rechecks it.
 _CLAIM = """
 UPDATE delivery
 SET attempts = attempts + 1, lease_until = now() + make_interval(secs => %(lease)s)

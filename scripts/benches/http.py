@@ -69,7 +69,7 @@ def intake(plan: Plan) -> list[Figure]:
                 road.go(plan.count)
     yardstick = roads.pop("bare")
     note = (
-        "no worker runs meanwhile, so the web has the cores; rounds of"
+        "no worker runs, so the web has the cores; rounds of"
         f" {plan.count} uploads in turns; the load generator shares the cores with all;"
         " CPU time is what other work on the machine changes least"
     )
@@ -192,7 +192,7 @@ def _timed(plan: Plan, server: Stack, what: str, make: Maker, connections: int) 
     ]
     how = "one at a time" if connections == 1 else f"{connections} at once"
     what = f"{what}, {how}"
-    note = "no worker runs meanwhile; 'handling' is the total without reading the body"
+    note = "no worker runs; 'handling' is the total without reading the body"
     whole = [_percentile(replies, 0.95) for replies in rounds]
     middle = [_percentile(replies, 0.5) for replies in rounds]
     inner = [_percentile(replies, 0.95, handling=True) for replies in rounds]

@@ -35,7 +35,7 @@ def _works(member: object) -> bool:
 
 
 def kill_redis(scene: Scene) -> None:
-    """SIGKILL Redis and keep it down for some seconds; the mode must be ``direct`` meanwhile."""
+    """SIGKILL Redis and keep it down for some seconds; until it is back the mode is ``direct``."""
     with _held(scene):
         scene.stack.kill("redis")
         scene.until(lambda: mode(scene) == "direct", 10, "mode direct shows")

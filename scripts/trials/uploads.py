@@ -179,7 +179,7 @@ FAULTS = (
     ),
     Fault(
         "disk-full",
-        "no room on the disk: 503 or 507, never 202; the console reads on; recovers by itself",
+        "no room on the disk: 503 or 507, never 202; the console reads on; no restart is needed",
         with_console(fill_disk),
         {"DISK_THRESHOLD": None, "MEMORY_THRESHOLD": 98},
         answers=FEWER,

@@ -1,7 +1,7 @@
 """The alert that PostgreSQL is down, which cannot be stored in PostgreSQL while it lasts.
 
-Meanwhile it is stored in a file. When PostgreSQL is up again, the row is written with the channels
-that were notified, and the rule ends it like any other alert.
+During the outage it is stored in a file. When PostgreSQL is up again, the row is written with the
+channels that were notified, and the rule ends it like any other alert.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def _of_home(settings: Settings) -> Iterator[tuple[str, Path]]:
 def _originals(settings: Settings, writer: Writer, owned: dict[str, str]) -> list[str]:
     """Add the originals; returns the keys of those that are missing or differ from their rows.
 
-    An original that was deleted with its row meanwhile is not an error.
+    An original that was deleted with its row during the backup is not an error.
     """
     storage, wrong, gone = stores.of(settings), [], []
     for key, expected in owned.items():

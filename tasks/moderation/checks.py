@@ -73,7 +73,7 @@ def scored_bytes(job: Job) -> Iterator[Finding]:
     The hash bank may have changed since, so the cached PDQ hash is compared again. Nothing is
     decoded.
     """
-    if job.scores is None:  # the job is alone; its pictures are being decoded meanwhile
+    if job.scores is None:  # the job is alone; its pictures are decoded at the same time
         load_scores([job])
     for position, item in job.open_items:
         cached = (job.scores or {}).get(item.digest) or score_cache().local(item.digest)

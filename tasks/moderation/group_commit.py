@@ -23,7 +23,8 @@ _thread = per_process(lambda _: ThreadPoolExecutor(1, thread_name_prefix="commit
 class GroupCommit:
     """Collects outcomes for ``commit``, which returns its errors.
 
-    The end of the block commits what is left and waits for every commit; then ``errors`` has all.
+    The end of the block commits the remaining outcomes and waits for every commit; then ``errors``
+    has all.
     """
 
     def __init__(self, commit: Callable[[Sequence[Outcome], str | None], list[Exception]]) -> None:

@@ -83,7 +83,7 @@ class Item:
         return self._coming is not None and self._hashed is None
 
     def let_go(self) -> None:
-        """Release the picture's memory, some 1 MB."""
+        """Release the picture's memory, about 1 MB."""
         self._hashed = self._coming = None
 
     def draw(self, frames: Collection[int]) -> dict[int, bytes]:

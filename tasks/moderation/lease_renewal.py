@@ -1,7 +1,7 @@
 """Lease renewal: a thread keeps the claims of the current work, and ends a worker that is stuck.
 
-Gain: one thread serves the whole process. To start and join one for each job costs some 0.1 ms, and
-to renew a lease between two jobs would cost a round trip to PostgreSQL while the network waits.
+Gain: one thread serves the whole process. To start and join one for each job costs about 0.1 ms,
+and to renew a lease between two jobs would cost a round trip to PostgreSQL while the network waits.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from tasks.moderation.job import Job
 
-PICTURES = 2  # decoded before their turn, some 1 MB each
+PICTURES = 2  # decoded before their turn, about 1 MB each
 log = logging.getLogger("sluice.moderate")
 
 

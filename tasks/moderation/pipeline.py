@@ -46,7 +46,7 @@ from tasks.observability import logs, metrics, tracing
 from tasks.queue.lanes import announce_decided, enqueue_missing, rank_of
 from tasks.storage import StorageDown, still, thumbnail
 
-BATCHES = 4  # claimed in a row, some 1 s of work; then the consumer can stop if it has to
+BATCHES = 4  # claimed in a row, about 1 s of work; then the consumer can stop if it has to
 LONGEST_WAIT = 2.0  # seconds that a claimed submission waits behind others before it is given back
 PAUSE_AFTER_DOWN = 30.0  # seconds before owed checks are tried again if the classifier was down
 log = logging.getLogger("sluice.moderate")
@@ -76,7 +76,7 @@ Done = Callable[[int], object]  # is called with the number of submissions that 
 def moderate(
     claimed: Claimed, prefetch: Prefetch[Batch] | None = None, done: Done | None = None
 ) -> list[Exception]:
-    """Moderate claimed submissions, and the batches that are prefetched meanwhile.
+    """Moderate claimed submissions, and the batches that are prefetched during the work.
 
     Returns the errors, one for each submission that failed; its claim was given back.
 
@@ -87,7 +87,7 @@ def moderate(
     3. before the commit only thumbnails are written. Their names are always the same, so a second
        attempt replaces them;
     4. the commit writes nothing for a submission whose lease has changed;
-    5. the announcement is only a wake-up: whoever waits for it reads the row too.
+    5. the announcement is only a wake-up: a request that waits for it reads the row too.
     """
     with (
         GroupCommit(commit_and_announce) as commits,
@@ -195,7 +195,7 @@ def new_lease(worker: str) -> str:
 def jobs_of(
     claimed: Claimed, prefetch: Prefetch[Batch] | None, commits: GroupCommit, done: Done | None
 ) -> Generator[Job, None, None]:
-    """Each claimed submission as a job, in its turn; its lease is renewed meanwhile.
+    """Each claimed submission as a job, in its turn; its lease is renewed during the work.
 
     The next batch is prefetched from when two jobs are left.
     """
@@ -378,7 +378,7 @@ def commit_and_announce(outcomes: Sequence[Outcome], trace: str | None = None) -
             if outcome.review_owed:
                 pause(outcome.submission.id, PAUSE_AFTER_DOWN)
     announce_decided([submission.id for submission in decided])
-    checks.share_scores()  # after the announcement: whoever waits for the verdict needs no score
+    checks.share_scores()  # after the announcement: no request that waits needs a score
     count_verdicts(decided, outcomes)
     return []
 

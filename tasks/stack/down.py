@@ -40,7 +40,7 @@ def stop(settings: Settings) -> str:
             supervisor.shutdown()
             _wait_until_gone(settings)
     except UNREACHABLE:
-        pass  # it died meanwhile; its processes are ended below
+        pass  # it has died since; its processes are ended below
     left = processes.end(settings)
     clear(settings)
     return "stopped" if not left else f"stopped {left} processes of a crashed supervisor"

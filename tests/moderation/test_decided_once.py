@@ -22,7 +22,7 @@ NORMAL, PRIORITY = "huey.redis.sluice.normal", "huey.redis.sluice.priority"
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
-    """A stack with one worker, which takes up to 16 jobs at once; nothing sweeps meanwhile."""
+    """A stack with one worker, which takes up to 16 jobs at once."""
     limits = {f"MAX_UPLOADS_PER_{name}": "0" for name in ("MINUTE", "HOUR", "MINUTE_PER_IP")}
     with running(WORKERS="1", MODERATION_IMAGE_ASYNC="1", WORKER_BATCH="16", **limits) as stack:
         yield stack

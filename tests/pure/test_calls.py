@@ -144,7 +144,7 @@ def test_how_a_call_ends(receiver, way, wanted):
 def test_slow_receivers_end_after_fifteen_seconds(monkeypatch):
     """A byte a second resets the timeout of a socket; it does not move the end of a call.
 
-    None of these receivers ends by itself. The deadline is shorter here, so that nobody waits.
+    None of these receivers ends the call. The deadline is shorter here, so that nobody waits.
     """
     assert http_post.DEADLINE == 15  # as the console says
     monkeypatch.setattr(http_post, "DEADLINE", 1.5)

@@ -45,7 +45,7 @@ def copy_into(home: Path) -> None:
 
 
 def _made(folder: Path) -> Path:
-    """The template; whoever comes first makes it, the others wait for the lock."""
+    """The template; the first process makes it, the others wait for the lock."""
     data = folder / "postgres"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

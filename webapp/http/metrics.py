@@ -26,7 +26,7 @@ def expose() -> Response:
     """All metrics and the state of the server, in the requested format.
 
     A real thread adds up the files of all processes: that takes a few milliseconds per scrape,
-    and other requests continue meanwhile.
+    and other requests continue during that time.
     """
     families = [*offload(prometheus.measures), *prometheus.state()]
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))

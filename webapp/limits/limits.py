@@ -1,6 +1,6 @@
 """Upload rate limits, counted in Redis: per author, author's address and client, and for all.
 
-While Redis is down, each process limits by itself, with Flask-Limiter in memory.
+While Redis is down, each process limits separately, with Flask-Limiter in memory.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class ConcurrencyLimit:
 
     1. the counters change only under ``_guard``;
     2. a slot is handed over and not freed, so a request that arrives now cannot take it;
-    3. a request that times out leaves the queue, or passes on the slot that it got meanwhile.
+    3. a request that times out leaves the queue, or passes on the slot that it has just got.
     """
 
     def __init__(self, slots: int = SLOTS, timeout: float = TIMEOUT) -> None:
