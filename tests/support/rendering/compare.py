@@ -1,0 +1,78 @@
+"""Compares what a browser paints of a file with the views that Sluice scores."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+
+from PIL import Image, ImageChops
+
+from tasks.images.decode import Limits, Picture, PictureError, accepted, read
+from tasks.images.file_formats import sniff
+from tasks.images.frame_views import VIEW
+from tests.support.rendering.corpus import Case
+from tests.support.rendering.oracle import Oracle, Painted
+
+EQUAL, PERSON, REFUSED, DIFFERS = "equal", "person", "refused", "differs"
+# Not an error of ours: the browser shows nothing, so nobody sees anything.
+NOTHING = "not shown"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result for one case: one of the words above, and what differs."""
+
+    case: Case
+    result: str
+    details: str = ""
+
+    @property
+    def right(self) -> bool:
+        """Whether what is painted is scored, or a person looks where the case allows that."""
+        if self.result == PERSON:
+            return self.case.person
+        return self.result in (EQUAL, NOTHING)
+
+
+def check(oracle: Oracle, case: Case) -> Outcome:
+    """Decode and paint one case, and compare."""
+    painted = oracle.paint(case.data, accepted()[sniff(case.data[:512]) or ""])
+    try:
+        picture = _read(case.data)
+    except PictureError as error:
+        result = REFUSED if painted.frames else NOTHING
+        return Outcome(case, result, str(error))
+    differences = _differences(case, picture, painted)
+    if picture.doubts:
+        return Outcome(case, PERSON, picture.doubts[0])
+    if not painted.frames:
+        return Outcome(case, NOTHING, painted.error or "")
+    return Outcome(case, DIFFERS if differences else EQUAL, "; ".join(differences[:3]))
+
+
+def _read(data: bytes) -> Picture:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return read(file.name, Limits(max_frames=400))
+
+
+def _differences(case: Case, picture: Picture, painted: Painted) -> list[str]:
+    found = []
+    for index, grounds in enumerate(painted.frames):
+        for ground, image in zip(("white", "black"), grounds, strict=True):
+            nearest = min(_apart(image, view.image) for view in picture.views)
+            if nearest > case.tolerance:
+                found.append(f"frame {index} on {ground} is {nearest} levels from every view")
+    size = picture.width, picture.height
+    # Where viewers differ in whether they turn a picture, both views are scored.
+    if painted.frames and painted.frames[0][0].size not in (size, size[::-1]):
+        found.append(f"painted {painted.frames[0][0].size}, decoded {size}")
+    return found
+
+
+def _apart(painted: Image.Image, view: Image.Image) -> int:
+    """The largest difference of the averages of 16 x 16 pixels, in levels."""
+    square = painted.resize(VIEW, Image.Resampling.BILINEAR)
+    blocks = ImageChops.difference(square, view).reduce(16)
+    return max(high for _, high in blocks.getextrema())  # type: ignore[misc]
