@@ -34,12 +34,22 @@ class Policy:
     review_at: float = 0.2
     sample_rate: float = 0.0
     visibility: str = "hold"
+    publish_unchecked: bool = False
 
     def shows(self, verdict: str | None) -> bool:
         """Whether a submission with this verdict (None: not yet) is visible."""
         if self.visibility == "publish_first":
             return verdict != REJECTED
         return verdict == APPROVED
+
+    def shows_unchecked(self, verdict: str | None, *, has_pictures: bool) -> bool:
+        """Whether a submission is visible that only the fast rules have decided.
+
+        They do not look at pictures. So a client that holds shows texts alone, unless it chooses
+        to publish unchecked pictures too.
+        """
+        publishes = self.visibility == "publish_first" or self.publish_unchecked
+        return self.shows(verdict) and (publishes or not has_pictures)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,16 @@ from models.settings import Settings
 from models.verdict import Policy
 
 KEY_PREFIX = "sk_"
-CHANGEABLE = ("name", "visibility", "reject_at", "review_at", "sample_rate", "webhook_url")
+CHANGEABLE = (
+    "name",
+    "visibility",
+    "publish_unchecked",
+    "reject_at",
+    "review_at",
+    "sample_rate",
+    "weight",
+    "webhook_url",
+)
 NEW_ADDRESS = dict.fromkeys(  # a new address has no failures yet
     ("webhook_failing_since", "webhook_paused_until", "webhook_disabled_at")
 )
@@ -32,6 +41,8 @@ class Client(Model):
     id = peewee.BigAutoField()
     name = peewee.TextField()
     visibility = peewee.TextField(default="hold")
+    publish_unchecked = peewee.BooleanField(default=False)
+    weight = peewee.SmallIntegerField(default=1)
     reject_at = peewee.FloatField(null=True)
     review_at = peewee.FloatField(null=True)
     sample_rate = peewee.FloatField(null=True)
@@ -46,19 +57,29 @@ class Client(Model):
     created_at = peewee.DateTimeField()
 
     @classmethod
-    def add(cls, name: str, *, visibility: str = "hold", webhook_url: str | None = None) -> Client:
+    def add(
+        cls,
+        name: str,
+        *,
+        visibility: str = "hold",
+        webhook_url: str | None = None,
+        publish_unchecked: bool = False,
+        weight: int = 1,
+    ) -> Client:
         """Add a client; raises Conflict if the name is taken."""
         validation.check_name(name)
         if webhook_url:
             validation.check_address(webhook_url)
-        if visibility not in ("hold", "publish_first"):
-            raise Invalid("visibility must be hold or publish_first.", field="visibility")
+        validation.check_visibility(visibility)
+        validation.check_weight(weight)
         secret = new_secret() if webhook_url else None
         try:
             with db.atomic():
                 row = cls.insert(
                     name=name.strip(),
                     visibility=visibility,
+                    publish_unchecked=publish_unchecked,
+                    weight=weight,
                     webhook_url=webhook_url,
                     webhook_secret=secret,
                     created_at=peewee.fn.now(),
@@ -147,6 +168,7 @@ class Client(Model):
             review_at=_or(self.review_at, settings.review_at),
             sample_rate=_or(self.sample_rate, settings.sample_rate),
             visibility=self.visibility,
+            publish_unchecked=self.publish_unchecked,
         )
 
 

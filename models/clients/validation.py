@@ -9,13 +9,14 @@ from models.errors import Invalid
 from models.settings import Settings
 
 LONGEST_NAME = 60
+MAX_WEIGHT = 100
 
 
 def check(values: dict[str, Any], settings: Settings) -> None:
     """Raises Invalid for an invalid name, policy or address."""
     check_name(values["name"])
-    if values["visibility"] not in ("hold", "publish_first"):
-        raise Invalid("visibility must be hold or publish_first.", field="visibility")
+    check_visibility(values["visibility"])
+    check_weight(values["weight"])
     for name in ("reject_at", "review_at", "sample_rate"):
         if values[name] is not None and not 0 <= values[name] <= 1:
             raise Invalid(f"{name} must be a number from 0 to 1.", field=name)
@@ -33,6 +34,18 @@ def check_name(name: str) -> None:
     """Raises Invalid for a name that is empty or too long."""
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
         raise Invalid(f"A name must have 1 to {LONGEST_NAME} characters.", field="name")
+
+
+def check_visibility(visibility: str) -> None:
+    """Raises Invalid for an unknown visibility."""
+    if visibility not in ("hold", "publish_first"):
+        raise Invalid("visibility must be hold or publish_first.", field="visibility")
+
+
+def check_weight(weight: int) -> None:
+    """Raises Invalid for a weight that is no whole number from 1 to 100."""
+    if not 1 <= weight <= MAX_WEIGHT:
+        raise Invalid(f"weight must be a whole number from 1 to {MAX_WEIGHT}.", field="weight")
 
 
 def check_address(url: str) -> None:

@@ -15,6 +15,7 @@ from models.submissions import finding, image
 from models.submissions.finding import FindingRow
 from models.submissions.submission import DECIDED, Submission
 from models.verdict import APPROVED, REJECTED, Judgement, Policy
+from models.webhooks import delivery
 
 VERDICT_COLUMNS = {
     "id": "uuid",
@@ -168,7 +169,7 @@ def _record_later(outcome: Outcome) -> Submission | None:
     )
     if submission is None:
         return None
-    before = submission.verdict
+    before, was_visible = submission.verdict, submission.visible
     judgement = outcome.judgement
     verdict = before if Decision.by_a_person(submission.id) else judgement.verdict
     FindingRow.replace_of(submission.id, judgement.findings, outcome.images)
@@ -178,6 +179,8 @@ def _record_later(outcome: Outcome) -> Submission | None:
     if before != verdict:
         Decision.append(submission, before, reason=main_label(judgement))
         follow(submission, before)
+    elif submission.visible and not was_visible:  # the same verdict, but it may be shown now
+        delivery.owe(submission, "submission.decided")
     for image_id, seen in outcome.seen.items():
         image.note(image_id, seen)
     return submission

@@ -23,6 +23,7 @@ from scripts.benches import (
     detect,
     docs,
     events,
+    fair,
     growth,
     http,
     matching,
@@ -50,6 +51,7 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "burst": burst_row.burst,
     "pressed": pressed.pressed,
     "scaling": scaling.scaling,
+    "fair": fair.fair,
 }
 
 

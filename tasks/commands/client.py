@@ -19,7 +19,13 @@ def create(arguments: argparse.Namespace) -> None:
         resolve.check_webhook(arguments.webhook, get_settings())
     visibility = "publish_first" if arguments.publish_first else "hold"
     with db.atomic():
-        client = Client.add(arguments.name, visibility=visibility, webhook_url=arguments.webhook)
+        client = Client.add(
+            arguments.name,
+            visibility=visibility,
+            webhook_url=arguments.webhook,
+            publish_unchecked=arguments.publish_unchecked,
+            weight=arguments.weight,
+        )
         key = ApiKey.issue(client)
     _print_key(client, key, arguments.json)
 
@@ -50,6 +56,7 @@ def listed(arguments: argparse.Namespace) -> None:
             {
                 "name": client.name,
                 "visibility": client.visibility,
+                "weight": client.weight,
                 "webhook": client.webhook_url,
                 "keys": " ".join(f"…{key.hint}" for key in keys) or None,
                 "created": client.created_at.date(),
@@ -79,6 +86,8 @@ def main() -> None:
         if name == "create":
             verb.add_argument("--webhook", metavar="URL")
             verb.add_argument("--publish-first", action="store_true")
+            verb.add_argument("--publish-unchecked", action="store_true")
+            verb.add_argument("--weight", type=int, default=1)
         else:
             verb.add_argument("--hours", type=float, default=24.0)
     verb = verbs.add_parser("list", add_help=False)

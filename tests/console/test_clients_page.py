@@ -73,6 +73,16 @@ def test_policy_is_changed_and_blank_is_the_servers(stack, ada, client):
     assert stack.sql(row, number) == [("hold", None, None, None)]
 
 
+def test_a_clients_weight_and_what_it_publishes_are_changed(stack, ada, client):
+    number = client[0]
+    row = "SELECT weight, publish_unchecked FROM client WHERE id = %s"
+    assert stack.sql(row, number) == [(1, False)]
+    change(ada, number, weight="7", publish_unchecked="on")
+    assert stack.sql(row, number) == [(7, True)]
+    change(ada, number)
+    assert stack.sql(row, number) == [(1, False)]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
@@ -81,6 +91,8 @@ def test_policy_is_changed_and_blank_is_the_servers(stack, ada, client):
         ("sample_rate", "often", "from 0 to 1"),
         ("review_at", "0.95", "must not be above"),
         ("visibility", "sometimes", "hold or publish_first"),
+        ("weight", "0", "whole number from 1 to 100"),
+        ("weight", "a half", "whole number from 1 to 100"),
         ("webhook_url", "ftp://example.org", "must be a URL such as"),
         ("webhook_url", "https://", "must be a URL such as"),
         ("webhook_url", "https://me:secret@example.org/", "must not contain a user name"),

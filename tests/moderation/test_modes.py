@@ -99,13 +99,55 @@ def test_the_modes_go_up_with_the_depth_and_come_down_by_themselves(api: Api, sm
     finally:
         os.kill(pid, signal.SIGCONT)
     assert {(one["verdict"], one["visible"], one["review_owed"]) for one in fast} == {
-        ("approved", True, True)
+        ("approved", False, True)  # the client holds, and nothing has looked at the picture
     }
     eventually(lambda: settled(api), seconds=60)
     assert api.stats()["current_mode"] == "sync"
     after = [api.status(one["job_id"]) for one in told]
     assert {one["verdict"] for one in after} == {"review"}
     assert not any(one["review_owed"] for one in after)
+
+
+def test_what_fast_track_shows_is_the_clients_policy(small: Stack) -> None:
+    create = ["client", "create"]
+    hook = ["--webhook", "http://127.0.0.1:9/hook", "--json"]
+    keys = {
+        name: small.json(*create, f"{name} {os.urandom(4).hex()}", *options, *hook)["key"]
+        for name, options in (
+            ("holds", ()),
+            ("publishes first", ("--publish-first",)),
+            ("publishes unchecked", ("--publish-unchecked",)),
+        )
+    }
+    apis = {name: Api(small.url, key) for name, key in keys.items()}
+    some = apis["holds"]
+    eventually(lambda: settled(some))
+    pid = small.pids()["worker_00"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for each in apis.values():
+            burst(each, 45 if each is some else 15)
+        pictures = {
+            name: each.submit(unique("safe_coffee.jpg"), title="A").json()
+            for name, each in apis.items()
+        }
+        text = some.submit(title="Garden chairs").json()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    told = {name: (one["mode"], one["verdict"], one["visible"]) for name, one in pictures.items()}
+    assert told == {
+        "holds": ("fast_track", "approved", False),
+        "publishes first": ("fast_track", "approved", True),
+        "publishes unchecked": ("fast_track", "approved", True),
+    }
+    assert (text["mode"], text["verdict"], text["visible"]) == ("fast_track", "approved", True)
+    eventually(lambda: settled(some), seconds=90)
+    events = "SELECT count(*) FROM delivery WHERE event = %s AND submission_id = %s"
+    for name, one in pictures.items():
+        after = apis[name].status(one["job_id"])
+        assert (after["verdict"], after["visible"]) == ("approved", True)
+        [(many,)] = small.sql(events, "submission.decided", one["job_id"])
+        assert many == 1 + (name == "holds")  # a second one says that it may be shown
 
 
 def test_fast_rules_reject_at_once(api: Api, small: Stack, tmp_path) -> None:

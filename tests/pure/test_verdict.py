@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from models.verdict import VERDICTS, Finding, Policy, explain, judge
+from models.verdict import APPROVED, REJECTED, REVIEW, VERDICTS, Finding, Policy, explain, judge
 
 POLICY = Policy(reject_at=0.8, review_at=0.2)
 FINDINGS = some.lists(
@@ -46,6 +46,17 @@ def test_visibility() -> None:
     hold, first = Policy(), Policy(visibility="publish_first")
     assert [hold.shows(v) for v in (None, *VERDICTS)] == [False, True, False, False]
     assert [first.shows(v) for v in (None, *VERDICTS)] == [True, True, False, True]
+
+
+def test_only_a_client_that_chose_it_shows_pictures_that_nothing_looked_at():
+    hold, first = Policy(), Policy(visibility="publish_first")
+    chose = Policy(publish_unchecked=True)
+    for policy, pictures, text in ((hold, False, True), (first, True, True), (chose, True, True)):
+        assert policy.shows_unchecked(APPROVED, has_pictures=True) is pictures
+        assert policy.shows_unchecked(APPROVED, has_pictures=False) is text
+        for has_pictures in (True, False):
+            assert not policy.shows_unchecked(REJECTED, has_pictures=has_pictures)
+            assert policy.shows_unchecked(REVIEW, has_pictures=has_pictures) == (policy is first)
 
 
 @given(FINDINGS)

@@ -41,6 +41,7 @@ def test_it_lists_its_rows(tmp_path):
         "burst",
         "pressed",
         "scaling",
+        "fair",
     ]
     assert not list(tmp_path.iterdir())
 

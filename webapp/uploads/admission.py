@@ -27,7 +27,7 @@ from models.moderation.accept import Entry, submission_of
 from models.rules.rule import check_text
 from models.settings import Settings, get_settings
 from models.submissions.submission import DECIDED, QUEUED, RECEIVED, Submission
-from models.verdict import REJECTED, Judgement, judge
+from models.verdict import REJECTED, Judgement, Policy, judge
 from tasks import storage
 from tasks.load import snapshot
 from tasks.load.response_counts import counter
@@ -202,7 +202,7 @@ def _values(
         "mode": how,
         "status": _status(how),
         "verdict": verdict,
-        "visible": policy.shows(verdict),
+        "visible": _is_visible(policy, verdict, incoming, judgement),
         "review_owed": judgement is not None and verdict != REJECTED,
         "reasons": json.dumps(judgement.reasons if judgement else []),
         "idempotency_key": key,
@@ -210,6 +210,14 @@ def _values(
         "request_id": request.headers.get("X-Request-ID"),
         "traceparent": tracing.traceparent(),
     }
+
+
+def _is_visible(
+    policy: Policy, verdict: str | None, incoming: Incoming, judgement: Judgement | None
+) -> bool:
+    if judgement is None:
+        return policy.shows(verdict)
+    return policy.shows_unchecked(verdict, has_pictures=bool(incoming.uploads))
 
 
 def _status(how: str) -> str:

@@ -61,6 +61,8 @@ def add() -> Any:
                 form.get("name", ""),
                 visibility=form.get("visibility", "hold"),
                 webhook_url=url,
+                publish_unchecked=form.get("publish_unchecked") == "on",
+                weight=_weight(),
             )
             key = ApiKey.issue(client)
             Audit.append("client.create", client.name, moderator_id=auth.moderator().id)
@@ -198,8 +200,16 @@ def _values() -> dict[str, Any]:
     values: dict[str, Any] = {name: _share(name) for name in THRESHOLDS}
     values["name"] = form.get("name", "").strip()
     values["visibility"] = form.get("visibility", "")
+    values["publish_unchecked"] = form.get("publish_unchecked") == "on"
+    values["weight"] = _weight()
     values["webhook_url"] = form.get("webhook_url", "").strip() or None
     return values
+
+
+def _weight() -> int:
+    """The client's weight; 0, which is refused, if it is no number."""
+    text = request.form.get("weight", "1").strip()
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _check_webhook(url: str | None) -> None:

@@ -84,7 +84,7 @@ def tiles(current: dict[str, Any]) -> list[Tile]:
     oldest = f"oldest {formatting.age(review['oldest'])} · " if review["oldest"] else ""
     wait, unit = formatting.span(current["estimated_wait"])
     depth_note = f"{queues['priority']:,} priority · {queues['normal']:,} normal"
-    debt_note = "published, not fully checked" if queues["review_debt"] else "all checks done"
+    debt_note = "passed fast rules, not checked yet" if queues["review_debt"] else "all checks done"
     return [
         Tile("depth", "Queue depth", f"{current['queue_depth']:,}", "", depth_note, "accent"),
         Tile("mode", "Mode", MODES[mode], "", current["mode_why"], mode),
