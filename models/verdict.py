@@ -141,19 +141,10 @@ def explain(finding: Finding) -> str:
     match finding.check:
         case "rules":
             return f"A rule for {_words(finding.label)} matched “{evidence.get('text', '')}”"
-        case "known_hashes" if evidence.get("distance"):
-            return (
-                f"{picture.capitalize()} resembles a known image, distance {evidence['distance']}"
-            )
         case "known_hashes":
-            return f"{picture.capitalize()} is a known image"
-        case "duplicates" if evidence.get("distance"):
-            return (
-                f"{picture.capitalize()} resembles one decided recently, "
-                f"distance {evidence['distance']}"
-            )
+            return f"{_shown(finding)} {_explain_known(evidence)}"
         case "duplicates":
-            return f"{picture.capitalize()} has the same bytes as one decided recently"
+            return f"{_shown(finding)} {_explain_duplicate(evidence)}"
         case "classifier":
             return _explain_score(finding, picture)
         case "pictures":
@@ -168,10 +159,31 @@ def explain(finding: Finding) -> str:
 def _explain_score(finding: Finding, picture: str) -> str:
     if finding.score is None:
         return f"The classifier could not score {picture}"
-    place = picture
+    return f"The classifier scored {_place(finding)} at {finding.score:.2f}"
+
+
+def _explain_known(evidence: dict[str, Any]) -> str:
+    if evidence.get("kind") == "pdq":
+        return f"looks like a known image, distance {evidence['distance']} of 256"
+    return "is a known image"
+
+
+def _explain_duplicate(evidence: dict[str, Any]) -> str:
+    distance = evidence.get("distance", 0)
+    return f"looks like one flagged recently, distance {distance} of 256"
+
+
+def _shown(finding: Finding) -> str:
+    place = _place(finding)
+    return place[:1].upper() + place[1:]
+
+
+def _place(finding: Finding) -> str:
+    """The picture that a finding is about, and the frame of an animation."""
+    place = "" if finding.image is None else f"picture {finding.image + 1}"
     if finding.evidence.get("frames", 1) > 1:
         place += f", frame {finding.evidence['frame'] + 1} of {finding.evidence['frames']}"
-    return f"The classifier scored {place} at {finding.score:.2f}"
+    return place
 
 
 def _words(label: str) -> str:

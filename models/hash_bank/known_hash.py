@@ -188,8 +188,9 @@ def block_images_of(
 ) -> list[KnownHash]:
     """Add a submission's pictures, by SHA-256 and by perceptual hash; returns the entries.
 
-    For an entry with ``look_owed`` a worker must compute the perceptual hash: its picture was never
-    hashed, because another check decided first.
+    The perceptual hash is that of the view that was scored worst, of an animation the worst frame.
+    For an entry with ``look_owed`` a worker must compute it: another check decided before the
+    picture was hashed, or an earlier release hashed its first frame.
     """
     with db.atomic():
         images = Image.of(submission.id)
@@ -198,15 +199,15 @@ def block_images_of(
         entries: list[KnownHash] = []
         for image in images:
             more = {"image_id": image.id}
-            plain = image.pdq is not None and (image.pdq_quality or 0) < MIN_PDQ_QUALITY
+            plain = image.is_hashed and (image.pdq_quality or 0) < MIN_PDQ_QUALITY
             look = {
-                "look_owed": image.pdq is None,
+                "look_owed": not image.is_hashed,
                 "picture": None,
                 "problem": TOO_PLAIN if plain else "",
             }
             for kind, code, owed in (
                 ("sha256", image.sha256, look),
-                ("pdq", None if plain else image.pdq, {}),
+                ("pdq", image.pdq if image.is_hashed and not plain else None, {}),
             ):
                 if code is not None:
                     entry = KnownHash.put_and_audit(

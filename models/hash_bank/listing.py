@@ -29,7 +29,7 @@ WITH recent AS MATERIALIZED (
         bit_count(('x' || encode(pdq, 'hex'))::bit(256) # %(code)s::bit(256)) AS distance
     FROM recent)
 SELECT near.id, near.submission_id, near.distance, image.thumbnail, submission.title,
-    submission.user_id, submission.verdict, submission.created_at
+    submission.user_id, submission.verdict, submission.created_at, image.stills
 FROM near JOIN image ON image.id = near.id JOIN submission ON submission.id = near.submission_id
 WHERE near.distance <= %(most)s
 ORDER BY near.distance, near.id DESC LIMIT %(limit)s
@@ -82,6 +82,7 @@ class Near:
     user_id: str
     verdict: str | None
     created_at: datetime
+    stills: list[list[float]]  # as in ``Image``
 
 
 def near(code: bytes, most: int, *, limit: int = 40) -> list[Near]:
@@ -94,7 +95,7 @@ def near(code: bytes, most: int, *, limit: int = 40) -> list[Near]:
 def twins(digest: bytes, limit: int = 40) -> list[Near]:
     """Images with the same bytes, newest first."""
     rows = db.execute_sql(
-        "SELECT image.id, submission_id, 0, thumbnail, title, user_id, verdict, created_at"
+        "SELECT image.id, submission_id, 0, thumbnail, title, user_id, verdict, created_at, stills"
         " FROM image JOIN submission ON submission.id = submission_id"
         " WHERE sha256 = %s ORDER BY image.id DESC LIMIT %s",
         (digest, limit),

@@ -154,8 +154,9 @@ def _seen_rows(outcomes: Iterable[Outcome]) -> Iterator[list[Any]]:
     for outcome in outcomes:
         for image_id, seen in outcome.seen.items():
             values = dict(seen)
-            if "stills" in values:
-                values["stills"] = json.dumps(values["stills"])
+            for name in ("stills", "view"):
+                if name in values:
+                    values[name] = json.dumps(values[name])
             yield [outcome.submission.id, image_id, *(values.get(name) for name in image.SEEN)]
 
 

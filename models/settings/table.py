@@ -158,8 +158,17 @@ class Table:
     dedupe_shared_ttl: int = _setting(
         300, "how long a flagged picture also flags pictures that look like it", unit="s"
     )
+    dedupe_max_distance: int = _setting(
+        8,
+        "largest PDQ distance at which a flagged picture also flags another; further away the"
+        " classifier looks",
+        unit="bits",
+    )
+    dedupe_across_clients: bool = _setting(
+        False, "a flagged picture also flags what looks like it from other clients"
+    )
     pdq_max_distance: int = _setting(
-        31, "largest PDQ distance at which two pictures look alike", unit="bits"
+        31, "largest PDQ distance at which a picture matches a known image", unit="bits"
     )
 
     # Servers

@@ -16,7 +16,13 @@ MIN_PDQ_QUALITY = 50  # a lower one says too little to compare (the paper of PDQ
 
 
 class Image(Model):
-    """One picture; its file is in storage under ``storage_key``."""
+    """One picture; its file is in storage under ``storage_key``.
+
+    ``score``, ``worst_frame``, ``pdq`` and ``view`` belong together: the view that was scored
+    worst. ``view`` says which one it is: ``{}`` is the whole picture, and ``views`` is the number
+    of views if there are several. It is null in rows that were not scored, and in those of releases
+    that hashed the first frame.
+    """
 
     id = peewee.UUIDField(primary_key=True)
     submission = peewee.ForeignKeyField(Submission, backref="images")
@@ -37,6 +43,12 @@ class Image(Model):
     heat = peewee.BooleanField(default=False)
     stills = BinaryJSONField(default=list)
     scored_at = peewee.DateTimeField(null=True)
+    view = BinaryJSONField(null=True)
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether ``pdq`` is the hash of the view that was scored, or of the only frame."""
+        return self.pdq is not None and (self.view is not None or (self.frames or 1) == 1)
 
     @classmethod
     def of(cls, submission_id: UUID) -> list[Image]:
@@ -61,6 +73,7 @@ SEEN = {
     "pdq_quality": "smallint",
     "thumbnail": "boolean",
     "stills": "jsonb",
+    "view": "jsonb",
 }
 
 
@@ -76,17 +89,17 @@ def note(image_id: UUID, seen: Mapping[str, Any]) -> None:
 def scored_twins(digests: Collection[bytes], seconds: int) -> dict[bytes, tuple[Any, ...]]:
     """Recent scores of pictures with the same bytes, by SHA-256.
 
-    Each is (score, worst_frame, frames, width, height, pdq, pdq_quality, image id), at most
+    Each is (score, worst_frame, frames, width, height, view, pdq, pdq_quality, image id), at most
     ``seconds`` old. The score depends on the bytes alone, so another client's score is used;
     nothing else of that picture is disclosed. Pictures with a ``pictures`` finding are left out:
-    they are checked again, so that they get the finding again.
+    they are checked again, so that they get the finding again. So are those without a view.
     """
     if not digests:
         return {}
     rows = db.execute_sql(
         "SELECT DISTINCT ON (sha256) sha256,"
-        " score, worst_frame, frames, width, height, pdq, pdq_quality, id FROM image"
-        " WHERE sha256 = ANY(%s) AND score IS NOT NULL"
+        " score, worst_frame, frames, width, height, view, pdq, pdq_quality, id FROM image"
+        " WHERE sha256 = ANY(%s) AND score IS NOT NULL AND view IS NOT NULL"
         " AND scored_at > now() - make_interval(secs => %s)"
         " AND NOT EXISTS (SELECT FROM finding"
         " WHERE finding.image_id = image.id AND finding.\"check\" = 'pictures')"
@@ -96,15 +109,24 @@ def scored_twins(digests: Collection[bytes], seconds: int) -> dict[bytes, tuple[
     return {bytes(row[0]): tuple(row[1:]) for row in rows}
 
 
-def flagged_lately(seconds: float, least: float, most: int) -> list[tuple[bytes, float, float]]:
-    """(pdq, score, age in seconds) of recent pictures scored ``least`` or more, oldest first."""
+def flagged_lately(
+    seconds: float, least: float, most: int
+) -> list[tuple[bytes, int, float, float]]:
+    """(pdq, client, score, age in seconds) of pictures recently scored ``least`` or more.
+
+    Oldest first. ``pdq`` is the hash of the view that was scored; rows that do not say which view
+    it was are left out.
+    """
     rows = db.execute_sql(
-        "SELECT pdq, score, extract(epoch FROM now() - scored_at)::float FROM image"
-        " WHERE scored_at > now() - make_interval(secs => %s) AND pdq IS NOT NULL AND score >= %s"
+        "SELECT image.pdq, submission.client_id, image.score,"
+        " extract(epoch FROM now() - scored_at)::float"
+        " FROM image JOIN submission ON submission.id = image.submission_id"
+        " WHERE scored_at > now() - make_interval(secs => %s) AND pdq IS NOT NULL"
+        " AND pdq_quality >= %s AND view IS NOT NULL AND image.score >= %s"
         " ORDER BY scored_at DESC LIMIT %s",
-        (seconds, least, most),
+        (seconds, MIN_PDQ_QUALITY, least, most),
     ).fetchall()
-    return [(bytes(code), score, age) for code, score, age in reversed(rows)]
+    return [(bytes(code), client, score, age) for code, client, score, age in reversed(rows)]
 
 
 def stills_of(image_id: UUID) -> list[list[float]]:

@@ -13,20 +13,22 @@ from models.hash_bank import import_export
 from models.hash_bank.known_hash import FACTS, TOO_PLAIN, KnownHash
 from models.settings import get_settings
 from models.submissions.image import MIN_PDQ_QUALITY
+from tasks.classifier.base import ClassifierDown
 from tasks.commands import command, import_export_verbs
-from tasks.hash_bank.hashing import pdq, sha256_file
+from tasks.hash_bank.hashing import sha256_file
+from tasks.hash_bank.view_hashes import ViewHashes, worst_view
 from tasks.images.decoder import Decoder, DecoderDown
 from tasks.images.limits import Limits, PictureError
 
 
 def add(arguments: argparse.Namespace) -> None:
-    """Add a picture to the hash bank, by SHA-256 and by PDQ."""
+    """Add a picture to the hash bank, by SHA-256 and by PDQ (of an animation, the worst frame)."""
     try:
         with closing(Decoder(get_settings())) as decoder:
             picture = decoder.look(arguments.picture, Limits())
-    except (PictureError, DecoderDown) as error:
+            code, quality = ViewHashes(picture).of(worst_view(picture.views))
+    except (PictureError, DecoderDown, ClassifierDown) as error:
         raise Invalid(f"{arguments.picture}: {error}") from error
-    code, quality = pdq(picture.grey)
     with db.atomic():
         exact = bytes.fromhex(sha256_file(arguments.picture))
         kinds = (

@@ -1,5 +1,7 @@
 """The checks: each is a generator of findings. ``pipeline.moderate`` has their order.
 
+Those by perceptual hash are in ``look_alikes.py``.
+
 The cheapest is made first, and none after one that rejects.
 """
 
@@ -11,28 +13,28 @@ from typing import Any
 
 import PIL.Image
 
-from models.database.config_revision import RevisionCache
-from models.hash_bank.known_hash import ASKS, KnownHash, check_exact
+from models.hash_bank.known_hash import check_exact
 from models.rules.rule import check_text
 from models.settings import per_process
 from models.submissions.image import MIN_PDQ_QUALITY, stills_of
-from models.verdict import Finding, action_of
+from models.verdict import Finding
 from tasks.classifier import engine
 from tasks.classifier.base import ClassifierDown
-from tasks.hash_bank.hashing import HashBank
 from tasks.images.decoder import GIVEN_UP
 from tasks.images.limits import PictureError
 from tasks.moderation.job import Item, Job
-from tasks.moderation.look_alike_cache import LookAlikeCache
+from tasks.moderation.look_alikes import known_again, look_alike_cache
 from tasks.moderation.score_cache import ScoreCache
 from tasks.observability import metrics
 
 Check = Callable[[Job], Iterator[Finding]]
 STILLS = 5  # frames of an animation whose scores are kept
-SCORE_COLUMNS = ("score", "worst_frame", "frames", "width", "height", "pdq", "pdq_quality")
+SCORE_COLUMNS = (
+    *("score", "worst_frame", "frames", "width", "height", "view"),
+    *("pdq", "pdq_quality"),
+)
 log = logging.getLogger("sluice.checks")
 score_cache = per_process(ScoreCache)
-look_alike_cache = per_process(lambda settings: LookAlikeCache(settings.dedupe_shared_ttl))
 classifier_down = ""  # why the classifier cannot be asked, for the heartbeat; empty if it can
 
 
@@ -70,8 +72,8 @@ def known_bytes(job: Job) -> Iterator[Finding]:
 def scored_bytes(job: Job) -> Iterator[Finding]:
     """Duplicates: images whose bytes have a cached score, which is used again.
 
-    The hash bank may have changed since, so the cached PDQ hash is compared again. Nothing is
-    decoded.
+    The hash bank may have changed since, so the picture is compared with it again. Nothing is
+    decoded, except pictures with several views, and these only if the hash bank has any look.
     """
     if job.scores is None:  # the job is alone; its pictures are decoded at the same time
         load_scores([job])
@@ -81,8 +83,8 @@ def scored_bytes(job: Job) -> Iterator[Finding]:
             continue
         *values, scored_image_id = cached
         columns = dict(zip(SCORE_COLUMNS, values, strict=True))
-        if columns["pdq"] and (columns["pdq_quality"] or 0) >= MIN_PDQ_QUALITY:
-            yield from _near_known(job, position, item, bytes(columns["pdq"]))
+        if (columns["pdq_quality"] or 0) >= MIN_PDQ_QUALITY:
+            yield from known_again(job, position, item, columns)
             if item.settled:
                 continue
         item.settled = True
@@ -119,58 +121,6 @@ def readable(job: Job) -> Iterator[Finding]:
             yield Finding("pictures", "other", "review", image=position, evidence=evidence)
 
 
-def known_look_alikes(job: Job) -> Iterator[Finding]:
-    """Images whose PDQ hash is near one in the hash bank."""
-    for position, item in job.open_items:
-        pdq = _pdq(item)
-        if pdq:
-            yield from _near_known(job, position, item, pdq)
-
-
-def _near_known(job: Job, position: int, item: Item, pdq: bytes) -> Iterator[Finding]:
-    """The nearest known image. An allowed one within the limit settles the picture.
-
-    From the limit up to twice the limit the finding is only a note.
-    """
-    entries, bank = known_bank.get()
-    nearest, limit = bank.nearest(pdq), job.settings.pdq_max_distance
-    if nearest is None or nearest[1] > 2 * limit:
-        return
-    number, distance = nearest
-    action, label = entries[number]
-    within = distance <= limit
-    if within and action == "allow":
-        item.settled = True
-    asks = ASKS[action] if within else "note"
-    evidence = {"known": number, "kind": "pdq", "distance": distance, "limit": limit}
-    yield Finding("known_hashes", label, asks, image=position, evidence=evidence)
-
-
-def flagged_look_alikes(job: Job) -> Iterator[Finding]:
-    """Duplicates: images that look like one flagged within minutes, whose score is used again.
-
-    An approval is never used again here: a harmful picture can be made to look like a harmless one.
-    """
-    for position, item in job.open_items:
-        pdq = _pdq(item)
-        nearest = look_alike_cache().nearest(pdq, job.settings.pdq_max_distance) if pdq else None
-        if nearest is None:
-            continue
-        score, distance = nearest
-        action = action_of(score, job.policy)
-        if action not in ("reject", "review"):
-            continue
-        item.settled = True
-        yield Finding(
-            "duplicates",
-            "nudity",
-            action,
-            score=score,
-            image=position,
-            evidence={"distance": distance, "limit": job.settings.pdq_max_distance},
-        )
-
-
 def classifier(job: Job) -> Iterator[Finding]:
     """The network's score of every image that is still open; of an animation, the highest."""
     for position, item in job.open_items:
@@ -183,24 +133,25 @@ def classifier(job: Job) -> Iterator[Finding]:
             continue
         worst = max(range(len(scores)), key=scores.__getitem__)
         score, frame = float(scores[worst]), views.frames[worst]
-        item.seen |= {"score": score, "worst_frame": frame}
+        item.seen["score"] = score
+        item.name_view(worst)
         more = {}
         if item.picture.frames > 1:
             item.worst = _worst_frames(views.frames, scores)
             more["frames_worst"] = item.worst
-        _cache(item)
+        _cache(job, item, worst)
         yield _scored(position, score, frame, item.picture.frames, **more)
 
 
-def _cache(item: Item) -> None:
-    """Cache a new score, for the same bytes and for look-alikes.
+def _cache(job: Job, item: Item, worst: int) -> None:
+    """Cache a new score, for the same bytes and for look-alikes of the view that was scored worst.
 
     The score of a doubtful picture is not cached, so that the next one is doubted too. Animations
     are left to PostgreSQL, which has their frames.
     """
-    pdq = _pdq(item)
-    if pdq:
-        look_alike_cache().add(pdq, item.seen["score"])
+    code = item.hashes.comparable(worst)
+    if code:
+        look_alike_cache().add(code, item.seen["score"], job.submission.client_id)
     if not item.picture.doubts and item.picture.frames == 1:
         score_cache().put(item.digest, (*map(item.seen.get, SCORE_COLUMNS), item.image.id))
 
@@ -237,20 +188,3 @@ def _worst_frames(frames: Sequence[int], scores: Sequence[float]) -> list[list[f
 def _scored(position: int, score: float, frame: int, frames: int, **more: Any) -> Finding:
     evidence = {"frame": frame, "frames": frames, **more}
     return Finding("classifier", "nudity", score=score, image=position, evidence=evidence)
-
-
-def _pdq(item: Item) -> bytes | None:
-    """The picture's PDQ hash; None if it has too little structure to compare."""
-    if item.picture and item.seen["pdq_quality"] >= MIN_PDQ_QUALITY:
-        pdq: bytes = item.seen["pdq"]
-        return pdq
-    return None
-
-
-def _bank() -> tuple[dict[int, tuple[str, str]], HashBank]:
-    rows = KnownHash.perceptual()
-    entries = {row[0]: (row[2], row[3]) for row in rows}
-    return entries, HashBank((row[0], row[1]) for row in rows)
-
-
-known_bank = RevisionCache("known_hashes", _bank)

@@ -18,7 +18,8 @@ from models.settings import get_settings
 from tasks import storage as stores
 from tasks.classifier import engine
 from tasks.classifier.base import ClassifierDown
-from tasks.hash_bank.hashing import pdq, sha256_file
+from tasks.hash_bank.hashing import sha256_file
+from tasks.hash_bank.view_hashes import ViewHashes
 from tasks.images.decoder import Budget
 from tasks.images.limits import Limits, PictureError
 from tasks.moderation.job import decoder, decoding_thread, inputs_of
@@ -60,6 +61,7 @@ class DetectPicture:
     """A decoded picture; ``result`` is what the caller gets, an ``error`` if it has no inputs."""
 
     result: dict[str, Any]
+    hashes: ViewHashes | None = None
     inputs: list[Any] = field(default_factory=list)  # what the network scores
     scores: list[float] = field(default_factory=list)
 
@@ -112,13 +114,15 @@ def _score(pictures: Sequence[DetectPicture]) -> None:
 
 
 def _result(picture: DetectPicture) -> dict[str, Any]:
-    if not picture.scores:
+    if not picture.scores or picture.hashes is None:
         return picture.result
-    return {"score": round(max(picture.scores), 6), **picture.result}
+    worst = max(range(len(picture.scores)), key=picture.scores.__getitem__)
+    code, _ = picture.hashes.of(worst)  # of the view that has the score
+    return {"score": round(picture.scores[worst], 6), **picture.result, "pdq": code.hex()}
 
 
 def look(key: str, budget: Budget) -> DetectPicture:
-    """Decode one picture: ``{width, height, frames, sha256, pdq}`` and its inputs, or an error."""
+    """Decode one picture: its size, frames and SHA-256, its hashes and inputs; or an error."""
     limits = Limits(get_settings().max_pixels, max_frames=get_settings().max_frames)
     try:
         with stores.of(get_settings()).file(original(key)) as path:
@@ -135,6 +139,5 @@ def look(key: str, budget: Budget) -> DetectPicture:
         "height": picture.height,
         "frames": picture.frames,
         "sha256": digest,
-        "pdq": pdq(picture.grey)[0].hex(),
     }
-    return DetectPicture(result, list(inputs_of(picture.views)))
+    return DetectPicture(result, ViewHashes(picture), list(inputs_of(picture.views)))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+
 from models.hash_bank import known_hash
 from models.hash_bank.known_hash import TOO_PLAIN, KnownHash
 from models.settings import get_settings
 from models.submissions.image import MIN_PDQ_QUALITY
 from tasks import storage as stores
-from tasks.hash_bank.hashing import pdq
+from tasks.classifier.base import ClassifierDown
+from tasks.hash_bank.view_hashes import ViewHashes, worst_view
 from tasks.images.limits import Limits, PictureError
 from tasks.moderation.job import decoder
 from tasks.storage import original
 
+log = logging.getLogger("sluice.hash_bank")
+
 
 def learn(number: int) -> None:
-    """Decode an entry's picture and add its PDQ hash to the bank, or note why there is none."""
+    """Decode an entry's picture and add its PDQ hash to the bank, or note why there is none.
+
+    Of an animation the worst frame is hashed. The hash stays owed if the classifier is down.
+    """
     row: KnownHash | None = KnownHash.get_or_none(KnownHash.id == number, KnownHash.look_owed)
     if row is None:
         return
@@ -25,11 +33,15 @@ def learn(number: int) -> None:
             raise FileNotFoundError
         limits = Limits(get_settings().max_pixels, max_frames=get_settings().max_frames)
         with storage.file(original(key)) as path:
-            code, quality = pdq(decoder().look(path, limits).grey)
+            picture = decoder().look(path, limits)
+        code, quality = ViewHashes(picture).of(worst_view(picture.views))
     except PictureError as error:
         known_hash.add_perceptual(number, None, f"the picture cannot be read: {error}")
     except FileNotFoundError:
         known_hash.add_perceptual(number, None, "the picture is gone")
+    except ClassifierDown as error:
+        log.warning("known image %d is not hashed yet: %s", number, error)
+        return
     else:
         plain = quality < MIN_PDQ_QUALITY
         known_hash.add_perceptual(number, None if plain else code, TOO_PLAIN if plain else "")

@@ -17,7 +17,7 @@ from models.verdict import Finding, Policy
 from tasks import storage as stores
 from tasks.classifier import engine
 from tasks.classifier.base import ClassifierDown
-from tasks.hash_bank.hashing import pdq
+from tasks.hash_bank.view_hashes import ViewHashes
 from tasks.images.decoder import Budget, Decoded, Decoder
 from tasks.images.limits import Limits, PictureError
 from tasks.observability import tracing
@@ -33,11 +33,10 @@ decoder = per_process(Decoder)
 
 @dataclass(frozen=True, slots=True)
 class HashedPicture:
-    """A decoded picture, its PDQ hash and quality, and the network's inputs for it."""
+    """A decoded picture, the PDQ hashes of its views, and the network's inputs for it."""
 
     picture: Decoded
-    pdq: bytes
-    quality: int
+    hashes: ViewHashes
     inputs: Sequence[Any]
 
 
@@ -52,7 +51,7 @@ class Item:
     budget: Budget
     settled: bool = False  # needs no further check
     seen: dict[str, Any] = field(default_factory=dict)  # new values of the image's columns
-    worst: list[list[float]] = field(default_factory=list)  # [frame, score], highest score first
+    worst: list[list[Any]] = field(default_factory=list)  # [frame, score or None], highest first
 
     _hashed: HashedPicture | PictureError | None = None
     _coming: Future[HashedPicture | PictureError] | None = None
@@ -71,6 +70,27 @@ class Item:
     def inputs(self) -> Sequence[Any]:
         """What the network scores: prepared inputs, or the picture's views."""
         return self._hash().inputs
+
+    @property
+    def hashes(self) -> ViewHashes:
+        """The PDQ hashes of its views; raises PictureError like ``picture``."""
+        return self._hash().hashes
+
+    def name_view(self, view: int, score: float | None = None) -> dict[str, int]:
+        """Store a view's hash and frame as the picture's: the one that a finding is about.
+
+        Its frame gets a still. Returns the evidence that names the frame, for an animation.
+        """
+        hashed = self._hash()
+        code, quality = hashed.hashes.of(view)
+        frame, frames = hashed.picture.views.frames[view], hashed.picture.frames
+        views = len(hashed.hashes)
+        self.seen |= {"pdq": code, "pdq_quality": quality, "worst_frame": frame}
+        self.seen["view"] = {"views": views} if views > 1 else {}
+        if frames == 1:
+            return {}
+        self.worst = [[frame, score]]
+        return {"frame": frame, "frames": frames}
 
     def decode_ahead(self, trace: str | None) -> None:
         """Have the picture decoded on the thread, as part of this trace (a traceparent)."""
@@ -103,7 +123,9 @@ class Item:
     def _note(self, hashed: HashedPicture) -> None:
         its = hashed.picture
         self.seen |= {"width": its.width, "height": its.height, "frames": its.frames}
-        self.seen |= {"pdq": hashed.pdq, "pdq_quality": hashed.quality}
+        if len(hashed.hashes) == 1:  # of several views, a check names the one that it is about
+            code, quality = hashed.hashes.of(0)
+            self.seen |= {"pdq": code, "pdq_quality": quality}
 
     def _decode_in_trace(self, trace: str | None) -> HashedPicture | PictureError:
         with tracing.span("ahead", trace):
@@ -115,7 +137,10 @@ class Item:
                 picture = self.decoder.look(path, self.limits, self.budget, digest=self.digest)
         except PictureError as error:
             return error
-        return HashedPicture(picture, *pdq(picture.grey), inputs_of(picture.views))
+        hashes = ViewHashes(picture)
+        if len(hashes) == 1:
+            hashes.of(0)  # here, on the thread; those of several views are made if they are needed
+        return HashedPicture(picture, hashes, inputs_of(picture.views))
 
 
 def inputs_of(views: Sequence[Any]) -> Sequence[Any]:

@@ -3,6 +3,8 @@
 A picture that this process flags is in its cache at once. New entries of other processes are read
 from Redis. At the start, and while Redis is down, all entries are read from PostgreSQL. Approved
 pictures are never cached here.
+
+A hash is that of the view that was scored, and an entry belongs to the client that uploaded it.
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ from models.submissions.image import flagged_lately
 from tasks.observability import metrics
 from tasks.queue.lanes import get_redis
 
-KEY = "sluice:flagged"
+KEY = "sluice:flagged:2"  # entries under "sluice:flagged" have no client, and first frames' hashes
 NAME = "look_alikes"
 LAYERS = ("process", "redis", "postgres")
 MOST = 10_000
 REFRESH = 0.5  # seconds; two look-alikes within it are both scored, which is harmless
 REREAD = 2.0  # the same while Redis is down
 OVERLAP = 5.0  # seconds by which the hosts' clocks may differ
-ENTRY = struct.Struct("<32sf")  # PDQ hash, score
+ENTRY = struct.Struct("<32sfq")  # PDQ hash, score, client
+FAR = 512  # bits; more than any distance
+Owned = tuple[bytes, int]  # PDQ hash, client
 
 
 class LookAlikeCache:
@@ -37,9 +41,10 @@ class LookAlikeCache:
 
     def __init__(self, seconds: float, least: float = 0.2) -> None:
         self._seconds, self._least = seconds, least
-        self._entries: dict[bytes, tuple[float, float, str]] = {}  # score, when, layer
-        self._codes: list[bytes] = []
+        self._entries: dict[Owned, tuple[float, float, str]] = {}  # score, when, layer
+        self._codes: list[Owned] = []
         self._words: NDArray[np.uint64] = np.empty((0, 4), np.uint64)
+        self._clients: NDArray[np.int64] = np.empty(0, np.int64)
         self._changed = False
         self._read_at = self._read_to = float("-inf")
         self._whole = False  # whether PostgreSQL was read since Redis last failed
@@ -47,10 +52,19 @@ class LookAlikeCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def nearest(self, code: bytes, limit: int) -> tuple[float, int] | None:
-        """(score, distance) of the nearest flagged picture within ``limit`` bits; or None."""
+    def has_any(self) -> bool:
+        """Whether there is any entry to compare with."""
         self._refresh()
-        near = self._search(code, limit)
+        self._drop_old()
+        return bool(self._entries)
+
+    def nearest(self, code: bytes, limit: int, client: int | None) -> tuple[float, int] | None:
+        """(score, distance) of the nearest flagged picture within ``limit`` bits; or None.
+
+        Only pictures of this client are compared; None compares those of all clients.
+        """
+        self._refresh()
+        near = self._search(code, limit, client)
         layer = self._entries[near[0]][2] if near else None
         for name in LAYERS:
             metrics.cached(NAME, name, hit=name == layer)
@@ -58,14 +72,14 @@ class LookAlikeCache:
                 break
         return (self._entries[near[0]][0], near[1]) if near else None
 
-    def add(self, code: bytes, score: float) -> None:
+    def add(self, code: bytes, score: float, client: int) -> None:
         """Cache a picture that the network has just flagged, here and for the other workers."""
         if score < self._least or not self._seconds:
             return
         now = time.time()
-        self._note(code, score, now, "process")
+        self._note((code, client), score, now, "process")
         pipe = get_redis().pipeline(transaction=False)
-        pipe.zadd(KEY, {ENTRY.pack(code, score): now})
+        pipe.zadd(KEY, {ENTRY.pack(code, score, client): now})
         pipe.zremrangebyscore(KEY, "-inf", now - self._seconds)
         pipe.zremrangebyrank(KEY, 0, -MOST - 1)
         pipe.expire(KEY, int(self._seconds) + 1)
@@ -74,16 +88,20 @@ class LookAlikeCache:
         except redis.RedisError:
             self._whole = False
 
-    def _search(self, code: bytes, limit: int) -> tuple[bytes, int] | None:
+    def _search(self, code: bytes, limit: int, client: int | None) -> tuple[Owned, int] | None:
         self._drop_old()
         if self._changed:
             self._codes = list(self._entries)
-            self._words = np.frombuffer(b"".join(self._codes), np.uint64).reshape(-1, 4)
+            joined = b"".join(code for code, _ in self._codes)
+            self._words = np.frombuffer(joined, np.uint64).reshape(-1, 4)
+            self._clients = np.array([owner for _, owner in self._codes], np.int64)
             self._changed = False
         if not self._codes:
             return None
         word = np.frombuffer(code, np.uint64)
         distances = np.bitwise_count(self._words ^ word).sum(axis=1, dtype=np.uint16)
+        if client is not None:
+            distances[self._clients != client] = FAR
         at = int(distances.argmin())
         return (self._codes[at], int(distances[at])) if distances[at] <= limit else None
 
@@ -93,8 +111,8 @@ class LookAlikeCache:
             return
         self._read_at = now
         if not self._whole:
-            for code, score, age in flagged_lately(self._seconds, self._least, MOST):
-                self._note(code, score, time.time() - age, "postgres")
+            for code, client, score, age in flagged_lately(self._seconds, self._least, MOST):
+                self._note((code, client), score, time.time() - age, "postgres")
         self._whole = self._read_shared()
 
     def _read_shared(self) -> bool:
@@ -104,18 +122,17 @@ class LookAlikeCache:
         except redis.RedisError:
             return False
         for entry, at in rows:
-            code, score = ENTRY.unpack(entry)
-            self._note(code, score, at, "redis")
+            code, score, client = ENTRY.unpack(entry)
+            self._note((code, client), score, at, "redis")
         self._read_to = now
         return True
 
-    def _note(self, code: bytes, score: float, at: float, layer: str) -> None:
-        existing = self._entries.get(code)
+    def _note(self, owned: Owned, score: float, at: float, layer: str) -> None:
+        existing = self._entries.get(owned)
         if existing is None or existing[1] < at:
-            self._entries.pop(
-                code, None
-            )  # added again at the end, so that the dict stays ordered by time
-            self._entries[code] = (score, at, existing[2] if existing else layer)
+            # Added again at the end, so that the dict stays ordered by time.
+            self._entries.pop(owned, None)
+            self._entries[owned] = (score, at, existing[2] if existing else layer)
             self._changed = True
 
     def _drop_old(self) -> None:

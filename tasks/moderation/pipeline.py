@@ -35,7 +35,7 @@ from models.submissions.submission import (
 )
 from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, action_of, judge
 from tasks.images.limits import PictureError
-from tasks.moderation import checks
+from tasks.moderation import checks, look_alikes
 from tasks.moderation.checks import Check
 from tasks.moderation.group_commit import GroupCommit
 from tasks.moderation.job import Item, Job
@@ -100,8 +100,8 @@ def moderate(
                 decode_ahead(job)
                 check(job, checks.scored_bytes)  # duplicates by their bytes
                 check(job, checks.readable)
-                check(job, checks.known_look_alikes)
-                check(job, checks.flagged_look_alikes)  # duplicates by their look
+                check(job, look_alikes.known_look_alikes)
+                check(job, look_alikes.flagged_look_alikes)  # duplicates by their look
                 check(job, checks.classifier)
                 judgement = judge_findings(job)
                 draw_thumbnails(job, judgement)

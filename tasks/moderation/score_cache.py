@@ -26,6 +26,7 @@ from tasks.queue.lanes import get_redis
 MOST = 10_000  # entries of a process, and of each of three hashes in Redis: 10 MB in all
 RETRY_AFTER = 5.0  # seconds that Redis is not asked after it failed
 NAME = "same_bytes"
+PREFIX = "sluice:scores:2"  # of the entries' form; earlier ones lack the view that was scored
 CachedScore = tuple[Any, ...]  # as models.submissions.image.scored_twins has it
 
 
@@ -123,7 +124,7 @@ class ScoreCache:
         mark = hashlib.sha256(network.encode()).hexdigest()[:8]  # another network has other scores
         self._seconds = settings.result_ttl
         self._local = LocalScores(min(settings.dedupe_local_ttl, settings.result_ttl))
-        self._shared = SharedScores(f"sluice:scores:{mark}", settings.result_ttl)
+        self._shared = SharedScores(f"{PREFIX}:{mark}", settings.result_ttl)
         self._unshared: dict[bytes, CachedScore] = {}
         self._lock = threading.Lock()
 

@@ -37,24 +37,38 @@ ALIKES = """
 import secrets
 mine, theirs = LookAlikeCache(300), LookAlikeCache(300)
 with db.connection():
-    theirs.nearest(bytes(32), 31)
+    theirs.nearest(bytes(32), 31, 1)
     codes = [secrets.token_bytes(32) for _ in range(10_050)]
     for code in codes[-3:]:
-        mine.add(code, 0.9)
+        mine.add(code, 0.9, 1)
     near = bytearray(codes[-1]); near[0] ^= 0b111
-    mine_found, asked[:] = mine.nearest(bytes(near), 31), []
+    mine_found, asked[:] = mine.nearest(bytes(near), 31, 1), []
     theirs._read_at = 0
-    found = theirs.nearest(bytes(near), 31)
+    found = theirs.nearest(bytes(near), 31, 1)
+    foreign = [theirs.nearest(bytes(near), 31, client) for client in (2, None)]
     for code in codes:
-        mine._note(code, 0.5, time.time(), "process")
-    far = mine.nearest(secrets.token_bytes(32), 31)
-    mine.nearest(secrets.token_bytes(32), 31)
+        mine._note((code, 1), 0.5, time.time(), "process")
+    far = mine.nearest(secrets.token_bytes(32), 31, 1)
+    mine.nearest(secrets.token_bytes(32), 31, 1)
     late = LookAlikeCache(0.05)
-    late.add(codes[0], 0.9)
-    late.add(codes[1], 0.1)
+    late.add(codes[0], 0.9, 1)
+    late.add(codes[1], 0.1, 1)
     kept = len(late)
     time.sleep(0.1)
-print(json.dumps([mine_found, found, asked[:2], far, len(mine), kept, late._search(codes[0], 31)]))
+late = [kept, late._search(codes[0], 31, 1)]
+print(json.dumps([mine_found, found, foreign, asked[:2], far, len(mine), late]))
+"""
+OLD_ENTRIES = """
+import struct
+from tasks.queue.lanes import get_redis
+code, now = bytes(range(32)), time.time()
+get_redis().zadd("sluice:flagged", {struct.pack("<32sf", code, 0.9): now})
+for key in list(get_redis().scan_iter("sluice:scores:2:*")):
+    old = key.replace(b"sluice:scores:2:", b"sluice:scores:")
+    entry = [now, 0.9, 0, 1, 640, 640, code.hex(), 90, "00000000-0000-0000-0000-000000000000"]
+    get_redis().hset(old, mapping={code: json.dumps(entry)})
+with db.connection():
+    print(json.dumps([LookAlikeCache(300).nearest(code, 31, None), ScoreCache(settings).get(code)]))
 """
 
 
@@ -104,7 +118,7 @@ def test_each_layer_answers_where_those_before_it_do_not(stack: Stack, api: Api)
     assert away[1:] == [layers(False, False, True), layers(True)]
     other = run(stack, SCORES, digest, NSFW_MODEL="/another.onnx")  # its scores would be others
     assert other[1] == layers(False, False, True)
-    for key in stack.redis().scan_iter("sluice:scores:*"):
+    for key in stack.redis().scan_iter("sluice:scores:2:*"):
         assert 0 < stack.redis().ttl(key) <= 2 * 3600
         stack.redis().delete(key)
     assert run(stack, SCORES, digest)[1] == layers(False, False, True)
@@ -150,14 +164,21 @@ def test_what_was_doubted_is_doubted_again(stack: Stack, api: Api):
 
 
 def test_look_alikes_are_known_here_at_once_and_elsewhere_by_redis(stack: Stack):
-    mine, theirs, asked, far, most, kept, late = run(stack, ALIKES)
+    mine, theirs, foreign, asked, far, most, late = run(stack, ALIKES)
     assert mine == pytest.approx([0.9, 3])
     assert theirs == pytest.approx([0.9, 3])
+    assert foreign == [None, theirs], "another client has it only if all clients share"
     assert asked == [["look_alikes", "process", False], ["look_alikes", "redis", True]]
     assert far is None
     assert most <= 10_000
-    assert (kept, late) == (1, None)  # what scored little is not kept, what is old is let go
-    stack.redis().delete("sluice:flagged")
+    assert late == [1, None]  # what scored little is not kept, what is old is let go
+    stack.redis().delete("sluice:flagged:2")
+
+
+def test_entries_of_the_last_release_are_not_read(stack: Stack, api: Api):
+    api.decided(drawn())
+    assert list(stack.redis().scan_iter("sluice:scores:2:*"))
+    assert run(stack, OLD_ENTRIES) == [None, None]
 
 
 def test_a_process_keeps_no_more_than_it_may(stack: Stack):
