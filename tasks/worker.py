@@ -25,7 +25,7 @@ from models.settings import get_settings
 from models.submissions.image import Image
 from models.submissions.submission import Submission
 from tasks.heatmaps import draw as heatmaps
-from tasks.images.decoder import DecoderDown
+from tasks.images.decoder_child import DecoderDown
 from tasks.load import prometheus
 from tasks.load.heartbeat import Heartbeat
 from tasks.moderation import checks, direct_mode, hash_known_image, pipeline
@@ -107,19 +107,29 @@ class Worker:
     def _warm_up(self) -> None:
         """Start the decoder and load the network before the first upload waits for them.
 
-        If the network is down, loading it is retried every ``RELOAD_EVERY`` seconds, so that the
-        worker recovers even if no picture arrives.
+        If one is down, that is retried every ``RELOAD_EVERY`` seconds, so that the worker recovers
+        even if no picture arrives.
         """
-        try:
-            decoder().start()
-        except DecoderDown as error:  # a job that needs the decoder fails and is retried
-            log.error("%s", error)
         while True:
+            self._start_decoder()
             if self.heart.state == "starting" or self.heart.classifier_down:
                 with self.lock:
                     self.heart.classifier_down = checks.warm_up()
                     self.heart.state = "idle"
             time.sleep(RELOAD_EVERY)
+
+    def _start_decoder(self) -> None:
+        """Start the decoder unless it runs; a job that needs one that does not start is retried."""
+        before = self.heart.decoder_unconfined
+        try:
+            decoder().start()
+            self.heart.decoder_down = ""
+        except DecoderDown as error:
+            self.heart.decoder_down = str(error)
+            log.error("%s", error)
+        self.heart.decoder_unconfined = decoder().unconfined
+        if self.heart.decoder_unconfined and before is None:
+            log.warning("the decoder is not fully confined: %s", self.heart.decoder_unconfined)
 
     @contextmanager
     def _counting(self, jobs: int = 1) -> Iterator[None]:

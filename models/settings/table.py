@@ -129,6 +129,9 @@ class Table:
         3.0, "longest decoding of one image in CPU time; in wall-clock time twice that", unit="s"
     )
     decode_memory: int = _setting(768, "most memory for decoding one image", unit="MB")
+    require_confinement: bool = _setting(
+        False, "decode nothing if the kernel cannot confine the decoder (Landlock and seccomp)"
+    )
     memory_threshold: int = _setting(
         80, "pause uploads when more than this share of memory is in use", unit="%"
     )

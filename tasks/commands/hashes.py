@@ -17,7 +17,8 @@ from tasks.classifier.base import ClassifierDown
 from tasks.commands import command, import_export_verbs
 from tasks.hash_bank.hashing import sha256_file
 from tasks.hash_bank.view_hashes import ViewHashes, worst_view
-from tasks.images.decoder import Decoder, DecoderDown
+from tasks.images.decoder import Decoder
+from tasks.images.decoder_child import DecoderDown
 from tasks.images.limits import Limits, PictureError
 
 

@@ -1,8 +1,9 @@
 """Containment: pictures are decoded in a child process of the worker, which may crash.
 
 The child is a new process, not a fork of the worker: it inherits no database connection, no secret
-and no lock of a thread. Without numpy it takes 13 MB. It gets an open file and returns small views;
-the original's pixels are never transferred. Starting a new child takes 60 ms.
+and no lock of a thread, and it is confined (see `tasks.confinement`). Without numpy it takes 13 MB.
+It gets an open file and returns small views; the original's pixels are never transferred. What it
+returns is checked like any input (see `decoder_response`). Starting a new child takes 70 ms.
 """
 
 from __future__ import annotations
@@ -10,9 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -22,8 +20,9 @@ from typing import Any, TypeVar, overload
 
 from PIL import Image
 
-from models.settings import ROOT, Settings
-from tasks.images import decoder_protocol
+from models.settings import Settings
+from tasks.images import decoder_child, decoder_protocol, decoder_response
+from tasks.images.decoder_child import Child, DecoderDown
 from tasks.images.frame_views import GREY_SIDE, VIEW
 from tasks.images.limits import Limits, PictureError
 from tasks.observability import metrics, tracing
@@ -31,19 +30,14 @@ from tasks.observability import metrics, tracing
 log = logging.getLogger("sluice.decoder")
 WALL_FACTOR = 2  # allowed wall-clock time per CPU time: other processes need the CPU too
 TRIES = 2  # one retry if the child was killed from outside, which is not the picture's fault
-START_TIMEOUT = 20.0  # seconds for a child to start on a busy machine
 VIEW_BYTES = VIEW[0] * VIEW[1] * 3
 VIEWS = 6  # most views of one frame: three for alpha, each turned and unturned
 DRAWN_BYTES = 4 * 1024 * 1024  # of all thumbnails in one response
 MAX_GIVEN_UP = 1024  # remembered digests of pictures that were given up
-PASSED = ("PATH", "LANG", "SLUICE_STACK", "VIRTUAL_ENV")  # environment variables
-# One arena; blocks above 4 MB are returned to the system when they are freed.
-MALLOC = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(16 << 20),
-}
+MOST_GREY = (2 * GREY_SIDE) ** 2  # pixels of the picture for the hash
 Made = TypeVar("Made")
+Fields = dict[str, Any]
+Blobs = Sequence[decoder_protocol.Blob]
 Path = str | os.PathLike[str]
 # Given up, not refused: the content is unknown, so a person must look.
 GIVEN_UP = frozenset({"too_slow", "too_hungry", "crashed"})
@@ -58,7 +52,7 @@ class Views(Sequence[Image.Image]):
     def __init__(
         self, frames: list[int], blobs: Sequence[decoder_protocol.Blob], first: int
     ) -> None:
-        if not frames or len(frames) != len(blobs) - first:
+        if not frames or decoder_protocol.sizes_of(blobs)[first:] != [VIEW_BYTES] * len(frames):
             raise ValueError("the views do not match the blobs")
         self.frames = frames
         self._blobs, self._first = blobs, first
@@ -93,10 +87,6 @@ class Decoded:
     doubts: list[str]
 
 
-class DecoderDown(Exception):
-    """The child cannot be started, or exits before it gets a picture."""
-
-
 class Budget:
     """The time for all pictures of one submission: twice the limit of one picture.
 
@@ -119,13 +109,15 @@ class Budget:
 class Decoder:
     """A worker's decoder; the child starts at the first use and decodes one picture at a time."""
 
+    program: Sequence[str] = decoder_child.PROGRAM
+
     def __init__(self, settings: Settings) -> None:
         self._seconds, self._megabytes = settings.decode_timeout, settings.decode_memory
-        self._folder = settings.sluice_home
-        self._child: subprocess.Popen[bytes] | None = None
-        self._sock: socket.socket | None = None
+        self._folder, self._strict = settings.sluice_home, settings.require_confinement
+        self._child: Child | None = None
         self._given_up: OrderedDict[bytes, PictureError] = OrderedDict()
         self._lock = threading.RLock()
+        self.unconfined: str | None = None  # see `Child`; None until a child has started
 
     def budget(self) -> Budget:
         """The time budget of a new submission."""
@@ -134,12 +126,12 @@ class Decoder:
     @property
     def pid(self) -> int | None:
         """The child's process id; None if there is no child."""
-        return self._child.pid if self._child else None
+        return self._child.process.pid if self._child else None
 
     def start(self) -> None:
         """Start the child before the first picture needs it."""
         with self._lock:
-            self._connected()
+            self._running()
 
     def look(
         self, path: Path, limits: Limits, budget: Budget | None = None, *, digest: bytes = b""
@@ -152,11 +144,9 @@ class Decoder:
             if digest in self._given_up:
                 raise self._given_up[digest]
             try:
-                most = (2 * GREY_SIDE) ** 2 + limits.max_frames * VIEWS * VIEW_BYTES
-                fields, blobs = self._request(
-                    {"do": "look"}, path, limits, budget or self.budget(), most
-                )
-                return self._parsed(_decoded, fields, blobs)
+                most = MOST_GREY + limits.max_frames * VIEWS * VIEW_BYTES
+                request = {"do": "look"}
+                return self._request(_decoded, request, path, limits, budget or self.budget(), most)
             except PictureError as error:
                 if error.code in GIVEN_UP:
                     metrics.meters().given_up.labels(error.code).inc()
@@ -167,9 +157,12 @@ class Decoder:
     def draw(self, path: Path, frames: Collection[int], limits: Limits) -> dict[int, bytes]:
         """The thumbnails (WebP) of the readable ones of these frames. Raises the same as `look`."""
         request = {"do": "draw", "frames": sorted(frames)}
+
+        def drawn(fields: Fields, blobs: Blobs) -> dict[int, bytes]:
+            return decoder_response.thumbnails(fields["frames"], frames, blobs)
+
         with self._lock:
-            fields, blobs = self._request(request, path, limits, self.budget(), DRAWN_BYTES)
-            return self._parsed(_drawn, fields, blobs)
+            return self._request(drawn, request, path, limits, self.budget(), DRAWN_BYTES)
 
     def close(self) -> None:
         """End the child."""
@@ -177,8 +170,15 @@ class Decoder:
             self._end()
 
     def _request(
-        self, request: dict[str, Any], path: Path, limits: Limits, budget: Budget, most: int
-    ) -> tuple[dict[str, Any], Sequence[decoder_protocol.Blob]]:
+        self,
+        make: Callable[[Fields, Blobs], Made],
+        request: dict[str, Any],
+        path: Path,
+        limits: Limits,
+        budget: Budget,
+        most: int,
+    ) -> Made:
+        """What `make` makes of the response; it checks it and raises for what is invalid."""
         seconds, begun = budget.seconds(), time.monotonic()
         request |= {"seconds": seconds, "limits": asdict(limits) | {"seconds": 0.6 * seconds}}
         try:
@@ -188,98 +188,70 @@ class Decoder:
             took = time.monotonic() - begun
             budget.spend(took)
             metrics.meters().decoding.observe(took)
-        if "code" in fields:
-            raise PictureError(str(fields["code"]), str(fields.get("problem", "")))
-        return fields, blobs
+        try:
+            if "code" in fields:
+                raise PictureError(*decoder_response.refusal(fields))
+            return make(fields, blobs)
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._invalid(error) from error
 
     def _exchange(
         self, request: dict[str, Any], file: int, patience: float, most: int
-    ) -> tuple[dict[str, Any], Sequence[decoder_protocol.Blob]]:
+    ) -> tuple[Fields, Blobs]:
         for _ in range(TRIES):
-            sock = self._connected()
-            sock.settimeout(patience)
+            sock = self._running().sock
+            deadline = time.monotonic() + patience
             os.lseek(file, 0, os.SEEK_SET)  # the last child may have moved the offset
             try:
+                sock.settimeout(patience)
                 decoder_protocol.send_request(sock, request, file)
-                return decoder_protocol.receive_response(sock, most, self._folder)
+                return decoder_protocol.receive_response(sock, most, self._folder, deadline)
             except TimeoutError as error:
                 self._end()
                 raise _too_slow(request["seconds"]) from error
             except decoder_protocol.WireError as error:
-                log.error("the decoder sent an invalid response: %s", error)
-                self._end()
-                raise _crashed("invalid response") from error
+                raise self._invalid(error) from error
             except (EOFError, OSError):
                 self._raise_for_exit(request["seconds"])
         raise _crashed("killed from outside twice")
 
+    def _invalid(self, error: Exception) -> PictureError:
+        """End a child that sent an invalid response; the error to raise."""
+        log.error(
+            "the decoder sent an invalid response: %s", decoder_protocol.printable(str(error))
+        )
+        self._end()
+        return _crashed("invalid response")
+
     def _raise_for_exit(self, seconds: float) -> None:
         """Raise the error for the child's exit code; return if it is not the picture's fault."""
-        code = self._end()
+        code, why = self._end()
         if code == -signal.SIGPROF:
             raise _too_slow(seconds)
         # 0: it exited before it got the picture. SIGKILL, SIGTERM: killed from outside.
         if code not in (0, -signal.SIGKILL, -signal.SIGTERM):
             name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            log.error("a picture crashed the decoder: %s", name)
+            if code == -signal.SIGSYS:
+                name += ", a forbidden system call"
+            log.error("a picture crashed the decoder: %s. %s", name, why)
             raise _crashed(name)
         log.warning("the decoder was killed (%s); starting a new one", code)
 
-    def _parsed(
-        self,
-        make: Callable[[dict[str, Any], Sequence[decoder_protocol.Blob]], Made],
-        fields: dict[str, Any],
-        blobs: Sequence[decoder_protocol.Blob],
-    ) -> Made:
-        try:
-            return make(fields, blobs)
-        except (LookupError, TypeError, ValueError) as error:
-            self._end()
-            raise _crashed("invalid response") from error
+    def _running(self) -> Child:
+        """The child, which is started if there is none."""
+        if self._child is None:
+            child = decoder_child.start(self._megabytes, self._folder, self.program)
+            self.unconfined = child.unconfined
+            if child.unconfined and self._strict:
+                child.end()
+                raise DecoderDown(f"The decoder is not confined: {child.unconfined}.")
+            self._child = child
+        return self._child
 
-    def _connected(self) -> socket.socket:
-        """The socket to the child, which is started if there is none."""
-        return self._sock or self._spawn()
-
-    def _spawn(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        environment = {name: os.environ[name] for name in PASSED if name in os.environ} | MALLOC
-        try:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "tasks.images.decoder_process", str(self._megabytes)],
-                cwd=ROOT,
-                env=environment,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-            )
-        except OSError as error:
-            ours.close()
-            raise DecoderDown(f"The decoder cannot be started: {error}.") from error
-        finally:
-            theirs.close()
-        self._sock = ours
-        # A child that cannot start is not the picture's fault.
-        ours.settimeout(START_TIMEOUT)
-        try:
-            decoder_protocol.receive_response(ours, 0, self._folder)
-        except (EOFError, OSError, decoder_protocol.WireError) as error:
-            code = self._end()
-            raise DecoderDown(f"The decoder does not start (exit code {code}).") from error
-        return ours
-
-    def _end(self) -> int:
-        """End the child; returns its exit code as `subprocess` defines it."""
-        child, sock, self._child, self._sock = self._child, self._sock, None, None
-        if sock is not None:
-            sock.close()
-        if child is None:
-            return 0
-        try:
-            # If it is crashing, wait for its own exit code.
-            return child.wait(0.2)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            return child.wait()
+    def _end(self) -> tuple[int, str]:
+        """End the child; see `Child.end`."""
+        child, self._child = self._child, None
+        return child.end() if child else (0, "")
 
     def _remember(self, digest: bytes, error: PictureError) -> None:
         self._given_up[digest] = PictureError(error.code, str(error))
@@ -287,16 +259,14 @@ class Decoder:
             self._given_up.popitem(last=False)
 
 
-def _decoded(fields: dict[str, Any], blobs: Sequence[decoder_protocol.Blob]) -> Decoded:
-    views = Views([int(index) for index in fields.pop("views")], blobs, first=1)
-    width, height = fields.pop("grey")
-    grey = Image.frombytes("L", (width, height), blobs[0])
-    return Decoded(**fields, views=views, grey=grey)
-
-
-def _drawn(fields: dict[str, Any], blobs: Sequence[decoder_protocol.Blob]) -> dict[int, bytes]:
-    pairs = zip(fields["frames"], blobs, strict=True)
-    return {int(index): bytes(blob) for index, blob in pairs}
+def _decoded(fields: Fields, blobs: Blobs) -> Decoded:
+    frames, size = decoder_response.numbers(fields.pop("views")), fields.pop("grey")
+    views = Views(frames, blobs, first=1)
+    grey = Image.frombytes("L", decoder_response.grey(size, blobs[0], MOST_GREY), blobs[0])
+    values = decoder_response.picture(Decoded, fields, besides=("views", "grey"))
+    if max(frames) >= values["frames"]:
+        raise ValueError("a view of a frame that the picture does not have")
+    return Decoded(**values, views=views, grey=grey)
 
 
 def _too_slow(seconds: float) -> PictureError:

@@ -1,7 +1,8 @@
 """The decoder's process, a worker's child: ``python -m tasks.images.decoder_process MEGABYTES``.
 
-It has nothing to steal (no connection, no secret, no file except the one it gets) and may be killed
-at any time. A hostile file that takes it over gains only that file.
+Before it gets its first picture, it gives up its rights (see `tasks.confinement`): it can open no
+file, make no socket and reach no other process. It may be killed at any time. A hostile file that
+takes it over can read that file, and answer falsely until the child ends.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ import resource
 import signal
 import socket
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from PIL import Image
 
+from tasks.confinement import confine
 from tasks.host import malloc_trim
 from tasks.images import decoder_protocol
 from tasks.images.decode import frame_previews, read, save_thumbnail
 from tasks.images.frame_views import luma
 from tasks.images.limits import Limits, PictureError
+from tasks.images.open_untrusted import preload
 
 MEGABYTE = 1024 * 1024
 ADDRESSES = 512  # MB of address space beside the memory: code, stacks, reserved pages
@@ -31,9 +35,7 @@ Response = tuple[dict[str, Any], list[decoder_protocol.Blob]]
 
 def main() -> None:
     """Answer requests until the worker closes the socket."""
-    _confine(int(sys.argv[1]))
-    sock = socket.socket(fileno=0)
-    decoder_protocol.send_response(sock, {"ready": True})
+    sock = give_up_rights(int(sys.argv[1]))
     while received := decoder_protocol.receive_request(sock):
         request, file = received
         # The kernel kills the process at the time limit: native code ignores Python's signals.
@@ -47,7 +49,18 @@ def main() -> None:
             return  # after it ran out of memory its state is unreliable
 
 
-def _confine(megabytes: int) -> None:
+def give_up_rights(megabytes: int) -> socket.socket:
+    """Load, confine and limit this process, report that to the worker; returns its socket."""
+    preload()
+    sock = socket.socket(fileno=0)
+    confine.close_descriptors()
+    _limit(megabytes)
+    confined = confine.confine()
+    decoder_protocol.send_response(sock, {"ready": True, "confinement": asdict(confined)})
+    return sock
+
+
+def _limit(megabytes: int) -> None:
     # The worker ends it by closing the socket; signals to the process group are ignored.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -40,6 +40,7 @@ def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
         _share("Disk", load.disk, get_settings().disk_threshold),
         _rules(database),
         _model(load, beats),
+        _decoder(load, beats),
         _workers(load, beats),
         _standby(database),
         *copy,
@@ -124,6 +125,21 @@ def _model(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
         why = "no worker is online" if load.redis else "unknown while Redis is down"
         return _part("Model", "near", why)
     return _part("Model", "ok", f"open_nsfw by {get_settings().nsfw_engine}")
+
+
+def _decoder(load: Load, beats: Sequence[dict[str, Any]]) -> Part:
+    """Whether pictures can be decoded, and whether the kernel confines the process that does."""
+    down = [beat for beat in beats if beat.get("decoder_down")]
+    if down:
+        return _part("Decoder", "down", down[0]["decoder_down"].rstrip("."))
+    reports = [beat.get("decoder_unconfined") for beat in beats]
+    if any(reports):
+        lacking = next(report for report in reports if report)
+        return _part("Decoder", "near", f"not fully confined, this kernel lacks {lacking}")
+    if None in reports or not reports:
+        why = "has not started yet" if load.redis else "unknown while Redis is down"
+        return _part("Decoder", "near", why)
+    return _part("Decoder", "ok", "confined by Landlock and seccomp")
 
 
 def _workers(load: Load, beats: Sequence[dict[str, Any]]) -> Part:

@@ -42,6 +42,10 @@ class Heartbeat:
         self.state = "starting"
         self.processed = self.errors = 0
         self.classifier_down = ""  # why the network does not answer, in words
+        self.decoder_down = ""  # why the decoder does not start, in words
+        self.decoder_unconfined: str | None = (
+            None  # what the kernel lacks; None until it has started
+        )
         self._pace = Pace()
         self._measured = (0, 0.0)  # jobs and busy seconds that are in the pace
         self._reported_pace = 0.0
@@ -117,6 +121,8 @@ class Heartbeat:
             "jobs_per_second": round(self._reported_pace, 2),
             "load": round(min(load, 1.0), 3),
             "classifier_down": self.classifier_down,
+            "decoder_down": self.decoder_down,
+            "decoder_unconfined": self.decoder_unconfined,
             "memory": self._process.memory_info().rss,
             "at": time.time(),
         }

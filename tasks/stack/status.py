@@ -105,9 +105,9 @@ def text(report: dict[str, Any]) -> str:
     parts = [f"{p['name']} {p['detail']}" for p in report.get("health", []) if p["state"] == "down"]
     down = [f"Down     {'; '.join(parts)}"] if parts else []
     down += [
-        f"Rules    {part['detail']}"
+        f"{part['name']:<8} {part['detail']}"
         for part in report.get("health", [])
-        if part["name"] == "Rules" and part["state"] != "ok"
+        if part["name"] in ("Rules", "Decoder") and part["state"] == "near"
     ]
     scaled = report.get("scaled")
     if scaled:

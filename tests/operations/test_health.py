@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shutil
 import signal
+from unittest.mock import ANY
 
+import pytest
 import requests
 
 from tasks.classifier.weights import find_model
+from tests.support import database_template, older_kernels
 from tests.support.api import Api
 from tests.support.console import person
-from tests.support.stack import Stack, wait_until
+from tests.support.older_kernels import has_landlock, has_seccomp
+from tests.support.stack import SMALL, Stack, wait_until
 
-PARTS = ["PostgreSQL", "Redis", "Queue", "Memory", "Disk", "Rules", "Model", "Workers", "Standby"]
+PARTS = ["PostgreSQL", "Redis", "Queue", "Memory", "Disk", "Rules", "Model", "Decoder", "Workers"]
+PARTS += ["Standby"]
 
 
 def part(stack: Stack, name: str) -> tuple[str, str]:
@@ -22,11 +27,30 @@ def part(stack: Stack, name: str) -> tuple[str, str]:
 
 
 def test_each_part_is_listed_as_ok(stack):
-    wait_until(lambda: {part(stack, name)[0] for name in ("Workers", "Standby")} == {"ok"})
+    confined = has_landlock() and has_seccomp()
+    late = ("Workers", "Standby", "Decoder") if confined else ("Workers", "Standby")
+    wait_until(lambda: {part(stack, name)[0] for name in late} == {"ok"})
     reply = requests.get(f"{stack.url}/readyz")
     assert (reply.status_code, reply.json()["ready"]) == (200, True)
     assert [each["name"] for each in reply.json()["parts"]] == PARTS
-    assert all(each["state"] == "ok" and each["detail"] for each in reply.json()["parts"])
+    parts = [each for each in reply.json()["parts"] if confined or each["name"] != "Decoder"]
+    assert all(each["state"] == "ok" and each["detail"] for each in parts)
+    if not confined:
+        assert part(stack, "Decoder") == ("near", ANY)
+
+
+@pytest.mark.skipif(not has_seccomp(), reason="it stands for an older kernel by a filter")
+def test_a_kernel_that_cannot_confine_the_decoder_is_reported(new_stack):
+    stack = new_stack(**SMALL)
+    database_template.copy_into(stack.home)
+    stack.run("up", "--detach", preexec_fn=lambda: older_kernels.deny("landlock"))
+    lacking = "not fully confined, this kernel lacks Landlock: Function not implemented"
+    wait_until(lambda: part(stack, "Decoder") == ("near", lacking), 30)
+    assert requests.get(f"{stack.url}/readyz").status_code == 200
+    wait_until(lambda: f"Decoder  {lacking}" in stack.run("status").stdout, 60)
+    assert "the decoder is not fully confined: Landlock" in stack.logs()
+    api = Api(stack.url, stack.json("client", "create", "Older", "--json")["key"])
+    assert api.decided("safe_astronaut.jpg")["verdict"] == "approved"
 
 
 def test_readyz_is_only_for_this_machine(stack):
