@@ -7,8 +7,7 @@ part that cannot be decoded is either a `PictureError` or a doubt; it is never i
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -17,9 +16,9 @@ from PIL import Image
 from tasks.images import file_formats
 from tasks.images.frame_sampling import Sampler
 from tasks.images.frame_views import PREVIEW_SIDE, VIEW, Frame, flatten, shrink, upright
+from tasks.images.frames import Frames
 from tasks.images.limits import Limits, PictureError
-from tasks.images.open_untrusted import Source, accepted, check_size, decoding, open_picture
-from tasks.images.truncation import check_whole
+from tasks.images.open_untrusted import Source, accepted, decoding, open_picture
 
 __all__ = [
     "VIEW",
@@ -34,7 +33,6 @@ __all__ = [
 ]
 
 File = str | os.PathLike[str] | int  # a path, or the descriptor of an open file
-FRAME_COST = 50_000  # the cost in pixels of opening one more frame of any size
 
 
 @dataclass
@@ -82,9 +80,9 @@ def frame_previews(file: File, indexes: Collection[int], limits: Limits) -> dict
     previews: dict[int, Image.Image] = {}
     with decoding():
         source = open_picture(data, limits)
-        for at, image in _walk(source, limits):
-            if at in indexes:
-                preview = shrink(flatten(image, "white"), PREVIEW_SIDE)
+        for at, shown in Frames(source, limits):
+            if at in indexes and shown.image:
+                preview = shrink(flatten(shown.image, "white"), PREVIEW_SIDE)
                 previews[at] = upright(preview, source.orientation)
             if len(previews) == len(indexes):
                 break
@@ -123,43 +121,20 @@ def _mpo_ranges(source: Source) -> list[tuple[int, int]]:
 
 
 def _look(source: Source, limits: Limits) -> Picture:
-    sampler = Sampler(source, limits)
-    for index, image in _walk(source, limits):
-        sampler.offer(index, image)
+    frames = Frames(source, limits)
+    sampler = Sampler(source, frames.count, limits)
+    for index, shown in frames:
+        sampler.offer(index, shown)
     views, sampled = sampler.finish()
-    width, height = source.size
+    width, height = frames.size
     return Picture(
         source.outline.format,
         accepted()[source.outline.format],
         *((height, width) if source.orientation >= 5 else (width, height)),
-        source.frames,
+        frames.count,
         sampled,
         views,
         sampler.first_preview,
         source.notes,
         source.doubts,
     )
-
-
-def _clocks() -> tuple[float, float]:
-    """CPU seconds, and half of the wall-clock seconds, as other processes may use the CPU too."""
-    return time.process_time(), time.monotonic() / 2
-
-
-def _walk(source: Source, limits: Limits) -> Iterator[tuple[int, Image.Image]]:
-    """Every frame in order, decoded. Later frames need earlier ones, so none can be skipped."""
-    spent, begun = 0, _clocks()
-    for index in range(source.frames):
-        spent += source.image.width * source.image.height + FRAME_COST
-        if index and spent > limits.max_total_pixels:
-            source.doubts.append(f"only the first {index} of {source.frames} frames were decoded")
-            return
-        taken = max(now - then for now, then in zip(_clocks(), begun, strict=True))
-        if index and 0 < limits.seconds < taken:
-            source.doubts.append(f"only {index} of {source.frames} frames were decoded in time")
-            return
-        source.image.seek(index)
-        check_size(source.image.size, limits)
-        source.image.load()
-        check_whole(source, index)
-        yield index, source.image

@@ -96,6 +96,11 @@ def _as_rgba(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGBA" else image.convert("RGBA")
 
 
+def rgba(image: Image.Image) -> Image.Image:
+    """`image` of any mode as RGBA."""
+    return _as_rgba(_eight_bits(image) if image.mode.startswith(("I", "F")) else image)
+
+
 def shrink(image: Image.Image, longest: int) -> Image.Image:
     """A copy of `image` with at most `longest` pixels on each side."""
     excess = max(image.size) / longest

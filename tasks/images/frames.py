@@ -1,0 +1,141 @@
+"""Every frame of a picture in order, as browsers paint it, within the limits."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from PIL import Image, ImageFile
+
+from tasks.images.animation.apng import Apng
+from tasks.images.animation.canvas import Moment
+from tasks.images.animation.gif import Gif
+from tasks.images.file_formats import png_frames
+from tasks.images.frame_views import rgba
+from tasks.images.limits import Limits, PictureError
+from tasks.images.open_untrusted import DECODER_ERRORS, Source, check_size
+from tasks.images.truncation import check_whole
+
+FRAME_COST = 50_000  # the cost in pixels of opening one more frame of any size
+
+
+class Reader(Protocol):
+    """The frames of one file; `size` is that of the canvas, in pixels as stored."""
+
+    size: tuple[int, int]
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Moment]: ...
+
+
+class Frames:
+    """The frames of an opened file. Later frames need earlier ones, so none can be skipped.
+
+    What cannot be decoded, and what exceeds the limits, becomes a doubt of the source.
+    """
+
+    def __init__(self, source: Source, limits: Limits) -> None:
+        self._source, self._limits = source, limits
+        self._reader = _reader(source, limits)
+        self.size, self.count = self._reader.size, len(self._reader)
+        check_size(self.size, limits)
+
+    def __iter__(self) -> Iterator[tuple[int, Moment]]:
+        """Each frame that shows something; raises PictureError if none does."""
+        frames, begun, shown = iter(self._reader), _clocks(), 0
+        for index in range(self.count):
+            if index and (reason := self._exceeded(index, begun)):
+                self._doubt(reason)
+                break
+            frame = next(frames, None)
+            if frame is None:
+                break
+            if frame.problem:
+                self._doubt(f"a frame is damaged: {frame.problem}")
+            if frame.image:
+                shown += 1
+                yield index, frame
+        if not shown:
+            raise PictureError("unreadable", "No frame of the picture can be decoded.")
+
+    def _exceeded(self, done: int, begun: tuple[float, float]) -> str | None:
+        width, height = self.size
+        if (done + 1) * (width * height + FRAME_COST) > self._limits.max_total_pixels:
+            return f"only the first {done} of {self.count} frames were decoded"
+        taken = max(now - then for now, then in zip(_clocks(), begun, strict=True))
+        if 0 < self._limits.seconds < taken:
+            return f"only {done} of {self.count} frames were decoded in time"
+        return None
+
+    def _doubt(self, reason: str) -> None:
+        kind = reason.partition(":")[0]  # one of a kind: a file may have thousands of bad frames
+        if not any(doubt.startswith(kind) for doubt in self._source.doubts):
+            self._source.doubts.append(reason)
+
+
+class PillowFrames:
+    """The frames of a file that Pillow and its libraries composite as browsers do."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self.size = source, source.size
+
+    def __len__(self) -> int:
+        return self._source.frames
+
+    def __iter__(self) -> Iterator[Moment]:
+        image = self._source.image
+        for index in range(self._source.frames):
+            try:
+                image.seek(index)
+                image.load()
+                check_whole(self._source, index)
+            except DECODER_ERRORS as error:
+                if not index:
+                    raise
+                yield Moment(None, str(error))
+                return
+            yield Moment(image, None, int(image.info.get("duration") or 0))
+
+
+class FrameDecoder:
+    """Decodes a file of one frame, or as much of it as its data contain."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self._name, self._limits = name, limits
+
+    def __call__(self, data: bytes, size: tuple[int, int]) -> tuple[Image.Image | None, str | None]:
+        """The frame as RGBA, and what is wrong with it. Raises PictureError if it is too large."""
+        check_size(size, self._limits)
+        try:
+            image = self._decode(data)
+            short = self._name == "PNG" and png_frames(data)[0].is_short()
+            return image, "the data end before the picture does" if short else None
+        except DECODER_ERRORS as error:
+            problem = str(error)
+        try:
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+            return self._decode(data), problem
+        except DECODER_ERRORS:
+            return None, problem
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+    def _decode(self, data: bytes) -> Image.Image:
+        return rgba(Image.open(io.BytesIO(data), formats=(self._name,)))
+
+
+def _reader(source: Source, limits: Limits) -> Reader:
+    if source.outline.format == "GIF":
+        return Gif(source.data, FrameDecoder("GIF", limits))
+    if source.outline.format == "PNG":
+        apng = Apng(source.data, FrameDecoder("PNG", limits))
+        if apng.is_animated:
+            return apng
+    return PillowFrames(source)
+
+
+def _clocks() -> tuple[float, float]:
+    """CPU seconds, and half of the wall-clock seconds, as other processes may use the CPU too."""
+    return time.process_time(), time.monotonic() / 2
