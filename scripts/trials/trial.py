@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,8 @@ class Fault:
     """A fault: its effect on a stack, and the expected results.
 
     ``answers``: the allowed responses; ``drain``: seconds within which all must be decided;
-    ``prepare``: settings that need files of the trial.
+    ``prepare``: settings that need files of the trial; ``around``: settings of servers that run
+    beside the stack.
     """
 
     name: str
@@ -104,6 +106,9 @@ class Fault:
     debt: bool = False
     small: bool = False  # the stack is on the small file system, if there is one
     prepare: Callable[[Path], Mapping[str, object]] = lambda home: {}
+    around: Callable[[Path], AbstractContextManager[Mapping[str, object]]] = lambda home: (
+        contextlib.nullcontext({})
+    )
 
 
 @dataclass
@@ -134,7 +139,7 @@ def run(fault: Fault, plan: Plan) -> Result:
     with Step(fault.name) as step:
         try:
             step.note("starting")
-            with _stack(home, receiver, stated) as stack:
+            with fault.around(home) as more, _stack(home, receiver, {**stated, **more}) as stack:
                 sender = Sender(stack.settings.url, stack.key, plan.uploads, plan.rate)
                 scene = Scene(plan, stack, sender, receiver)
                 with _shown(step, scene):
