@@ -51,13 +51,6 @@ if __name__ == "__config__":  # gunicorn runs this file under this name
     worker_tmp_dir = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
 
 
-def post_fork(server: Any, worker: Any) -> None:
-    """Make psycopg2 cooperate with gevent; otherwise one slow query blocks the process."""
-    from psycogreen.gevent import patch_psycopg
-
-    patch_psycopg()
-
-
 def post_worker_init(worker: Any) -> None:
     """Close streams and long polls when the worker stops, and tune garbage collection.
 

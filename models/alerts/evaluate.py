@@ -27,6 +27,7 @@ class Readings:
     model: int | None = None
     memory: float | None = None
     disk: float | None = None
+    storage: int | None = None
     queue_depth: float | None = None
     database_connections: float | None = None
     redis_connections: float | None = None

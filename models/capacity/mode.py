@@ -8,7 +8,8 @@ from models.settings import Settings
 
 SYNC, ASYNC, FAST_TRACK, DIRECT = "sync", "async", "fast_track", "direct"
 MODES = (SYNC, ASYNC, FAST_TRACK, DIRECT)
-COMING_DOWN = 0.8  # hysteresis: a mode ends below this share of its threshold
+COMING_DOWN = 0.8  # hysteresis: a mode ends below this share of its threshold ...
+HORIZON = 10.0  # ... and if the queue would not be back at the threshold within these seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,11 @@ class Load:
     priority: int = 0
     normal: int = 0
     redis: bool = True
+    redis_trouble: str = ""  # what is wrong with Redis, in words
     memory: float = 0.0
     disk: float = 0.0
+    arrivals: float = 0.0  # uploads per second lately, of all clients
+    service: float = 0.0  # jobs per second that the workers can do
 
     @property
     def depth(self) -> int:
@@ -31,21 +35,30 @@ def choose(load: Load, previous: str, settings: Settings) -> str:
     """The mode for this load; ``previous`` is the current mode (for hysteresis)."""
     if not load.redis:
         return DIRECT
-    if load.depth >= _bound(settings.fast_track_depth, previous == FAST_TRACK):
+    growth = load.arrivals - load.service
+    if lasts(load.depth, settings.fast_track_depth, growth, previous == FAST_TRACK):
         return FAST_TRACK
-    if load.depth >= _bound(settings.sync_max_depth, previous in (ASYNC, FAST_TRACK)):
+    if lasts(load.depth, settings.sync_max_depth, growth, previous in (ASYNC, FAST_TRACK)):
         return ASYNC
     return SYNC
 
 
-def _bound(threshold: int, above: bool) -> float:
-    return threshold * COMING_DOWN if above else threshold
+def lasts(depth: float, threshold: float, growth: float, above: bool) -> bool:
+    """Whether the mode of this threshold begins, or lasts if the load is ``above`` it already.
+
+    ``growth`` is by how many jobs per second the queue would grow if the mode ended. In fast_track
+    uploads do not enter the queue, so it drains under any flood: its depth alone would end the mode
+    every few seconds, and the flood would begin it again.
+    """
+    if not above:
+        return depth >= threshold
+    return depth >= threshold * COMING_DOWN or depth + growth * HORIZON >= threshold
 
 
 def why(load: Load, mode: str, settings: Settings) -> str:
     """The reason for a mode, as a short text."""
     if mode == DIRECT:
-        return "Redis is down"
+        return f"Redis {load.redis_trouble or 'is down'}"
     if mode == FAST_TRACK:
         return f"depth {load.depth:,}, fast-track from {settings.fast_track_depth:,}"
     if mode == ASYNC:

@@ -17,11 +17,15 @@ from uuid import UUID
 
 import peewee
 import psycopg2
-from playhouse.pool import PooledPostgresqlDatabase
+from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_UNKNOWN
 
-from models.database import encrypted_field
+from models.database import bounded_wait, encrypted_field
 from models.settings import Settings
+
+# For connections over a network; a URL may state others. A server that loses packets for ever is
+# noticed after 25 s, while another connection works.
+KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 db: Any = peewee.DatabaseProxy()
 
@@ -37,13 +41,26 @@ class Model(peewee.Model):
 class Pool(PooledPostgresqlDatabase):
     """A connection pool that discards connections closed by the server.
 
+    While the server does not respond, ``connect`` raises OperationalError at once.
+
     Behind PgBouncer each transaction may run in a different session. PgBouncer rejects ``options``
     at connection start but tracks the time zone, so that is set by a statement.
     """
 
     pooled = False  # DATABASE_POOLED, except for the owner's connections
 
+    def connect(self, reuse_if_open: bool = False) -> Any:
+        """Take a connection for this thread; raises OperationalError if none is free in time."""
+        try:
+            return super().connect(reuse_if_open)
+        except MaxConnectionsExceeded as error:
+            raise peewee.OperationalError("all database connections are in use") from error
+
     def _connect(self) -> Any:
+        breaker = self.connect_params["connection_factory"].breaker
+        trouble = breaker.settled()
+        if trouble:
+            raise peewee.OperationalError(f"{breaker.name} {trouble}")
         connection = super()._connect()
         if self.pooled:
             with connection.cursor() as cursor:
@@ -92,15 +109,16 @@ def pool_of(
     *,
     most: int | None = None,
     pooled: bool = False,
-    connect_timeout: int = 5,
+    name: str = "PostgreSQL",
 ) -> Pool:
     """A connection pool for a URL; ``pooled``: PgBouncer is in between."""
+    bounded_wait.install()
     result = Pool(
-        **parameters(url),
+        **{**KEEPALIVE, **parameters(url)},
         max_connections=most or settings.db_pool_max,
         timeout=settings.db_connection_timeout,
         stale_timeout=300,
-        connect_timeout=connect_timeout,
+        connection_factory=bounded_wait.factory(name, parameters(url)),
         application_name="sluice",
         **({} if pooled else {"options": _options(settings)}),
     )
@@ -131,6 +149,13 @@ def parameters(url: str) -> dict[str, Any]:
 def pool_use() -> tuple[int, int]:
     """This process's connections: (in use, idle in the pool)."""
     return len(db._in_use), len(db._connections)
+
+
+def trouble() -> str:
+    """What is wrong with PostgreSQL, in words, as far as this process knows; "" if it works."""
+    pool: Pool | None = db.obj
+    wrong = pool.connect_params["connection_factory"].breaker.trouble if pool else ""
+    return str(wrong)
 
 
 def release() -> None:

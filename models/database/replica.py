@@ -29,7 +29,7 @@ def bind(settings: Settings) -> None:
     """Create this process's pool, which connects on first use."""
     _pools[:] = []
     if settings.database_replica_url:
-        _pools.append(pool_of(settings, settings.database_replica_url, connect_timeout=2))
+        _pools.append(pool_of(settings, settings.database_replica_url, name="the replica"))
 
 
 def is_available() -> bool:

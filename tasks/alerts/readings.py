@@ -10,25 +10,34 @@ from models.alerts import database_readings as rows
 from models.alerts.evaluate import Readings
 from models.rules import rule
 from tasks.load import health, response_counts, snapshot
+from tasks.queue import redis_connection
 from tasks.queue.lanes import get_redis
 
 
 def read() -> Readings:
     """The current readings; raises peewee.PeeweeException if PostgreSQL is down."""
+    redis_connection.verify()  # a Redis that refuses writes still reports its sizes
     now = snapshot.read()
     from_database: dict[str, Any] = rows.read()
     from_redis, why = _from_redis()
     broken = rule.broken.get()
+    unstored = health.storage_trouble()
     return Readings(
         database=0,
         redis=int(not now.redis),
         memory=now.memory,
         disk=now.disk,
+        storage=int(bool(unstored)),
         queue_depth=now.depth if now.redis else None,
         **from_database,
         **from_redis,
         rules=len(broken.ignored),
-        why=(*why.items(), ("rules", broken.summary())),
+        why=(
+            *why.items(),
+            ("rules", broken.summary()),
+            ("storage", unstored),
+            ("redis", now.redis_trouble or "does not respond"),
+        ),
     )
 
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from models.capacity.mode import lasts
+
 DAY, MONTH = 86_400, 30
 BUSY = 0.8  # target utilisation of a worker or a core at the peak
 WORKERS_SHARE = 0.35  # of the cores in a burst, as workers have a lower priority than the web
 MB, GB = 1e6, 1e9
-COMING_DOWN = 0.8  # as in ``mode.py``: a mode ends below this share of its threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,8 @@ def _course(flood: Flood, fast_from: int, step: float) -> Iterator[_Moment]:
         flooding = left > 0
         came = min(left, flood.intake * step)
         left -= came
-        fast = depth >= fast_from * (COMING_DOWN if fast else 1)
+        growth = flood.intake - flood.during if flooding else 0.0
+        fast = lasts(depth, fast_from, growth, fast)
         if fast:
             debt += came
         else:
@@ -235,8 +237,7 @@ def _course(flood: Flood, fast_from: int, step: float) -> Iterator[_Moment]:
         pace = (flood.during if flooding else flood.after) * step
         done = min(depth, pace)
         depth, out = depth - done, out + done
-        if not flooding:
-            debt -= min(debt, pace - done)
+        debt -= min(debt, pace - done)
         yield _Moment(number * step, enqueued, out, depth, debt, flooding)
         number += 1
 

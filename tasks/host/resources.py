@@ -26,7 +26,15 @@ def memory(root: Path = CGROUP) -> float:
 
 def disk(*folders: Path) -> float:
     """Percent in use of the fullest of the folders' disks."""
-    return max(float(psutil.disk_usage(str(folder)).percent) for folder in folders)
+    return max(_used(folder) for folder in folders)
+
+
+def _used(folder: Path) -> float:
+    """Percent in use of a folder's disk; 0 if the folder cannot be read."""
+    try:
+        return float(psutil.disk_usage(str(folder)).percent)
+    except OSError:
+        return 0.0
 
 
 def _in_group(root: Path, total: int) -> float:

@@ -19,6 +19,7 @@ from models.settings import get_settings
 from models.settings.urls import is_bucket
 from tasks import storage
 from tasks.load.heartbeat import is_ours
+from tasks.queue import redis_connection
 from tasks.queue.lanes import get_redis
 from tasks.servers import worker_pool
 
@@ -31,7 +32,6 @@ def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
     """Every part, by the load, the workers' heartbeats, and a probe of each server."""
     database = _timed("PostgreSQL", _probe_database)
     copy = [_timed("Replica", _probe_replica)] if get_settings().database_replica_url else []
-    bucket = [_timed("Storage", _probe_storage)] if is_bucket(get_settings().storage_url) else []
     return [
         database,
         _timed("Redis", _probe_redis),
@@ -44,14 +44,19 @@ def of(load: Load, beats: Sequence[dict[str, Any]]) -> list[Part]:
         _workers(load, beats),
         _standby(database),
         *copy,
-        *bucket,
+        _storage(),
     ]
 
 
 def take_uploads(parts: Sequence[Part]) -> bool:
-    """Whether uploads can be accepted: they need the database and room, but not Redis."""
+    """Whether uploads can be accepted: they need the database and room, but not Redis.
+
+    A media folder that this host cannot write counts, as other hosts may be able to. A bucket does
+    not: every host would be taken out of service, and texts need no bucket.
+    """
     states = {part["name"]: part["state"] for part in parts}
-    return all(states[name] != "down" for name in NEEDED)
+    folder = () if is_bucket(get_settings().storage_url) else ("Storage",)
+    return all(states[name] != "down" for name in (*NEEDED, *folder))
 
 
 def _part(name: str, state: str, detail: str) -> Part:
@@ -64,7 +69,8 @@ def _timed(name: str, probe: Callable[[], str]) -> Part:
         detail = probe()
     except (peewee.PeeweeException, redis.RedisError, SluiceError):
         instead = ", reads go to the primary" if name == "Replica" else ""
-        return _part(name, "down", f"does not answer{instead}")
+        wrong = redis_connection.trouble() if name == "Redis" else ""
+        return _part(name, "down", f"{wrong or 'does not respond'}{instead}")
     took = (time.perf_counter() - started) * 1000
     return _part(name, "ok", f"{detail} · {took:.1f} ms")
 
@@ -79,6 +85,9 @@ def _probe_database() -> str:
 
 
 def _probe_redis() -> str:
+    wrong = redis_connection.verify()
+    if wrong:
+        raise redis.ConnectionError(wrong)
     used: Any = get_redis().info("memory")
     return f"{used['used_memory'] / 1024 / 1024:.0f} MB"
 
@@ -87,13 +96,28 @@ def _probe_replica() -> str:
     return replica.describe_lag(get_settings())
 
 
-def _probe_storage() -> str:
-    return storage.of(get_settings()).check()
+def _storage() -> Part:
+    started = time.perf_counter()
+    wrong = storage_trouble()
+    if wrong:
+        return _part("Storage", "down", wrong)
+    name = "bucket" if is_bucket(get_settings().storage_url) else "media folder"
+    return _part("Storage", "ok", f"{name} · {(time.perf_counter() - started) * 1000:.1f} ms")
+
+
+def storage_trouble() -> str:
+    """What is wrong with the storage, in words; "" if it can be written."""
+    try:
+        storage.of(get_settings()).check()
+    except SluiceError as error:
+        return error.detail.rstrip(".")
+    return ""
 
 
 def _queue(load: Load) -> Part:
     if not load.redis:
-        return _part("Queue", "near", "Redis is down; new jobs wait in PostgreSQL")
+        wrong = load.redis_trouble or "is down"
+        return _part("Queue", "near", f"Redis {wrong}; new jobs wait in PostgreSQL")
     detail = f"{load.depth:,} of {get_settings().max_queue_size:,} jobs"
     bound = get_settings().alert_queue_depth or get_settings().max_queue_size
     return _part("Queue", "near" if load.depth > bound else "ok", detail)

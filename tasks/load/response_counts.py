@@ -24,6 +24,7 @@ EVERY = 1.0  # seconds between two writes to Redis
 BUCKET = 10  # seconds that one key covers
 EXPIRY = 900  # seconds until a key expires
 SHORTEST, GROWTH = 0.001, 1.2  # seconds; each histogram step is 20 % longer than the last
+SURE = 3.0  # seconds of a bucket from which its rate means something
 FEWEST = 20  # responses; below this a share or a percentile means nothing
 
 
@@ -119,6 +120,29 @@ def arrivals() -> dict[int, float]:
         name: max(60 * counts[name] / span for counts, span in (minute, recent))
         for name in minute[0]
     }
+
+
+def uploads_per_second() -> float:
+    """Accepted uploads of all clients per second, over the last ten to twenty seconds.
+
+    Or in the current bucket, if that is more: a burst has just begun. Raises redis.RedisError.
+    """
+    now = time.time()
+    last = int(now) // BUCKET
+    pipe = get_redis().pipeline(transaction=False)
+    for bucket in (last - 1, last):
+        pipe.hgetall(f"{KEY}{bucket}")
+    before, current = (sum(_by_client(part).values()) for part in pipe.execute())
+    return rate(before, current, now % BUCKET)
+
+
+def rate(before: int, current: int, elapsed: float) -> float:
+    """Per second, from the counts of the last whole bucket and of the current one so far.
+
+    The current bucket alone counts after ``SURE`` seconds; the counts are up to a second late.
+    """
+    whole = (before + current) / (BUCKET + elapsed)
+    return max(whole, current / elapsed) if elapsed >= SURE else whole
 
 
 def _by_client(bucket: Mapping[bytes, Any]) -> Counter[int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 import peewee
@@ -21,7 +23,8 @@ from models.statistics import load_samples
 from models.submissions.submission import PROCESSING, QUEUED, Submission
 from tasks.host import resources
 from tasks.load import health as parts
-from tasks.load import heartbeat, last_scaling
+from tasks.load import heartbeat, last_scaling, response_counts
+from tasks.queue import redis_connection
 from tasks.queue.lanes import FAIRNESS, PRIORITY, batch, get_huey, get_redis, jobs_before, rank_of
 
 MODE_KEY = "sluice:mode"
@@ -39,14 +42,28 @@ def read() -> Load:
 def _read() -> Load:
     memory, disk = _values.get_or("machine", 1.0, _machine)
     try:
-        sizes = get_huey().storage.sizes()
+        sizes = _sizes()
     except redis.RedisError:
-        return Load(redis=False, memory=memory, disk=disk)
-    return Load(sizes["priority"], sizes["normal"], True, memory, disk)
+        wrong = redis_connection.trouble()
+        return Load(redis=False, redis_trouble=wrong, memory=memory, disk=disk)
+    return Load(sizes["priority"], sizes["normal"], memory=memory, disk=disk)
+
+
+def _sizes() -> dict[str, int]:
+    """The queue's sizes; one lost connection to a Redis that works does not count."""
+    storage = get_huey().storage
+    try:
+        sizes: dict[str, int] = storage.sizes()
+    except redis.RedisError:
+        if redis_connection.trouble():
+            raise
+        sizes = storage.sizes()
+    return sizes
 
 
 def _machine() -> tuple[float, float]:
-    get_settings().media.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # the part "Storage" of the health says so
+        get_settings().media.mkdir(parents=True, exist_ok=True)
     return resources.memory(), resources.disk(get_settings().media, get_settings().sluice_home)
 
 
@@ -57,6 +74,8 @@ def current() -> dict[str, Any]:
     """
     load = read()
     before = _values.get_or("mode", 0.05, _shared_mode)
+    if before["mode"] in (mode.ASYNC, mode.FAST_TRACK):
+        load = replace(load, arrivals=_arrivals(), service=_service())
     name = mode.choose(load, before["mode"], get_settings())
     if name == before["mode"]:
         return before
@@ -64,6 +83,20 @@ def current() -> dict[str, Any]:
     _values["mode"] = (time.monotonic(), now)
     _share(now)
     return now
+
+
+def _arrivals() -> float:
+    """Uploads per second lately, at most a second old; 0 while Redis is down."""
+    try:
+        return _values.get_or("arrivals", 1.0, response_counts.uploads_per_second)
+    except redis.RedisError:
+        return 0.0
+
+
+def _service() -> float:
+    """Jobs per second that the online workers can do; 0 if none has measured its rate yet."""
+    paces = crew()
+    return sum(paces.both) + sum(paces.priority)
 
 
 def _shared_mode() -> dict[str, Any]:
@@ -241,4 +274,5 @@ def brief() -> dict[str, Any]:
 
 if __name__ == "__main__":
     connect(use_settings(Settings.load()), pool=2)
+    redis_connection.verify()
     json.dump(brief(), sys.stdout, default=str)

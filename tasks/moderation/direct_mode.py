@@ -16,10 +16,12 @@ import redis
 
 from models.database.connection import connection
 from tasks.moderation import pipeline
+from tasks.queue import redis_connection
 from tasks.queue.lanes import get_redis
 
-ASK_REDIS_EVERY = 1.0  # seconds
-IDLE = 0.05  # seconds between two claims while no submission waits
+ASK_REDIS_EVERY = 0.3  # seconds; what an upload waits for if Redis has just stopped responding
+ASK_DATABASE_EVERY = 1.0  # seconds between two attempts while PostgreSQL is down
+IDLE = 0.02  # seconds between two claims while no submission waits
 Counting = Callable[[], AbstractContextManager[None]]  # counts one job
 log = logging.getLogger("sluice.direct")
 
@@ -28,7 +30,7 @@ def run(worker: str, counting: Counting) -> None:
     """Watch Redis for ever, and take submissions from PostgreSQL while it is away."""
     while True:
         if redis_answers():
-            time.sleep(ASK_REDIS_EVERY)
+            _pause()
             continue
         log.warning("Redis is away: taking submissions from PostgreSQL")
         _until_redis_answers(worker, counting)
@@ -43,16 +45,20 @@ def redis_answers() -> bool:
         return False
 
 
+def _pause() -> None:
+    """Wait until Redis is asked again; less if another thread finds that it does not respond."""
+    until = time.monotonic() + ASK_REDIS_EVERY
+    while time.monotonic() < until and not redis_connection.trouble():
+        time.sleep(IDLE)
+
+
 def _until_redis_answers(worker: str, counting: Counting) -> None:
-    asked = time.monotonic()
-    while time.monotonic() - asked < ASK_REDIS_EVERY or not redis_answers():
-        if time.monotonic() - asked >= ASK_REDIS_EVERY:
-            asked = time.monotonic()
+    while not redis_answers():
         try:
             moderated = _moderate_next(worker, counting)
         except peewee.PeeweeException as error:
             log.warning("PostgreSQL: %s", error)
-            time.sleep(ASK_REDIS_EVERY)
+            time.sleep(ASK_DATABASE_EVERY)
             continue
         except Exception:
             log.exception("failed in direct mode")

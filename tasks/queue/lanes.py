@@ -22,7 +22,9 @@ from huey.registry import Message
 from huey.serializer import Serializer
 from huey.storage import RedisStorage
 
+from models.database import connection
 from models.settings import Settings, get_settings, per_process
+from tasks.queue import redis_connection
 from tasks.queue.redis_connection import connect
 
 PRIORITY, NORMAL = "priority", "normal"
@@ -32,6 +34,7 @@ MODERATE, DETECT, DRAW, HEAT = (
 )
 DECIDED = "sluice:decided"  # the channel on which workers announce what they decided
 FAIRNESS = 4  # every fourth job is taken from the normal lane first, so that it never starves
+WAIT_WHILE_DOWN = 0.2  # seconds until a worker looks again whether Redis is back
 SHARE = 4  # a batch takes at most one in this many of the queued jobs
 TAKE_MORE = """
 local most = math.min(tonumber(ARGV[2]), math.floor(redis.call('ZCARD', KEYS[1]) / ARGV[3]))
@@ -94,6 +97,13 @@ class LaneStorage(RedisStorage):
         self.conn.zadd(self.lane(rank), {data: _score(rank)}, nx=True)
 
     def dequeue(self) -> bytes | None:
+        """The next job; None if none came in time.
+
+        While Redis or PostgreSQL does not respond no job is taken: it could only fail.
+        """
+        if redis_connection.trouble() or connection.trouble():
+            time.sleep(WAIT_WHILE_DOWN)
+            return None
         popped: Any = self.conn.bzpopmin(next(self._order), timeout=self.read_timeout)
         if not popped:
             return None

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from models.settings import ROOT, Settings, use_settings
 from tasks.servers import processes
-from tasks.servers.supervisor_client import UNREACHABLE, SupervisedProcess, Supervisor
+from tasks.servers.supervisor_client import (
+    UNREACHABLE,
+    SupervisedProcess,
+    Supervisor,
+    UnixConnection,
+)
 from tasks.stack.console import NOT_RUNNING, one_line_errors
 
-LOAD_TIMEOUT = 5.0  # seconds for the load: a busy machine needs a few, hung servers never answer
+TIMEOUT = 2.5  # seconds for the supervisor and the web instances, which are asked at once
+READ_TIMEOUT = 10.0  # seconds to read the load in a new process, where no web instance runs
 UNKNOWN = {"mode": None, "queue_depth": None, "estimated_wait": None}
 
 
@@ -32,31 +41,63 @@ def main() -> None:
 
 
 def status(settings: Settings) -> dict[str, Any]:
-    """``running``, ``url``, the load and ``processes[]``; the load is null if it is unknown."""
-    snapshot = subprocess.Popen(
-        [sys.executable, "-m", "tasks.load.snapshot", "--json"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + LOAD_TIMEOUT
-    try:
-        members = Supervisor(settings, timeout=LOAD_TIMEOUT).members()
-    except UNREACHABLE:
-        snapshot.kill()
+    """``running``, ``url``, the load and ``processes[]``; the load is null if it is unknown.
+
+    The load is what a web instance says: a new process would have to import everything and to
+    connect to all servers first, which takes seconds on a busy machine.
+    """
+    with ThreadPoolExecutor(settings.web_instances + 1) as threads:
+        asked = [
+            threads.submit(_ask, settings.web_address(number))
+            for number in range(settings.web_instances)
+        ]
+        try:
+            members = Supervisor(settings, timeout=TIMEOUT).members()
+        except UNREACHABLE:
+            members = None
+        answers = [answer.result() for answer in asked]
+    if members is None:
         return {"running": False, "url": settings.url, **UNKNOWN, "processes": _orphans(settings)}
     listed = [_describe(member) for member in members if member.state != "STOPPED"]
-    load = _load(snapshot, deadline - time.monotonic())
-    return {"running": True, "url": settings.url, **load, "processes": listed}
+    load = next((answer for answer in answers if answer), None) or _otherwise(members)
+    return {"running": True, "url": settings.url, **UNKNOWN, **load, "processes": listed}
 
 
-def _load(snapshot: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
+def _ask(address: str) -> dict[str, Any]:
+    """The load as a web instance reports it; empty if it does not respond."""
+    kind, _, path = address.partition(":")
+    unix = kind == "unix"
+    connection = (
+        UnixConnection(Path(path), TIMEOUT)
+        if unix
+        else http.client.HTTPConnection(address, timeout=TIMEOUT)
+    )
     try:
-        output, _ = snapshot.communicate(timeout=max(seconds, 0.1))
-        return {**UNKNOWN, **json.loads(output)}
+        connection.request("GET", "/readyz?load")
+        load: dict[str, Any] = json.load(connection.getresponse())["load"]
+        return load
+    except (*UNREACHABLE, KeyError, ValueError):
+        return {}
+    finally:
+        connection.close()
+
+
+def _otherwise(members: list[SupervisedProcess]) -> dict[str, Any]:
+    """The load, or why it is unknown, if no web instance reports it."""
+    if any(member.group == "web" and member.pid for member in members):
+        return {"mode_why": f"no web instance responded within {TIMEOUT:g} s"}
+    try:
+        read = subprocess.run(
+            [sys.executable, "-m", "tasks.load.snapshot", "--json"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=READ_TIMEOUT,
+        )
+        load: dict[str, Any] = json.loads(read.stdout)
+        return load
     except (subprocess.TimeoutExpired, ValueError):
-        snapshot.kill()
-        return {**UNKNOWN, "mode_why": "the load could not be read"}
+        return {"mode_why": "the load could not be read"}
 
 
 def _describe(member: SupervisedProcess) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functools import cache
 
 from models.settings import Settings
 from models.settings.urls import is_bucket
-from tasks.storage.base import Storage, StorageDown
+from tasks.storage.base import UNWRITABLE, MediaUnwritable, Storage, StorageDown
 from tasks.storage.folder import Folder
 from tasks.storage.names import ORIGINALS, THUMBNAILS, heat, original, still, thumbnail
 from tasks.storage.upload import Upload
@@ -18,6 +18,8 @@ from tasks.storage.upload import Upload
 __all__ = [
     "ORIGINALS",
     "THUMBNAILS",
+    "UNWRITABLE",
+    "MediaUnwritable",
     "Storage",
     "StorageDown",
     "Upload",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -12,10 +13,19 @@ from models.errors import Unavailable
 from tasks.storage.upload import Upload
 
 CHUNK = 256 * 1024
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTDIR)
 
 
 class StorageDown(Unavailable):
     """The storage does not answer, or refuses the request."""
+
+
+class MediaUnwritable(StorageDown):
+    """The media folder cannot be written."""
+
+    def __init__(self, error: OSError) -> None:
+        why = error.strerror or type(error).__name__
+        super().__init__(f"The media folder cannot be written: {why}.", retry_after=30)
 
 
 @dataclass(frozen=True, slots=True)

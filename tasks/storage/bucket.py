@@ -1,6 +1,7 @@
 """A bucket of an S3-compatible store, by the ``minio`` client, which only signs requests.
 
-It uses urllib3, so gevent can switch while it waits, and takes 6 MB.
+It uses urllib3, so gevent can switch while it waits, and takes 6 MB. After a call without a
+response a circuit breaker probes the store: while it does not respond, calls fail at once.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from models.circuit_breaker import CircuitBreaker
 from models.errors import SettingError
 from models.settings import Settings, read_env_file
 from models.settings.urls import Bucket
@@ -43,6 +45,7 @@ except ImportError as error:  # pragma: no cover
 T = TypeVar("T")
 PART = 64 * 1024 * 1024  # bytes; larger than any image, so each is one PUT
 SPOOL = "spool"
+CALL_ERRORS = (MinioException, HTTPError, OSError, ValueError)
 # With one of these the client finds its own credentials: a profile, or the role of a pod or task.
 ROLES = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -51,6 +54,16 @@ ROLES = [
     "AWS_PROFILE",
     "AWS_SHARED_CREDENTIALS_FILE",
 ]
+
+
+class RetryUnlessSilent(urllib3.Retry):
+    """Retries after a lost connection, but not after a read timeout: the caller waits already."""
+
+    def increment(self, *args: Any, **options: Any) -> Any:
+        """The retries that are left; raises ReadTimeoutError."""
+        if isinstance(options.get("error"), ReadTimeoutError):
+            raise options["error"]
+        return super().increment(*args, **options)
 
 
 class S3(Storage):
@@ -63,8 +76,9 @@ class S3(Storage):
         self._bucket = bucket = Bucket.parse(settings.storage_url)
         self._spool = settings.media / SPOOL
         keys = _credentials(settings)
-        self._client = _client(bucket, keys, connect=3, read=30, retries=1)
+        self._client = _client(bucket, keys, connect=2, read=8, retries=1)
         self._probe = _client(bucket, keys, connect=1, read=1, retries=0)
+        self._breaker = CircuitBreaker("The storage", self._wrong)
 
     def upload_path(self, key: str) -> Path:
         return self._spool / key.rpartition("/")[2]
@@ -133,6 +147,16 @@ class S3(Storage):
             raise SettingError(f"STORAGE_URL: there is no bucket {name}; create it")
         return f"bucket {name}"
 
+    def _wrong(self) -> str:
+        """What is wrong with the store; "" if it responds, even by an error."""
+        try:
+            self._probe.bucket_exists(self._bucket.name)
+        except S3Error:
+            return ""
+        except CALL_ERRORS:
+            return "does not respond"
+        return ""
+
     def _put(self, name: str, file: BinaryIO, size: int, kind: str) -> None:
         more = {"content_type": kind or "application/octet-stream", "part_size": PART}
         self._call_for(self._client.put_object, name, file, size, **more)
@@ -150,6 +174,9 @@ class S3(Storage):
         return self._call(call, self._bucket.name, self._bucket.prefix + name, *args, **more)
 
     def _call(self, call: Callable[..., T], *args: Any, **more: Any) -> T:
+        trouble = self._breaker.settled()
+        if trouble:
+            raise StorageDown(f"{self._breaker.name} {trouble}; nothing was stored.")
         try:
             return call(*args, **more)
         except S3Error as error:
@@ -158,8 +185,9 @@ class S3(Storage):
             raise StorageDown(
                 f"The storage refuses the request: {error.code}.", retry_after=30
             ) from error
-        except (MinioException, HTTPError, OSError, ValueError) as error:
-            raise StorageDown("The storage does not answer; nothing was stored.") from error
+        except CALL_ERRORS as error:
+            self._breaker.verify()
+            raise StorageDown("The storage does not respond; nothing was stored.") from error
 
 
 def _client(
@@ -168,7 +196,7 @@ def _client(
     http = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=connect, read=read),
         maxsize=32,
-        retries=urllib3.Retry(retries, backoff_factor=0.2),
+        retries=RetryUnlessSilent(retries, backoff_factor=0.2),
     )
     return minio.Minio(
         bucket.endpoint,

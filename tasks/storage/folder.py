@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from models.settings import Settings
-from tasks.storage.base import CHUNK, Storage, Stored
+from tasks.storage.base import CHUNK, MediaUnwritable, Storage, Stored
 from tasks.storage.names import ORIGINALS, heat, original, thumbnail
 from tasks.storage.upload import Upload
+
+log = logging.getLogger("sluice.storage")
 
 
 class Folder(Storage):
@@ -36,7 +40,10 @@ class Folder(Storage):
 
     def discard(self, upload: Upload) -> None:
         upload.close()
-        upload.path.unlink(missing_ok=True)
+        try:
+            upload.path.unlink(missing_ok=True)
+        except OSError as error:  # the sweep deletes it when the folder can be written again
+            log.warning("%s not deleted: %s", upload.path.name, error)
 
     @contextlib.contextmanager
     def file(self, name: str) -> Iterator[Path]:
@@ -72,7 +79,13 @@ class Folder(Storage):
         """Nothing to do: originals are written to their final path."""
 
     def check(self) -> str:
-        return str(self.root)
+        folder = self.root / ORIGINALS
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return "media folder"
+        except OSError as error:
+            raise MediaUnwritable(error) from error
 
 
 def older(folder: Path, pattern: str, seconds: float) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from tests.support.older_kernels import has_landlock, has_seccomp
 from tests.support.stack import SMALL, Stack, wait_until
 
 PARTS = ["PostgreSQL", "Redis", "Queue", "Memory", "Disk", "Rules", "Model", "Decoder", "Workers"]
-PARTS += ["Standby"]
+PARTS += ["Standby", "Storage"]
 
 
 def part(stack: Stack, name: str) -> tuple[str, str]:

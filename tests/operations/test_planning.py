@@ -80,7 +80,7 @@ def test_a_flood_fills_the_queue_to_the_threshold_and_the_rest_is_debt():
     assert seen.depth == pytest.approx(1000, rel=0.05)
     assert seen.answered == 25
     assert seen.checked == pytest.approx(25 + (10_000 - 25 * 40) / 80, rel=0.02)
-    assert seen.debt == pytest.approx(8000, rel=0.1)
+    assert seen.debt == pytest.approx(8900, rel=0.02)  # fast_track lasts as long as the flood
 
 
 @given(

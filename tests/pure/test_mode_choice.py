@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from models.capacity.mode import Load, choose, forced_async, shortage
 from models.settings import Settings
+from tasks.load.response_counts import rate
 
 SETTINGS = Settings(sync_max_depth=100, fast_track_depth=1000)
 
@@ -48,6 +51,50 @@ def test_a_depth_that_swings_around_the_threshold_does_not_flap() -> None:
         changes += after != mode
         mode = after
     assert changes == 1
+
+
+def lasting_burst(arrivals: float, service: float, seconds: int) -> list[str]:
+    """The mode of each second of a burst, from an empty queue; in fast_track nothing enters it."""
+    depth, mode, modes = 0.0, "sync", []
+    for _ in range(seconds):
+        load = Load(normal=int(depth), arrivals=arrivals, service=service)
+        mode = choose(load, mode, SETTINGS)
+        modes.append(mode)
+        depth += 0 if mode == "fast_track" else arrivals
+        depth = max(0.0, depth - service)
+    return modes
+
+
+@pytest.mark.parametrize("arrivals", [150, 300, 5000])
+def test_a_lasting_burst_stays_in_fast_track(arrivals: float) -> None:
+    modes = lasting_burst(arrivals, 45, 120)
+    assert modes[-60:] == ["fast_track"] * 60
+    assert sum(a != b for a, b in pairwise(modes)) <= 2
+
+
+def test_what_the_workers_can_do_ends_fast_track() -> None:
+    load = Load(normal=500, arrivals=60, service=50)  # in ten seconds: 600 of 1,000
+    assert choose(load, "fast_track", SETTINGS) == "async"
+    assert choose(Load(normal=500, arrivals=110, service=50), "fast_track", SETTINGS) != "async"
+
+
+def test_a_burst_that_is_over_ends_each_mode() -> None:
+    for before in ("fast_track", "async"):
+        assert choose(Load(normal=79, arrivals=0, service=50), before, SETTINGS) == "sync"
+    assert choose(Load(normal=79, arrivals=60, service=50), "async", SETTINGS) == "async"
+
+
+def test_rates_do_not_begin_a_mode() -> None:
+    assert choose(Load(normal=10, arrivals=900, service=1), "sync", SETTINGS) == "sync"
+    assert choose(Load(normal=500, arrivals=900, service=1), "async", SETTINGS) == "async"
+
+
+@pytest.mark.parametrize(
+    ("before", "current", "elapsed", "expected"),
+    [(0, 0, 5.0, 0), (100, 0, 0.0, 10), (100, 50, 5.0, 10), (0, 50, 5.0, 10), (0, 50, 2.5, 4)],
+)
+def test_the_rate_of_arrivals(before: int, current: int, elapsed: float, expected: float) -> None:
+    assert rate(before, current, elapsed) == pytest.approx(expected)
 
 
 def test_backpressure_names_what_is_short() -> None:

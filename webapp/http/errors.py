@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 
 from models import errors
 from models.database.connection import code_of
+from tasks.storage import UNWRITABLE, MediaUnwritable
 from webapp.limits import limits
 
 log = logging.getLogger("sluice.errors")
@@ -115,6 +116,10 @@ def problem_of(error: Exception) -> Problem:
         return _unavailable("The queue does not respond.", error)
     if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
         return _unavailable("The disk is full; nothing was stored.", error, retry_after=30)
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        unwritable = MediaUnwritable(error)
+        detail = f"{unwritable.detail} Nothing was stored."
+        return _unavailable(detail, error, unwritable.retry_after)
     return _unexpected(error)
 
 

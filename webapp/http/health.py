@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
 from tasks.load import health, snapshot
 
@@ -21,7 +21,11 @@ def healthz() -> tuple[dict[str, str], int]:
 
 
 def readyz() -> tuple[dict[str, Any], int]:
-    """Readiness: the state of each part by name; 503 only if no upload can be accepted."""
+    """Readiness: the state of each part by name; 503 only if no upload can be accepted.
+
+    With ``?load`` also the load, for ``scripts/status``. nginx allows only its own machine.
+    """
     parts = snapshot.health()
     ready = health.take_uploads(parts)
-    return {"ready": ready, "parts": parts}, 200 if ready else 503
+    load = {"load": snapshot.brief()} if "load" in request.args else {}
+    return {"ready": ready, "parts": parts, **load}, 200 if ready else 503

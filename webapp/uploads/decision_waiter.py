@@ -14,10 +14,12 @@ from flask import Flask
 
 from models.database.connection import connection
 from models.submissions.submission import Submission
+from tasks.queue import redis_connection
 from tasks.queue.lanes import DECIDED, get_redis
 
 POLL_SUBSCRIBED = 1.0  # seconds between two reads of the row while subscribed
-POLL_UNSUBSCRIBED = 0.1  # the same while Redis is down
+POLL_FIRST, POLL_UNSUBSCRIBED = 0.01, 0.1  # the same while Redis is down: often at first
+LOOK_EVERY = 0.5  # seconds after which the listener looks whether Redis still works
 log = logging.getLogger("sluice.waiting")
 
 
@@ -73,8 +75,10 @@ class Announcements:
         with get_redis().pubsub(ignore_subscribe_messages=True) as pubsub:
             pubsub.subscribe(DECIDED)
             self.subscribed = True
-            while True:
-                message = pubsub.get_message(timeout=5.0)
+            before = redis_connection.recoveries()
+            while redis_connection.recoveries() == before:  # else messages may have been lost
+                self.subscribed = not redis_connection.trouble()
+                message = pubsub.get_message(timeout=LOOK_EVERY)
                 if message is not None:
                     self._wake(message["data"].decode())
 
@@ -107,8 +111,15 @@ def until_decided(job_id: UUID, client_id: int, seconds: float) -> Submission:
             left = until - time.monotonic()
             if row.is_decided or left <= 0 or announcements.closed:
                 return row
-            interval = POLL_SUBSCRIBED if announcements.subscribed else POLL_UNSUBSCRIBED
+            interval = _interval(seconds - left)
             event.wait(min(left, interval))
             event.clear()
     finally:
         announcements.remove(str(job_id), event)
+
+
+def _interval(waited: float) -> float:
+    """Seconds until the row is read again; while Redis is down nothing announces a decision."""
+    if announcements.subscribed and not redis_connection.trouble():
+        return POLL_SUBSCRIBED
+    return min(POLL_UNSUBSCRIBED, max(POLL_FIRST, waited / 4))
