@@ -100,6 +100,17 @@ def test_an_apng_frame_is_blended_and_disposed_of(read: Read) -> None:
     assert colours(picture, 1, (0.75, 0.5)) == {(255, 0, 0)}
 
 
+@pytest.mark.skipif("AVIF" not in decode.accepted(), reason="Pillow has none")
+@pytest.mark.parametrize("brand", [b"avis", b"avif"])
+def test_an_avif_animation_and_the_picture_beside_it_are_scored(read: Read, brand: bytes) -> None:
+    """The first brand decides which of them a browser shows."""
+    red, blue = Image.new("RGB", (64, 64), (220, 30, 30)), Image.new("RGB", (64, 64), (20, 20, 220))
+    film = animation([red, blue], "AVIF", quality=100)
+    picture = read(film[:8] + brand + film[12:])
+    assert {view.image.getpixel((9, 9))[0] > 128 for view in picture.views} == {True, False}  # type: ignore[index]
+    assert not picture.doubts
+
+
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
 def test_one_other_frame_of_a_long_animation_is_scored(read: Read, format: str) -> None:
     frames = [safe(32), safe(32).rotate(90)] * 40

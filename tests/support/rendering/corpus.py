@@ -16,7 +16,7 @@ from importlib import import_module
 # 256 x 256 view. Decoders round alpha differently by one level; those of lossy formats also differ
 # in how they enlarge chroma.
 LOSSLESS, LOSSY = 3, 10
-MODULES = ("stills", "gifs", "apngs")
+MODULES = ("stills", "gifs", "apngs", "films")
 
 
 @dataclass(frozen=True)
