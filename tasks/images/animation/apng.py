@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from tasks.images.animation.canvas import Box, Canvas, DecodeFrame, Disposal, Moment
+from tasks.images.animation.canvas import Blend, Box, Canvas, DecodeFrame, Disposal, Moment
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
@@ -29,7 +29,7 @@ class ApngFrame:
 
     box: Box
     disposal: Disposal = Disposal.KEEP
-    blend: bool = False
+    blend: Blend = Blend.REPLACE
     duration: int = 0  # milliseconds
     rows: list[memoryview] = field(default_factory=list)
 
@@ -85,7 +85,7 @@ class Apng:
         canvas = Canvas(self.size)
         for frame in self._frames:
             image, problem = self._decode(frame)
-            painted = canvas.show(image, frame.box, frame.disposal, blend=frame.blend)
+            painted = canvas.show(image, frame.box, frame.disposal, frame.blend)
             yield Moment(painted if image else None, problem, frame.duration)
 
     def _decode(self, frame: ApngFrame) -> tuple[Image.Image | None, str | None]:
@@ -104,7 +104,7 @@ def _frame(body: memoryview) -> ApngFrame:
     return ApngFrame(
         Box(left, top, width, height),
         _DISPOSALS.get(dispose, Disposal.KEEP),
-        blend == _OVER,
+        Blend.OVER if blend == _OVER else Blend.REPLACE,
         1000 * share // (of or 100),
     )
 

@@ -17,6 +17,14 @@ class Disposal(Enum):
     RESTORE = "restore"  # to what was there before the frame
 
 
+class Blend(Enum):
+    """How a frame is put on its area."""
+
+    REPLACE = "replace"
+    OVER = "over"  # composited by its alpha
+    MASK = "mask"  # the same for a frame whose alpha is 0 or 255, in a third of the memory
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A frame's place on the canvas, in pixels; it may exceed the canvas."""
@@ -59,12 +67,11 @@ class Canvas:
         self._dispose: tuple[Image.Image | None, tuple[int, int, int, int]] | None = None
 
     def show(
-        self, frame: Image.Image | None, box: Box, disposal: Disposal, *, blend: bool = True
+        self, frame: Image.Image | None, box: Box, disposal: Disposal, blend: Blend
     ) -> Image.Image:
         """Dispose of the frame before, and put `frame` (RGBA) on the canvas, unless it is None.
 
-        With `blend` it is composited over the canvas, otherwise it replaces the area. Returns the
-        canvas itself, which the next call changes.
+        Returns the canvas itself, which the next call changes.
         """
         self._clean()
         area = self._clip(box)
@@ -73,11 +80,12 @@ class Canvas:
         if disposal is not Disposal.KEEP:
             kept = self.image.crop(area) if disposal is Disposal.RESTORE else None
             self._dispose = kept, area
-        part = frame.crop(_moved(area, box))
-        if blend:
+        inside = _moved(area, box)
+        part = frame if inside == (0, 0, *frame.size) else frame.crop(inside)
+        if blend is Blend.OVER:
             self.image.alpha_composite(part, area[:2])
         else:
-            self.image.paste(part, area[:2])
+            self.image.paste(part, area, part if blend is Blend.MASK else None)
         return self.image
 
     def _clean(self) -> None:

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tasks.images.animation.canvas import Box, Canvas, DecodeFrame, Disposal, Moment
+from tasks.images.animation.canvas import Blend, Box, Canvas, DecodeFrame, Disposal, Moment
 
 LEAST_DELAY, USUAL_DELAY = 20, 100  # milliseconds: browsers replace a shorter delay
 _DISPOSALS = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
@@ -113,7 +113,7 @@ class Gif:
             image, problem = None, None
             if min(frame.box.size) > 0:  # a frame without pixels changes nothing
                 image, problem = self._decode(frame.alone(), frame.box.size)
-            painted = canvas.show(image, frame.box, frame.disposal)
+            painted = canvas.show(image, frame.box, frame.disposal, Blend.MASK)
             yield Moment(painted if image or not problem else None, problem, frame.duration)
 
 
