@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from PIL import Image, ImageFile
@@ -38,7 +38,7 @@ class Frames:
 
     def __init__(self, source: Source, limits: Limits) -> None:
         self._source, self._limits = source, limits
-        self._reader = _reader(source, limits)
+        self._reader = _with_other(_reader(source, limits), source, limits)
         self.size, self.count = self._reader.size, len(self._reader)
         check_size(self.size, limits)
 
@@ -85,72 +85,18 @@ class PillowFrames:
         return self._source.frames
 
     def __iter__(self) -> Iterator[Moment]:
-        yield from _moments(self._source.image, self._source.frames, self._check)
-
-    def _check(self, index: int) -> None:
-        check_whole(self._source, index)
-
-
-def _moments(
-    image: Image.Image, count: int, check: Callable[[int], None] = lambda index: None
-) -> Iterator[Moment]:
-    """The frames of an opened file; the first that cannot be decoded ends them."""
-    for index in range(count):
-        try:
-            image.seek(index)
-            image.load()
-            check(index)
-        except DECODER_ERRORS as error:
-            if not index:
-                raise
-            yield Moment(None, str(error))
-            return
-        yield Moment(image, None, int(image.info.get("duration") or 0))
-
-
-class AvifFrames:
-    """The frames of an AVIF animation, and the picture beside it, which has a file of its own.
-
-    The first brand decides which of the two a viewer shows: the other is scored as well, unless it
-    equals the first frame. It comes last.
-    """
-
-    def __init__(self, source: Source, limits: Limits) -> None:
-        self._source, self.size = source, source.size
-        self._others = _read_other(source, limits)
-
-    def __len__(self) -> int:
-        return self._source.frames + (self._others.n_frames if self._others else 0)
-
-    def __iter__(self) -> Iterator[Moment]:
-        yield from PillowFrames(self._source)
-        if self._others:
-            yield from _moments(self._others, self._others.n_frames)
-
-
-def _read_other(source: Source, limits: Limits) -> Any:
-    """The animation of a file that Pillow reads as a picture, or the other way round.
-
-    An `AvifImageFile`, or None if the file has only one of them.
-    """
-    from PIL.AvifImagePlugin import AvifImageFile  # loaded only for such files
-
-    brand = b"avif" if source.frames > 1 else b"avis"
-    try:
-        other = AvifImageFile(io.BytesIO(source.data[:8] + brand + source.data[12:]))
-        check_size(other.size, limits)
-        if other.n_frames == source.frames:
-            return None
-        source.image.seek(0)
-        if other.n_frames == 1 and _same(other, source.image):
-            return None
-    except DECODER_ERRORS:
-        return None  # there is none
-    return other
-
-
-def _same(one: Image.Image, other: Image.Image) -> bool:
-    return (one.size, one.mode) == (other.size, other.mode) and one.tobytes() == other.tobytes()
+        image = self._source.image
+        for index in range(self._source.frames):
+            try:
+                image.seek(index)
+                image.load()
+                check_whole(self._source, index)
+            except DECODER_ERRORS as error:
+                if not index:
+                    raise
+                yield Moment(None, str(error))
+                return
+            yield Moment(image, None, int(image.info.get("duration") or 0))
 
 
 class FrameDecoder:
@@ -187,11 +133,56 @@ def _reader(source: Source, limits: Limits) -> Reader:
         apng = Apng(source.data, FrameDecoder("PNG", limits))
         if apng.is_animated:
             return apng
-    if source.outline.format == "AVIF" and b"moov" in source.data:
-        return AvifFrames(source, limits)
     return PillowFrames(source)
 
 
 def _clocks() -> tuple[float, float]:
     """CPU seconds, and half of the wall-clock seconds, as other processes may use the CPU too."""
     return time.process_time(), time.monotonic() / 2
+
+
+class AvifFrames:
+    """The frames of an AVIF animation, and the picture beside it, which has data of its own.
+
+    The first brand decides which of the two a viewer shows: the other is scored as well, unless it
+    equals the first frame. It comes last.
+    """
+
+    def __init__(self, shown: Reader, other: Any) -> None:
+        self._shown, self._other, self.size = shown, other, shown.size
+
+    def __len__(self) -> int:
+        return len(self._shown) + self._other.n_frames
+
+    def __iter__(self) -> Iterator[Moment]:
+        yield from self._shown
+        for index in range(self._other.n_frames):
+            try:
+                self._other.seek(index)
+                self._other.load()
+            except DECODER_ERRORS as error:
+                yield Moment(None, str(error))
+                return
+            yield Moment(self._other, None, int(self._other.info.get("duration") or 0))
+
+
+def _with_other(shown: Reader, source: Source, limits: Limits) -> Reader:
+    """`shown`, with the animation of a file that Pillow reads as a picture, or the reverse."""
+    if source.outline.format != "AVIF" or b"moov" not in source.data:
+        return shown
+    from PIL.AvifImagePlugin import AvifImageFile  # loaded only for such files
+
+    brand = b"avif" if len(shown) > 1 else b"avis"
+    try:
+        other: Any = AvifImageFile(io.BytesIO(source.data[:8] + brand + source.data[12:]))
+        check_size(other.size, limits)
+        source.image.seek(0)
+        if other.n_frames == len(shown) or (other.n_frames == 1 and _same(other, source.image)):
+            return shown
+    except DECODER_ERRORS:
+        return shown  # the file has only one of them
+    return AvifFrames(shown, other)
+
+
+def _same(one: Image.Image, other: Image.Image) -> bool:
+    return (one.size, one.mode) == (other.size, other.mode) and one.tobytes() == other.tobytes()
