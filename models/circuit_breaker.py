@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 EVERY = 0.5  # seconds between two probes while the server does not respond
-LONGEST_PROBE = 3.0  # seconds after which nobody waits for another caller's probe
+LONGEST_PROBE = 10.0  # seconds after which nobody waits for another caller's probe
 SILENT = "does not respond"
 log = logging.getLogger("sluice.breaker")
 
@@ -23,7 +23,7 @@ class CircuitBreaker:
     """Whether calls to a server may be made.
 
     ``probe`` returns "" if the server works, else what is wrong, in words; it must return within
-    about a second.
+    a second or two.
 
     Safe with threads and greenlets: 1. the state changes only under ``_guard``, which is never held
     during a probe; 2. one caller probes, the others wait for its result; 3. after a failed probe

@@ -22,8 +22,9 @@ from psycopg2 import extensions
 
 from models.circuit_breaker import SILENT, CircuitBreaker
 
-PATIENCE = 0.5  # seconds without a response after which the server is probed
-PROBE_TIMEOUT = 1.0  # seconds for the whole probe
+PATIENCE = 0.4  # seconds without a response after which the server is probed
+PROBE_TIMEOUT = 1.4  # seconds for the whole probe; a new backend takes some on a busy machine
+POOLED_TIMEOUT = 6.0  # the same behind PgBouncer, where a probe waits in line for a connection
 CONNECT_TIMEOUT = 5.0  # seconds for each step of a connection that belongs to no pool
 CONNECTED = (extensions.STATUS_READY, extensions.STATUS_BEGIN, extensions.STATUS_PREPARED)
 LATE = 0.25  # seconds; a wait that ends later than this was delayed by this process
@@ -46,9 +47,12 @@ def install() -> None:
     extensions.set_wait_callback(wait)
 
 
-def factory(name: str, parameters: dict[str, Any]) -> type[BoundedConnection]:
+def factory(
+    name: str, parameters: dict[str, Any], *, pooled: bool = False
+) -> type[BoundedConnection]:
     """The class of a pool's connections, with a breaker that these parameters are probed for."""
-    breaker = CircuitBreaker(name, lambda: probe(parameters))
+    timeout = POOLED_TIMEOUT if pooled else PROBE_TIMEOUT
+    breaker = CircuitBreaker(name, lambda: probe(parameters, timeout))
     return type("PoolConnection", (BoundedConnection,), {"breaker": breaker})
 
 
@@ -105,12 +109,12 @@ def _ready_in_gevent(cooperative: Any, number: int, event: int, seconds: float |
     return True
 
 
-def probe(parameters: dict[str, Any]) -> str:
+def probe(parameters: dict[str, Any], timeout: float) -> str:
     """What is wrong with the server, by ``SELECT 1`` over a new connection; "" if it responds.
 
     An error that the server sends is a response: it may have no connection left, for example.
     """
-    until = time.monotonic() + PROBE_TIMEOUT
+    until = time.monotonic() + timeout
     made = type("Probe", (ProbeConnection,), {"deadline": until})
     try:
         connection = psycopg2.connect(**parameters, connection_factory=made)

@@ -118,7 +118,7 @@ def pool_of(
         max_connections=most or settings.db_pool_max,
         timeout=settings.db_connection_timeout,
         stale_timeout=300,
-        connection_factory=bounded_wait.factory(name, parameters(url)),
+        connection_factory=bounded_wait.factory(name, parameters(url), pooled=pooled),
         application_name="sluice",
         **({} if pooled else {"options": _options(settings)}),
     )

@@ -102,7 +102,8 @@ def test_the_modes_go_up_with_the_depth_and_come_down_by_themselves(api: Api, sm
         ("approved", False, True)  # the client holds, and nothing has looked at the picture
     }
     eventually(lambda: settled(api), seconds=60)
-    assert api.stats()["current_mode"] == "sync"
+    # A slow machine's workers could not have kept up with these arrivals: then it takes longer.
+    eventually(lambda: api.stats()["current_mode"] == "sync", seconds=60)
     after = [api.status(one["job_id"]) for one in told]
     assert {one["verdict"] for one in after} == {"review"}
     assert not any(one["review_owed"] for one in after)
