@@ -57,7 +57,13 @@ class Settings(Table):
         """URL of the same PostgreSQL for the role that owns the tables."""
         if self.database_url:
             return self.database_owner_url or self.database_url
-        return f"postgresql://sluice_owner@/sluice?host={quote(str(self.run))}"
+        place = f"host={quote(str(self.run))}&passfile={quote(str(self.database_passwords))}"
+        return f"postgresql://sluice_owner@/sluice?{place}"
+
+    @property
+    def database_passwords(self) -> Path:
+        """The file with the passwords of the embedded server's owner and superuser (libpq)."""
+        return self.sluice_home / "secrets" / "pgpass"
 
     @property
     def redis(self) -> str:

@@ -82,8 +82,10 @@ REST = (
 @contextmanager
 def database() -> Iterator[None]:
     """A separate database in the stack's server, with the whole schema; dropped at the end."""
-    url = use_settings(Settings.load()).database
-    server = psycopg2.connect(_named(url, "postgres"), user="postgres")
+    settings = use_settings(Settings.load())
+    url = settings.database
+    passwords = str(settings.database_passwords)
+    server = psycopg2.connect(_named(url, "postgres"), user="postgres", passfile=passwords)
     server.autocommit = True
     with server.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")

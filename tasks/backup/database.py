@@ -34,7 +34,7 @@ def address(settings: Settings) -> str:
     """The libpq connection string of the database's owner; the superuser if it is embedded."""
     if settings.database_url:
         return make_dsn(settings.database_owner)
-    return make_dsn(host=str(settings.run), user="postgres", dbname="sluice")
+    return make_dsn(**postgres.superuser(settings, "sluice"))
 
 
 class Snapshot:

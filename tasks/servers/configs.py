@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from models.errors import SettingError
 from models.settings import ROOT, Settings, names
 from tasks.servers.layout import write
-from tasks.servers.postgres import APPLICATION, OWNER
+from tasks.servers.postgres import APPLICATION, OWNER, SUPERUSER
 from tasks.servers.procfile import SINGLE, Program
 
 MULTIPART_SLACK = 1024 * 1024  # bytes for field texts and boundaries beside the images
@@ -36,7 +36,7 @@ def write_postgres(settings: Settings) -> None:
     """Write the files of the embedded PostgreSQL."""
     etc = settings.sluice_home / "etc"
     write(etc / "postgresql.conf", postgres(settings))
-    write(etc / "pg_hba.conf", "local all all peer map=sluice\n")
+    write(etc / "pg_hba.conf", postgres_authentication())
     write(etc / "pg_ident.conf", postgres_identities())
 
 
@@ -179,14 +179,15 @@ log_checkpoints = off
 """
 
 
-def postgres_identities() -> str:
-    """Let this system user connect as the superuser, the tables' owner and the application.
+def postgres_authentication() -> str:
+    """pg_hba.conf: the application by its system user, the owner and the superuser by password."""
+    return f"local all {APPLICATION} peer map=sluice\nlocal all {OWNER},{SUPERUSER} scram-sha-256\n"
 
-    The roles limit what a connection of the application can do. A program that runs as this user
-    can read the server's files anyway, so a password in another file would protect nothing.
-    """
+
+def postgres_identities() -> str:
+    """Let this system user connect as the application, and as nothing else."""
     user = pwd.getpwuid(os.getuid()).pw_name
-    return "".join(f'sluice "{user}" {role}\n' for role in ("postgres", OWNER, APPLICATION))
+    return f'sluice "{user}" {APPLICATION}\n'
 
 
 def supervisor(settings: Settings, programs: list[Program]) -> str:

@@ -1,8 +1,15 @@
-"""The embedded PostgreSQL: its data folder, its roles and database, and whether it answers."""
+"""The embedded PostgreSQL: its data folder, its roles and database, and whether it answers.
+
+The application's role is identified by the system user of the socket's other end. The owner and the
+superuser need a password from SLUICE_HOME/secrets, so that no connection of the application becomes
+one of theirs. Only scripts read that file.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 import shutil
 import subprocess
 import time
@@ -15,15 +22,26 @@ import psycopg2
 
 from models.errors import Unavailable
 from models.settings import Settings
-from tasks.servers.layout import postgres_folder
+from tasks.servers.layout import postgres_folder, write
 
-OWNER, APPLICATION = "sluice_owner", "sluice"
+OWNER, APPLICATION, SUPERUSER = "sluice_owner", "sluice", "postgres"
+STAMP = "sluice-passwords"  # in the data folder: the digest of the password file that it knows
 INITDB = ["--username=postgres", "--auth=reject", "--encoding=UTF8", "--locale-provider=builtin"]
 INITDB += ["--builtin-locale=C.UTF-8", "--locale=C", "--no-instructions"]
 
 
 def prepare(settings: Settings) -> bool:
-    """Make the data folder if it is missing; True if it was made. An incomplete one is remade."""
+    """Make the data folder if it is missing; True if it was made. An incomplete one is remade.
+
+    The server must not run. It is started for one statement if it does not know the passwords.
+    """
+    made = _make_folder(settings)
+    if not _knows_passwords(settings):
+        _set_passwords_offline(settings)
+    return made
+
+
+def _make_folder(settings: Settings) -> bool:
     data = settings.sluice_home / "postgres"
     if data.exists():
         _remove_stale_pid_file(data)
@@ -42,6 +60,71 @@ def prepare(settings: Settings) -> bool:
 def _remove_stale_pid_file(data: Path) -> None:
     """Call it only if no process of this stack runs: the pid may be another process's by now."""
     (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def protect(settings: Settings) -> None:
+    """Give a running server of an earlier release its passwords, and let it ask for them.
+
+    Raises Unavailable if it asks already, for a password that is not in the file.
+    """
+    if _knows_passwords(settings):
+        return
+    try:
+        with _superuser(settings, "postgres") as cursor:
+            cursor.execute(_passwords(settings))
+            cursor.execute("SELECT pg_reload_conf()")
+    except psycopg2.OperationalError as error:
+        path = settings.database_passwords
+        raise Unavailable(f"{path} is not PostgreSQL's: run scripts/down and scripts/up") from error
+    _stamp(settings)
+
+
+def _set_passwords_offline(settings: Settings) -> None:
+    command = [str(postgres_folder() / "postgres"), "--single", "-D"]
+    command += [str(settings.sluice_home / "postgres"), "-c", "log_statement=none", "postgres"]
+    environ = {**os.environ, "LANG": "C", "LC_ALL": "C"}
+    done = subprocess.run(
+        command, input=_passwords(settings) + "\n", capture_output=True, text=True, env=environ
+    )
+    if done.returncode or "ERROR" in done.stderr:
+        raise Unavailable(f"PostgreSQL does not take its passwords: {done.stderr.strip()[-500:]}")
+    _stamp(settings)
+
+
+def _knows_passwords(settings: Settings) -> bool:
+    stamp = settings.sluice_home / "postgres" / STAMP
+    return (
+        settings.database_passwords.exists()
+        and stamp.exists()
+        and stamp.read_text("ascii") == _digest(settings)
+    )
+
+
+def _stamp(settings: Settings) -> None:
+    write(settings.sluice_home / "postgres" / STAMP, _digest(settings))
+
+
+def _digest(settings: Settings) -> str:
+    return hashlib.sha256(settings.database_passwords.read_bytes()).hexdigest()
+
+
+def _password(settings: Settings) -> str:
+    """The password of the owner and the superuser, 64 hexadecimal characters; made once."""
+    path = settings.database_passwords
+    if not path.exists():
+        password = secrets.token_hex(32)
+        write(path, "".join(f"*:*:*:{role}:{password}\n" for role in (OWNER, SUPERUSER)))
+    return path.read_text("ascii").split("\n")[0].rpartition(":")[2]
+
+
+def _passwords(settings: Settings) -> str:
+    """The statement, in one line, that sets the passwords of the roles that exist."""
+    password = _password(settings)
+    return (
+        f"DO $$ BEGIN ALTER ROLE {SUPERUSER} PASSWORD '{password}';"  # nosec B608
+        f" IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}')"
+        f" THEN ALTER ROLE {OWNER} PASSWORD '{password}'; END IF; END $$"
+    )
 
 
 def wait_for(settings: Settings, seconds: float) -> None:
@@ -69,6 +152,8 @@ def make_database(settings: Settings) -> None:
             cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
             if not cursor.rowcount:
                 cursor.execute(f"CREATE ROLE {role} LOGIN")
+                if role == OWNER:
+                    cursor.execute(f"ALTER ROLE {OWNER} PASSWORD %s", (_password(settings),))
         cursor.execute(f"GRANT pg_monitor TO {APPLICATION}")
         cursor.execute("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'sluice'")
         row = cursor.fetchone()
@@ -84,9 +169,15 @@ def make_database(settings: Settings) -> None:
             cursor.execute(f"REASSIGN OWNED BY {APPLICATION} TO {OWNER}")
 
 
+def superuser(settings: Settings, database: str) -> dict[str, str]:
+    """The libpq parameters of the superuser."""
+    passwords = str(settings.database_passwords)
+    return {"host": str(settings.run), "user": SUPERUSER, "dbname": database, "passfile": passwords}
+
+
 @contextmanager
 def _superuser(settings: Settings, database: str) -> Iterator[Any]:
-    connection = psycopg2.connect(host=str(settings.run), user="postgres", dbname=database)
+    connection = psycopg2.connect(**superuser(settings, database))
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:

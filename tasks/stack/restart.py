@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from models.errors import Conflict, Unavailable
 from models.settings import Settings, use_settings
-from tasks.servers import certificate, configs, procfile, worker_pool
+from tasks.servers import certificate, configs, postgres, procfile, worker_pool
 from tasks.servers.health_probe import web_answers
 from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import TRAITS
@@ -52,6 +52,8 @@ def restart(settings: Settings, names: Sequence[str]) -> None:
     configs.write_all(settings, procfile.programs(settings, worker_pool.sizes(settings)))
     check_nginx(settings)
     with Step("database") as step:
+        if not settings.database_url:
+            postgres.protect(settings)
         step.text = migrate(settings)
     supervisor = Supervisor(settings)
     for group in (name for name in GROUPS if name in names):

@@ -195,9 +195,7 @@ def test_the_load_is_rolled_up_by_the_hour(stack: Stack):
 def test_a_chart_touches_only_what_it_draws(stack: Stack, name: str, table: str, step: str):
     """Half a million counts of 40 clients; nothing of it is committed."""
     span = history.SPANS[name]
-    with closing(
-        psycopg2.connect(host=str(stack.home / "run"), user="sluice_owner", dbname="sluice")
-    ) as server:
+    with closing(stack.connect("sluice_owner")) as server:
         cursor = server.cursor()
         cursor.execute(
             f"INSERT INTO {table} SELECT -client, date_trunc('hour', now())"

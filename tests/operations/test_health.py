@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from tasks.classifier.weights import find_model
+from tasks.stack.status import text
 from tests.support import database_template, older_kernels
 from tests.support.api import Api
 from tests.support.console import person
@@ -47,7 +48,8 @@ def test_a_kernel_that_cannot_confine_the_decoder_is_reported(new_stack):
     lacking = "not fully confined, this kernel lacks Landlock: Function not implemented"
     wait_until(lambda: part(stack, "Decoder") == ("near", lacking), 30)
     assert requests.get(f"{stack.url}/readyz").status_code == 200
-    wait_until(lambda: f"Decoder  {lacking}" in stack.run("status").stdout, 60)
+    parts = requests.get(f"{stack.url}/readyz").json()["parts"]
+    assert f"Decoder  {lacking}" in text({**stack.status(), "health": parts})
     assert "the decoder is not fully confined: Landlock" in stack.logs()
     api = Api(stack.url, stack.json("client", "create", "Older", "--json")["key"])
     assert api.decided("safe_astronaut.jpg")["verdict"] == "approved"

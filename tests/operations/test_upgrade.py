@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 import requests
 
@@ -173,3 +174,5 @@ def test_what_the_last_release_queued_and_took_is_decided_once_by_this_one(old: 
     )
     assert old.sql(f"{twice} GROUP BY submission_id HAVING count(*) > 1") == []
     assert Api(old.url, key).decided("reject_a.jpg")["verdict"] == "rejected"
+    with pytest.raises(psycopg2.OperationalError, match="password"):
+        psycopg2.connect(host=str(old.home / "run"), user="sluice_owner", dbname="sluice")

@@ -229,6 +229,29 @@ def test_it_has_no_way_around(own: Stack, acts: list[int], command: str) -> None
     assert isinstance(refused.value, refusals), refused.value
 
 
+@pytest.mark.parametrize("role", [OWNER, SUPERUSER])
+@pytest.mark.parametrize("password", [None, "", "sluice"])
+def test_its_user_is_neither_the_owner_nor_the_superuser(
+    own: Stack, role: str, password: str | None
+) -> None:
+    """Nor does a program that only reaches the socket become one of them."""
+    where = {"host": str(own.home / "run"), "dbname": "sluice"}
+    psycopg2.connect(**where, user=APPLICATION).close()
+    with pytest.raises(psycopg2.OperationalError, match="password"):
+        psycopg2.connect(**where, user=role, password=password)
+
+
+def test_the_passwords_of_another_installation_are_replaced(own: Stack) -> None:
+    own.down()
+    passwords = own.home / "secrets" / "pgpass"
+    before = passwords.read_text()
+    passwords.unlink()
+    own.up()
+    assert passwords.read_text() != before
+    assert passwords.stat().st_mode & 0o777 == 0o600
+    assert own.sql("SELECT current_user", role=SUPERUSER) == [(SUPERUSER,)]
+
+
 def test_the_application_runs_as_that_role(own: Stack) -> None:
     names = own.sql(
         "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'sluice'"

@@ -18,16 +18,16 @@ from tests.support.stack import ROOT, SCRIPTS, Stack
 def outside(stack: Stack) -> Iterator[Callable[[str], str]]:
     """A database as an operator would make it; answers its URL for a role."""
     name = f"outside_{uuid4().hex[:8]}"
-    server = psycopg2.connect(host=str(stack.home / "run"), user="postgres", dbname="postgres")
+    server = stack.connect("postgres", "postgres")
     server.autocommit = True
     with server.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         for role in ("sluice_owner", "sluice"):
             cursor.execute(f"GRANT ALL ON DATABASE {name} TO {role}")
-    with psycopg2.connect(host=str(stack.home / "run"), user="postgres", dbname=name) as inside:
+    with stack.connect("postgres", name) as inside:
         inside.cursor().execute("GRANT ALL ON SCHEMA public TO sluice_owner, sluice")
     inside.close()
-    yield lambda role: f"postgresql://{role}@/{name}?host={stack.home / 'run'}"
+    yield lambda role: stack.database_url(role, name)
     with server.cursor() as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
     server.close()

@@ -1,10 +1,10 @@
 """PostgreSQL's data folder with all migrations, made once a run and copied into each stack.
 
-`initdb` and the migrations give every stack the same files. The copy shares no secret: the roles
-have no password, the rows are those of a fresh database, and what is random (SLUICE_HOME/secrets)
-each stack makes for itself at `up`. Nothing is forced to the disk (``fsync``): no test cuts the
-power, and what a killed server wrote is in the system's cache. Root's stacks run as another user
-and make their own folder.
+`initdb` and the migrations give every stack the same files. The copy shares the passwords of the
+owner and the superuser, and no other secret: the rows are those of a fresh database, and what else
+is in SLUICE_HOME/secrets each stack makes for itself at `up`. Nothing is forced to the disk
+(``fsync``): no test cuts the power, and what a killed server wrote is in the system's cache. Root's
+stacks run as another user and make their own folder.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ def copy_into(home: Path) -> None:
     template = _made(Path(os.environ[VARIABLE]))
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     subprocess.run(["cp", "-a", template, home / "postgres"], check=True)
+    (home / "secrets").mkdir(mode=0o700, exist_ok=True)
+    passwords = template.parent / "var" / "secrets" / "pgpass"
+    subprocess.run(["cp", "-a", passwords, home / "secrets"], check=True)
 
 
 def _made(folder: Path) -> Path:

@@ -71,13 +71,13 @@ def running_server(folder: Path, port: int, *command: str, **env: str) -> Iterat
 @contextlib.contextmanager
 def database(stack: Stack) -> Iterator[str]:
     """The URL of a new database in a running stack's PostgreSQL, as the tables' owner."""
-    name, host = f"apart_{uuid4().hex[:8]}", str(stack.home / "run")
-    server = psycopg2.connect(host=host, user="postgres", dbname="postgres")
+    name = f"apart_{uuid4().hex[:8]}"
+    server = stack.connect("postgres", "postgres")
     server.autocommit = True
     with server.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} OWNER sluice_owner TEMPLATE template0")
     try:
-        yield f"postgresql://sluice_owner@/{name}?host={host}"
+        yield stack.database_url("sluice_owner", name)
     finally:
         with server.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -193,7 +193,9 @@ def pgbouncer(folder: Path, url: str) -> Iterator[Server]:
         pytest.skip("no pgbouncer: apt-get install pgbouncer")
     folder.mkdir(parents=True)
     port, there = free_port(), psycopg2.extensions.parse_dsn(url)
-    (folder / "users").write_text('"sluice" ""\n"sluice_owner" ""\n"watch" ""\n')
+    owner = Path(there["passfile"]).read_text().split("\n")[0].rpartition(":")[2]
+    users = f'"sluice" ""\n"sluice_owner" "{owner}"\n"watch" ""\n'
+    (folder / "users").write_text(users)
     lines = [
         "[databases]",
         f"apart = host={there['host']} dbname={there['dbname']}",

@@ -90,12 +90,21 @@ class Stack:
 
         The application's role is ``sluice``, the superuser's ``postgres``.
         """
-        connection = psycopg2.connect(host=str(self.home / "run"), user=role, dbname="sluice")
+        connection = self.connect(role)
         with contextlib.closing(connection), connection, connection.cursor() as cursor:
             cursor.execute(query, parameters)
             rows = cursor.fetchall() if cursor.description else []
         # A process in which peewee has connected gets UUID objects, any other one strings.
         return [tuple(str(v) if isinstance(v, UUID) else v for v in row) for row in rows]
+
+    def connect(self, role: str, database: str = "sluice") -> Any:
+        """A connection to a database of this stack's PostgreSQL as any role."""
+        return psycopg2.connect(self.database_url(role, database))
+
+    def database_url(self, role: str, database: str = "sluice") -> str:
+        """The URL of a database of this stack's PostgreSQL for a role, with its password's file."""
+        passwords = self.home / "secrets" / "pgpass"
+        return f"postgresql://{role}@/{database}?host={self.home / 'run'}&passfile={passwords}"
 
     def redis(self) -> redis.Redis:
         """A connection to this stack's own Redis."""
