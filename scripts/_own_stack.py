@@ -29,6 +29,7 @@ SETTINGS = {
     "ENABLE_ADAPTIVE_RATE_LIMITING": "off",  # it would limit the only client
     "NGINX_RATE": "100000",
     "NGINX_CONNECTIONS": "10000",
+    "NGINX_UPLOADS": "10000",
     "MEMORY_THRESHOLD": "98",
     "DISK_THRESHOLD": "98",
     "MIN_WORKERS": "0",

@@ -9,7 +9,7 @@ from models.database import connection
 from models.settings import ROOT, Settings, use_settings
 from tasks.observability import logs
 from webapp import api, console
-from webapp.http import errors, health, metrics, timing, tracing
+from webapp.http import body_limits, errors, health, metrics, timing, tracing
 from webapp.limits import limits
 from webapp.signin.auth import Sessions
 from webapp.uploads import decision_waiter
@@ -37,6 +37,7 @@ def create_app(settings: Settings) -> Flask:
         tracing,
         metrics,
         errors,
+        body_limits,
         limits,
         health,
         decision_waiter,
@@ -49,11 +50,5 @@ def create_app(settings: Settings) -> Flask:
 
 def configure(app: Flask, settings: Settings) -> None:
     """Copy the settings that Flask and the views read into ``app.config``."""
-    slack = 1024 * 1024  # bytes for the text fields and the multipart framing
-    app.config.update(
-        SECRET_KEY=settings.secret("session"),
-        MAX_CONTENT_LENGTH=settings.max_files_per_request * settings.max_file_size + slack,
-        MAX_FORM_MEMORY_SIZE=512 * 1024,
-        MAX_FORM_PARTS=64,
-    )
+    app.config.update(SECRET_KEY=settings.secret("session"))
     app.json.sort_keys = False  # type: ignore[attr-defined]

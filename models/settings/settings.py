@@ -109,6 +109,11 @@ class Settings(Table):
         return "https" if self.tls_certificate else "http"
 
     @property
+    def max_body_size(self) -> int:
+        """Bytes of the largest upload: its images, and 1 MB for its texts and the framing."""
+        return self.max_files_per_request * self.max_file_size + 1024 * 1024
+
+    @property
     def secrets(self) -> Path:
         """Folder of the secrets."""
         return Path(self.secrets_path) if self.secrets_path else self.sluice_home / "secrets"

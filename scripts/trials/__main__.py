@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from scripts.trials import checks, hangs, kills, operator, uploads, webhooks
+from scripts.trials import checks, hangs, kills, operator, strangers, uploads, webhooks
 from scripts.trials.trial import Fault, Plan, Result, run
 
-FAMILIES = (kills, hangs, uploads, checks, webhooks, operator)
+FAMILIES = (kills, hangs, uploads, checks, webhooks, operator, strangers)
 FAULTS: dict[str, Fault] = {fault.name: fault for family in FAMILIES for fault in family.FAULTS}
 HEAD = ("fault", "acknowledged", "lost", "twice", "drain", "clients saw", "")
 

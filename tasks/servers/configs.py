@@ -16,7 +16,6 @@ from tasks.servers.layout import write
 from tasks.servers.postgres import APPLICATION, OWNER, SUPERUSER
 from tasks.servers.procfile import SINGLE, Program
 
-MULTIPART_SLACK = 1024 * 1024  # bytes for field texts and boundaries beside the images
 OPEN_FILES = 16384
 LOOPBACK_OF = re.compile(r"^0\.0\.0\.0(:\d+)$")  # nginx connects to loopback for it
 OFF = "# "  # ${TLS} and similar variables in nginx.conf comment out their line with it
@@ -47,7 +46,6 @@ def nginx(settings: Settings) -> str:
     web = (settings.web_listen, settings.web_servers, settings.web_resolver)
     for word in (settings.host, settings.url, *web, *paths, *proxies, *scrapers):
         _refuse_syntax(str(word))
-    body = settings.max_files_per_request * settings.max_file_size + MULTIPART_SLACK
     values = {
         "ROOT": ROOT,
         "SLUICE_HOME": settings.sluice_home,
@@ -65,9 +63,10 @@ def nginx(settings: Settings) -> str:
         "WEB_SERVERS": web_servers(settings),
         "TRUSTED_PROXIES": " ".join(f"set_real_ip_from {name};" for name in proxies),
         "METRICS_ALLOWED": " ".join(f"{name} 1;" for name in scrapers),
-        "MAX_BODY_SIZE": body,
+        "MAX_BODY_SIZE": settings.max_body_size,
         "NGINX_RATE": settings.nginx_rate,
         "NGINX_CONNECTIONS": settings.nginx_connections,
+        "NGINX_UPLOADS": settings.nginx_uploads,
         "OPEN_FILES": open_files(),
     }
     text = (ROOT / "nginx.conf").read_text("utf-8")

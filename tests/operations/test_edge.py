@@ -11,6 +11,7 @@ import requests
 from models.settings import Settings
 from tasks.servers.supervisor_client import Supervisor
 from tests.support.stack import running, wait_until
+from tests.support.stored import files
 
 PROBLEM = "application/problem+json"
 BODY = 5 * 10_000 + 1024 * 1024  # MAX_FILES_PER_REQUEST x MAX_FILE_SIZE and room for the rest
@@ -21,6 +22,12 @@ def own():
     settings = {"WEB_INSTANCES": "2", "PRIORITY_WORKERS": "0", "MAX_FILE_SIZE": "10000"}
     with running(**settings, NGINX_RATE="60", NGINX_CONNECTIONS="100") as stack:
         yield stack
+
+
+@pytest.fixture(scope="module")
+def site(own):
+    """The headers of a client."""
+    return {"Authorization": f"Bearer {own.json('client', 'create', 'Edge', '--json')['key']}"}
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +45,51 @@ def test_a_body_that_is_too_large_never_reaches_the_application(own):
     assert reply.json()["status"] == 413
 
 
-def test_a_chunked_body_that_is_too_large_is_refused_too(own):
+def test_a_chunked_body_that_is_too_large_is_refused_too(own, site):
     pieces = iter([b"x" * 65536] * (BODY // 65536 + 2))
-    reply = requests.post(own.url + "/api/moderation/submissions", data=pieces)
+    reply = requests.post(own.url + "/api/moderation/submissions", data=pieces, headers=site)
     assert reply.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/healthz", 413),
+        ("/console/sign-in", 413),
+        ("/console/rules", 413),
+        ("/api/moderation/appeals", 413),
+        ("/api/moderation/submissions", 401),
+        ("/api/moderation/submissions/image", 401),
+        ("/api/moderation/detect", 401),
+        ("/console/rules/import", 303),
+        ("/console/known-images/import", 303),
+        ("/console/known-images", 303),
+    ],
+)
+def test_a_strangers_large_body_is_refused_before_it_is_read(own, path, code):
+    """The response comes although nothing of the body was sent."""
+    lengths = ["Content-Length: 600000", "Transfer-Encoding: chunked"]
+    for length in lengths[: 1 if code == 413 else 2]:  # a chunk of unknown length may be small
+        assert status_without_body(own, f"POST {path} HTTP/1.1\r\n{length}") == code
+    assert status_without_body(own, "GET /_large_body HTTP/1.1") == 404
+
+
+def test_the_application_bounds_forms_itself(own):
+    """A body that reaches a web instance by another way than nginx."""
+    form = "Content-Type: application/x-www-form-urlencoded"
+    assert to_instance(own, "/console/sign-in", b"a=" + b"x" * 70_000, form) == 413
+    assert to_instance(own, "/console/sign-in", b"a&" * 2000, form) == 413
+    assert to_instance(own, "/console/sign-in", b"a&" * 200, form) == 400  # without its token
+    assert to_instance(own, "/console/rules/import", b"a=" + b"x" * 70_000, form) == 401
+
+
+def test_a_strangers_file_is_not_stored(own):
+    part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nx\r\n--b--\r\n'
+    kind = "Content-Type: multipart/form-data; boundary=b"
+    before = files(own)
+    for path, code in (("/console/sign-in", 422), ("/console/rules/import", 401)):
+        assert to_instance(own, path, part, kind) == code
+    assert files(own) == before
 
 
 def test_without_the_application_the_response_has_retry_after(own):
@@ -92,10 +140,9 @@ def test_static_files_outside_the_folder_are_not_served(own):
         assert raw(own, f"GET {path} HTTP/1.1").split()[1] in ("400", "404")
 
 
-def test_neither_headers_nor_errors_show_versions_or_traces(own):
+def test_neither_headers_nor_errors_show_versions_or_traces(own, site):
     known = re.compile(r"nginx/|gunicorn|werkzeug|flask|python|psycopg|peewee|traceback", re.I)
     key = {"Authorization": "Bearer x"}
-    site = {"Authorization": f"Bearer {own.json('client', 'create', 'Edge', '--json')['key']}"}
     upload = "/api/moderation/submissions"
     replies = [
         requests.get(own.url + "/healthz"),
@@ -189,6 +236,24 @@ def code_of(stack):
         return requests.get(stack.url + "/healthz", timeout=5).status_code
     except requests.RequestException:
         return 0
+
+
+def to_instance(stack, path, body, *headers):
+    """The status of a POST that goes to a web instance without nginx."""
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close", *headers]
+    lines += [f"Content-Length: {len(body)}", "", ""]
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(str(Settings.load(stack.env).run / "web_00.sock"))
+        connection.sendall("\r\n".join(lines).encode() + body)
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+def status_without_body(stack, line):
+    """The status that comes at once, before anything of the body was sent."""
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=5) as connection:
+        connection.sendall(f"{line}\r\nHost: x\r\n\r\n".encode())
+        return int(connection.makefile("rb").readline().split()[1])
 
 
 def raw(stack, line):

@@ -7,6 +7,8 @@ import pytest
 
 from models.settings import ROOT, Settings
 from tasks.servers import configs, procfile, worker_pool
+from webapp.console.shared import sheet_upload
+from webapp.http import body_limits
 
 TEXT = (ROOT / "Procfile").read_text()
 
@@ -71,3 +73,10 @@ def test_nginx_gets_every_name_filled_in():
 def test_a_setting_cannot_smuggle_directives_into_nginx():
     with pytest.raises(configs.SettingError):
         configs.nginx(settings(trusted_proxies="10.0.0.1; return 200"))
+
+
+def test_nginx_and_the_application_have_the_same_body_limits():
+    text = configs.nginx(settings())
+    assert f"client_max_body_size {body_limits.SMALL // 1024}k;" in text
+    assert f"client_max_body_size {sheet_upload.BODY.size // 1024**2}m;" in text
+    assert f"client_max_body_size {settings().max_body_size};" in text

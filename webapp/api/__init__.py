@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-from webapp.api import appeals, detect, openapi, privacy, stats, status, submissions
+from webapp.api import (
+    appeals,
+    detect,
+    large_bodies,
+    openapi,
+    privacy,
+    stats,
+    status,
+    submissions,
+)
 
 URL = "/api/moderation"
 
@@ -19,4 +28,5 @@ def init_app(app: Flask) -> None:
     for part in (submissions, status, stats, detect, privacy, appeals):
         part.register(blueprint, URL)
     openapi.register(blueprint, "/api")
+    large_bodies.register(blueprint)
     app.register_blueprint(blueprint)

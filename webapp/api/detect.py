@@ -13,6 +13,7 @@ from models.errors import Invalid, TooLarge, Unavailable, Unsupported
 from tasks.load.response_counts import counter
 from tasks.moderation import detect as detection
 from webapp.api.keys import client_of_request
+from webapp.http.body_limits import UPLOAD, accepts
 from webapp.http.timing import measured
 from webapp.limits.limits import check_adaptive_limit
 from webapp.uploads.admission import require_room
@@ -27,6 +28,7 @@ def register(blueprint: Blueprint, url: str) -> None:
     blueprint.add_url_rule(f"{url}/detect", view_func=detect, methods=["POST"])
 
 
+@accepts(UPLOAD)
 def detect() -> ResponseReturnValue:
     """Have a worker score the pictures; the end of the request deletes the files."""
     client = client_of_request()

@@ -13,6 +13,7 @@ from models.database.connection import release
 from models.settings import get_settings
 from webapp.api.keys import client_of_request
 from webapp.api.status import answer
+from webapp.http.body_limits import UPLOAD, accepts
 from webapp.http.timing import elapsed, measured
 from webapp.limits import limits
 from webapp.uploads import admission
@@ -29,11 +30,13 @@ def register(blueprint: Blueprint, url: str) -> None:
     blueprint.add_url_rule(f"{url}/submissions/image", view_func=submit_image, methods=["POST"])
 
 
+@accepts(UPLOAD)
 def submit() -> tuple[dict[str, Any], int]:
     """Accept an upload."""
     return _submit(receive)
 
 
+@accepts(UPLOAD)
 def submit_image() -> tuple[dict[str, Any], int]:
     """Accept one picture as the body; the other fields are in the query."""
     return _submit(receive_image)

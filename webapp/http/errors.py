@@ -132,8 +132,11 @@ def _of_http(error: HTTPException) -> Problem:
     status = error.code or 500
     codes = {entry[0]: code for code, entry in STATUS.items()}
     if status == 413:
-        limit = (request.max_content_length or 0) // (1024 * 1024)
-        detail = f"The request exceeds {limit} MB, or one of its text fields exceeds 512 KB."
+        most, text = request.max_content_length or 0, request.max_form_memory_size or 0
+        detail = (
+            f"The request exceeds {most // 1024:,} KB, its texts exceed {text // 1024:,} KB, or it"
+            " has too many fields."
+        )
         return Problem("too_large", 413, STATUS["too_large"][1], detail)
     code = codes.get(status, f"http_{status}")
     title = STATUS[code][1] if code in STATUS else error.name

@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from tasks.load.response_counts import counter
 from tasks.observability import logs, tracing
 
-NOT_COUNTED = ("/healthz", "/readyz", "/metrics", "/static/")
+NOT_COUNTED = ("/healthz", "/readyz", "/metrics", "/static/", "/_large_body")
 
 
 def init_app(app: Flask) -> None:

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from models.settings import get_settings
 from tasks.observability import logs, tracing
 
-NOT_TRACED = ("/healthz", "/readyz", "/metrics", "/static/", "/console/events")
+NOT_TRACED = ("/healthz", "/readyz", "/metrics", "/static/", "/console/events", "/_large_body")
 
 
 def init_app(app: Flask) -> None:

@@ -48,7 +48,7 @@ def of_query() -> dict[str, Any]:
 
 def json_object() -> dict[str, Any]:
     """The request's JSON object. Raises Malformed, or Invalid for a repeated name."""
-    request.max_content_length = MOST_JSON
+    request.max_content_length = min(request.max_content_length or MOST_JSON, MOST_JSON)
     try:
         fields = json.loads(request.get_data(cache=False), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:

@@ -1,10 +1,14 @@
-"""Werkzeug's form parser with a chunk size that makes it faster."""
+"""Werkzeug's form parser with bounds for url-encoded forms, and a chunk size that is faster."""
 
 from __future__ import annotations
 
 from typing import IO, Any, cast
+from urllib.parse import parse_qsl
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
+
+from webapp.http.body_limits import MOST_FIELDS
 
 READ_SIZE = 256 * 1024  # bytes per read from the connection
 CHUNK_SIZE = 16 * 1024  # bytes per chunk for the parser
@@ -31,8 +35,12 @@ class ChunkedStream:
         return piece
 
 
-class ChunkedParser(FormDataParser):
-    """Werkzeug's parser; only the chunk size differs."""
+class BoundedParser(FormDataParser):
+    """Werkzeug's parser with another chunk size, and with bounds for url-encoded forms.
+
+    Werkzeug reads a url-encoded form whole, with any number of fields: 50 MB of ``a&a&`` took 2 GB
+    and 30 seconds, in which no other request was served.
+    """
 
     def parse(self, stream: IO[bytes], mimetype: str, *more: Any, **named: Any) -> Any:
         """``(stream, form, files)`` of a body."""
@@ -41,3 +49,14 @@ class ChunkedParser(FormDataParser):
         chunks = cast("IO[bytes]", ChunkedStream(stream))
         _, form, files = super().parse(chunks, mimetype, *more, **named)
         return stream, form, files
+
+    def _parse_urlencoded(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str]
+    ) -> Any:
+        """Raises RequestEntityTooLarge for too many bytes or fields."""
+        most = self.max_form_memory_size
+        data = stream.read() if most is None else stream.read(most + 1)
+        if (most is not None and len(data) > most) or data.count(b"&") >= MOST_FIELDS:
+            raise RequestEntityTooLarge()
+        items = parse_qsl(data.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+        return stream, self.cls(items), self.cls()

@@ -13,7 +13,8 @@ from models.settings import get_settings
 from tasks import storage
 from tasks.storage import Upload
 from tasks.storage.hard_linked_upload import HardLinkedUpload
-from webapp.uploads.multipart import ChunkedParser
+from webapp.http import body_limits
+from webapp.uploads.multipart import BoundedParser
 
 CHUNK = 256 * 1024
 BODY = "body"  # the file name of an upload that has none
@@ -27,7 +28,7 @@ class UploadRequest(Request):
     request deletes them unless ``keep_uploads`` was called.
     """
 
-    form_data_parser_class = ChunkedParser
+    form_data_parser_class = BoundedParser
     uploads: list[Upload]
 
     def _get_file_stream(
@@ -37,6 +38,12 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
+        """The destination of a file in a form; raises Invalid if the view takes none."""
+        if not body_limits.of_request().files:
+            raise Invalid("This URL takes no files.", field="file")
+        return cast("IO[bytes]", self._new_upload(filename))
+
+    def _new_upload(self, filename: str | None) -> Upload:
         settings = get_settings()
         uploads = self._uploads()
         if len(uploads) == settings.max_files_per_request:
@@ -47,7 +54,7 @@ class UploadRequest(Request):
         store = storage.of(settings)
         upload = Upload(store, uuid7(), settings.max_file_size, given_name=(filename or "")[:200])
         uploads.append(upload)
-        return cast("IO[bytes]", upload)
+        return upload
 
     def take(self, file: Path) -> Upload:
         """Use a file that already exists as the upload of this request; raises SluiceError."""
@@ -58,7 +65,7 @@ class UploadRequest(Request):
 
     def take_body(self) -> Upload:
         """Read the body as the upload of this request; raises TooLarge."""
-        upload = cast("Upload", self._get_file_stream(None, None, BODY))
+        upload = self._new_upload(BODY)
         while data := self.stream.read(CHUNK):
             upload.write(data)
         return upload

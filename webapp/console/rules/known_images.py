@@ -32,6 +32,7 @@ from webapp.console.rules import lists
 from webapp.console.rules.lists import ListNotice, ListPage
 from webapp.console.shared import list_filter
 from webapp.http import fragments
+from webapp.http.body_limits import Body, accepts
 from webapp.signin import auth
 from webapp.uploads import batch, sniff
 
@@ -66,6 +67,7 @@ LIST = ListPage(
     value_words=KIND_WORDS,
 )
 
+PICTURES = Body(size=None, files=True, signed_in=True)
 pages = Blueprint("known_images", __name__, url_prefix="/console")
 pages.add_app_template_filter(lambda value: bytes(value).hex(), "hexadecimal")
 lists.add_sheet_pages(pages, LIST)
@@ -79,6 +81,7 @@ def show() -> str:
 
 
 @pages.post("/known-images")
+@accepts(PICTURES)
 @login_required
 @auth.decides
 def add() -> Any:

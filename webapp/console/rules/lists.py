@@ -18,6 +18,7 @@ from models.submissions import finding_counts
 from models.verdict import LABELS
 from webapp.console.shared import list_filter, sheet_upload
 from webapp.http import fragments
+from webapp.http.body_limits import accepts
 from webapp.signin import auth
 
 ROWS = 60
@@ -99,8 +100,7 @@ def add_sheet_pages(pages: Blueprint, list_page: ListPage) -> None:
 
     @pages.before_request
     def protect() -> None:
-        """Require a CSRF token in every form; an import may be larger than other forms."""
-        sheet_upload.allow_more()
+        """Require a CSRF token in every form."""
         auth.csrf.protect()
 
     @pages.get(f"{path}/import")
@@ -111,6 +111,7 @@ def add_sheet_pages(pages: Blueprint, list_page: ListPage) -> None:
         return render_template(f"{page}/import.html")
 
     @pages.post(f"{path}/import")
+    @accepts(sheet_upload.BODY)
     @login_required
     @auth.configures
     def take() -> Any:

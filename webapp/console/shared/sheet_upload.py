@@ -12,10 +12,13 @@ from flask import Response, redirect, render_template, request, url_for
 from models.errors import Invalid
 from models.sheets import csv_json
 from models.sheets.import_plan import Plan
+from webapp.http.body_limits import Body
 from webapp.signin import auth
 
-LARGEST_FORM = 16 * 1024 * 1024  # bytes of a sheet as JSON between the preview and the import
 LARGEST_SHEET = 8 * 1024 * 1024
+# A sheet is sent again as JSON between the preview and the import. nginx.conf has the same size.
+LARGEST_FORM = 16 * 1024 * 1024
+BODY = Body(size=LARGEST_FORM + 1024 * 1024, text=LARGEST_FORM, files=True, signed_in=True)
 
 
 class SheetImporter(Protocol):
@@ -39,12 +42,6 @@ class UploadedSheet:
     def again(self) -> str:
         """The rows as JSON, for the hidden field of the next step."""
         return json.dumps(self.rows)
-
-
-def allow_more() -> None:
-    """Raise the form limit of an import; call it before the form is read."""
-    if request.path.endswith("/import"):
-        request.max_form_memory_size = LARGEST_FORM
 
 
 def sent_sheet(columns: Sequence[str]) -> UploadedSheet:
