@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from typing import NoReturn
+from urllib.parse import urlsplit, urlunsplit
+
+from flask import Flask, Request
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import RequestRedirect
 
 from models.database import connection
 from models.settings import ROOT, Settings, use_settings
@@ -21,6 +25,15 @@ class Sluice(Flask):
 
     request_class = UploadRequest
     session_interface = Sessions()
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """Redirect to a path: Werkzeug would repeat the ``Host`` that the request claims."""
+        error = request.routing_exception
+        if isinstance(error, RequestRedirect):
+            parts = urlsplit(error.new_url)
+            path = "/" + parts.path.lstrip("/")
+            error.new_url = urlunsplit(("", "", path, parts.query, parts.fragment))
+        super().raise_routing_exception(request)
 
 
 def create_app(settings: Settings) -> Flask:

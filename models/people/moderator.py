@@ -34,7 +34,7 @@ class Moderator(Model):
     def add(cls, name: str, role: str, password_hash: str) -> Moderator:
         """Add an account; raises Conflict if the name is taken."""
         name = name.strip()
-        if not 1 <= len(name) <= 60:
+        if not 1 <= len(name) <= 60 or "\0" in name:
             raise Invalid("A name must have 1 to 60 characters.", field="name")
         if role not in ROLES:
             raise Invalid(f"role must be one of {', '.join(ROLES)}.", field="role")

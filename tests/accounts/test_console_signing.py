@@ -67,7 +67,17 @@ def test_a_page_leads_to_the_sign_in_and_back(stack, mara):
     assert reply.headers["Location"] == "/console/review?view=list"
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/console/", "/\\evil"])
+ELSEWHERE = ["https://evil.example/", "//evil.example/console/", "/\\evil", "//["]
+ELSEWHERE += [
+    "/console/\nx",
+    "/console/\r\nSet-Cookie: a=b",
+    "/console/\tx",
+    "\n/console/",
+    "/con\nsole/x",
+]
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
 def test_it_leads_nowhere_else(stack, mara, target):
     reply = Console(stack.url).sign_in(*mara, next=target, follow=False)
     assert reply.headers["Location"] == "/console/"
@@ -85,3 +95,20 @@ def test_pages_forbid_what_they_do_not_need(stack):
     assert "unsafe" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "HX-Request" in headers["Vary"]
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/team", "//console/team", "/"])
+def test_a_redirect_does_not_repeat_the_host_of_the_request(stack, path):
+    claimed = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    reply = requests.get(stack.url + path, headers=claimed, allow_redirects=False)
+    assert reply.status_code in (301, 302, 308)
+    assert re.match(r"/[^/]", reply.headers["Location"])
+
+
+def test_a_page_with_a_token_in_its_url_sends_no_referrer(stack):
+    reply = requests.get(stack.url + "/console/setup/not-a-token")
+    assert reply.headers["Referrer-Policy"] == "strict-origin"
+
+
+def test_a_name_that_cannot_be_stored_is_a_wrong_one(stack):
+    assert Console(stack.url).sign_in("a\0b", "some password").status_code == 401

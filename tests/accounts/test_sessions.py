@@ -7,18 +7,23 @@ import re
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 import requests
 from werkzeug.routing import Rule
 
+from models.errors import Unavailable
 from models.settings import Settings
+from tests.support.account import Someone
 from tests.support.api import Api
 from tests.support.console import FRAGMENT, Console, person
 from tests.support.routes import paths
 from tests.support.stack import Stack, running, wait_until
 from webapp.api import keys
 from webapp.app import create_app
+from webapp.signin import passwords
 
 WRONG = "nobody has this one"
 OPEN = {"/console/sign-in", "/console/sign-in/second-step", "/console/sign-out"}  # to everybody
@@ -213,6 +218,79 @@ def test_an_address_that_tries_many_names_is_shut_out_and_others_are_not(own):
     codes = [guess(number, "198.51.100.7") for number in range(62)]
     assert codes == [401] * 60 + [429] * 2
     assert guess(99, "198.51.100.8") == 401
+
+
+def test_an_ipv6_network_counts_as_one_address_and_a_mapped_address_as_ipv4(own):
+    guesser = Console(own.url)
+    token = guesser.token("/sign-in")
+
+    def guess(name: str, address: str) -> int:
+        guesser.http.headers["X-Forwarded-For"] = address
+        form = {"name": name, "password": WRONG, "csrf_token": token}
+        return guesser.http.post(guesser.url + "/sign-in", data=form).status_code
+
+    for number in range(60):
+        assert guess(f"v6 {number}", f"2001:db8::{number:x}") == 401
+    assert guess("v6 more", "2001:db8::ffff:0:1") == 429
+    assert guess("v6 more", "2001:db8:0:1::1") == 401
+
+
+def test_a_strangers_guesses_do_not_lock_out_a_browser_that_signed_in_before(own):
+    mara = Someone(own)
+    stranger = from_address(Console(own.url), "192.0.2.200")
+    codes = [stranger.sign_in(mara.name, WRONG).status_code for _ in range(11)]
+    assert codes == [401] * 10 + [429]
+    mara.here.post("/sign-out", form="/")
+    assert mara.here.sign_in(mara.name, mara.password).url.endswith("/console/")
+    mara.here.post("/sign-out", form="/")
+    # That gave the stranger no further guess, and a browser that is not known waits.
+    assert stranger.sign_in(mara.name, mara.password).status_code == 429
+    # The known browser has as few guesses as anybody.
+    codes = [mara.here.sign_in(mara.name, WRONG).status_code for _ in range(11)]
+    assert codes == [401] * 10 + [429]
+
+
+def test_a_known_browser_is_known_for_its_account_and_its_password_alone(own):
+    mara, eve = Someone(own), Someone(own)
+    for _ in range(10):
+        Console(own.url).sign_in(mara.name, WRONG)
+    eve.here.post("/sign-out", form="/")
+    assert eve.here.sign_in(mara.name, mara.password).status_code == 429
+    own.sql("UPDATE moderator SET password_hash = password_hash || ' ' WHERE name = %s", mara.name)
+    mara.here.post("/sign-out", form="/sign-in")
+    assert mara.here.sign_in(mara.name, mara.password).status_code == 429
+
+
+def test_a_code_of_the_second_step_and_the_password_sign_in_to_a_locked_account(own):
+    mara = Someone(own)
+    mara.enrol()
+    mara.fresh()
+    for _ in range(10):
+        from_address(Console(own.url), "192.0.2.201").sign_in(mara.name, WRONG)
+    elsewhere = from_address(Console(own.url), "192.0.2.202")
+    wrong = {
+        "password": elsewhere.sign_in(mara.name, WRONG, code=mara.code()),
+        "code": elsewhere.sign_in(mara.name, mara.password, code="000000"),
+        "both": elsewhere.sign_in(mara.name, WRONG, code="000000"),
+    }
+    assert {reply.status_code for reply in wrong.values()} == {429}
+    assert len({re.sub(r'(value|content)="[^"]*"', "", r.text) for r in wrong.values()}) == 1
+    assert 'name="code"' in wrong["both"].text
+    mara.fresh()
+    assert elsewhere.sign_in(mara.name, mara.password, code=mara.code()).url.endswith("/console/")
+
+
+def test_only_a_few_wait_for_a_password_hash_and_the_others_are_refused(own, rules):
+    with ExitStack() as held, ThreadPoolExecutor(passwords.MOST_WAITING) as threads:
+        held.enter_context(passwords._turns.slot())
+        waiting = [
+            threads.submit(passwords.matches, None, WRONG) for _ in range(passwords.MOST_WAITING)
+        ]
+        wait_until(lambda: passwords._turns.waiting == passwords.MOST_WAITING)
+        with pytest.raises(Unavailable, match="at this moment"):
+            passwords.matches(None, WRONG)
+        held.close()
+        assert [each.result() for each in waiting] == [False] * passwords.MOST_WAITING
 
 
 # Keys

@@ -123,3 +123,18 @@ def test_no_slot_is_lost_when_many_acquire_and_time_out():
             visitor.result(30)
     assert most[0] <= 3
     assert (limit.free, limit.waiting) == (3, 0)
+
+
+def test_above_the_most_that_may_wait_a_visitor_is_refused_at_once():
+    limit, came = ConcurrencyLimit(1, 60.0, most_waiting=1, detail="Come back."), []
+    visitors = [Visitor(limit, name, came) for name in "abc"]
+    visitors[0].start()
+    until(lambda: came == ["a"])
+    visitors[1].start()
+    until(lambda: limit.waiting == 1)
+    visitors[2].start()
+    until(lambda: visitors[2].refused)
+    assert visitors[2].refused.detail == "Come back."
+    visitors[0].go.set()
+    until(lambda: came == ["a", "b"])
+    visitors[1].go.set()

@@ -124,7 +124,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _unavailable(detail: str, error: Exception, retry_after: int = 5) -> Problem:
-    log.warning("%s %s: %s", request.method, request.path, error)
+    log.warning("%s %s: %s", request.method, _path(), error)
     return Problem("unavailable", *STATUS["unavailable"], detail, None, retry_after)
 
 
@@ -147,6 +147,12 @@ def _of_http(error: HTTPException) -> Problem:
 
 def _unexpected(error: Exception) -> Problem:
     request_id = request.headers.get("X-Request-ID", "-")
-    log.error("%s %s [%s]", request.method, request.path, request_id, exc_info=error)
+    log.error("%s %s [%s]", request.method, _path(), request_id, exc_info=error)
     detail = f"This is a fault of the server. It was logged as {request_id}."
     return Problem("internal", *STATUS["internal"], detail)
+
+
+def _path() -> str:
+    """The path of the request for the log, without the token of a link that may be unused."""
+    token = (request.view_args or {}).get("token")
+    return request.path.replace(token, "-") if token else request.path

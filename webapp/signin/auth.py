@@ -7,32 +7,26 @@ out, or disabling an account, ends the session on the server.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, current_app, redirect, request, session, url_for
+from flask import Flask, Request, redirect, request, session, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFProtect
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage, Storage
-from limits.strategies import FixedWindowRateLimiter
 
 from models.accounts import two_factor
 from models.database.tokens import digest
-from models.errors import TooMany, Unauthorised
+from models.errors import Unauthorised, Unavailable
 from models.people.moderator import Moderator, ModeratorSession
-from models.settings import Settings, get_settings
-from tasks.queue.redis_connection import connect
+from models.settings import get_settings
 from webapp.http import fragments
-from webapp.signin import passwords
+from webapp.signin import known_browser, passwords
+from webapp.signin.throttle import AccountLocked, Key, Throttle, of_account, of_address, throttle
 
 WRONG = "Wrong name or password."
-BY_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="sign-in-account")
-BY_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="sign-in-address")
 PENDING = "second-step"  # cookie entry: who gave the right password and must still give a code
 PENDING_SECONDS = 300
 
@@ -126,22 +120,65 @@ def _only(view: View, require: Callable[[], None]) -> View:
     return checked  # type: ignore[return-value]
 
 
-def sign_in(name: str, password: str) -> bool:
-    """Sign the browser in; False if a second step is required. Raises Unauthorised or TooMany.
+def sign_in(name: str, password: str, code: str = "") -> bool:
+    """Sign the browser in; False if a second step is required.
 
-    An unknown name takes the same time and gets the same response as a wrong password.
+    Raises Unauthorised, TooMany, or Unavailable if too many sign-ins wait. An unknown name takes
+    the same time and gets the same response as a wrong password. ``code`` counts only while the
+    account is locked.
     """
-    name = name.strip()[:60]
-    count_attempt(name, request.remote_addr or "")
+    name = name.replace("\0", "").strip()[:60]
     row = Moderator.named(name)
-    if not passwords.matches(row.password_hash if row else None, password) or row is None:
+    keys = _keys(row, name)
+    try:
+        throttle().count(keys)
+    except AccountLocked as locked:
+        if not code.strip():
+            raise
+        return _sign_in_while_locked(row, password, code, locked)
+    try:
+        right = passwords.matches(row.password_hash if row else None, password)
+    except Unavailable:
+        throttle().give_back(keys)  # nothing was tried
+        raise
+    if not right or row is None:
         raise Unauthorised(WRONG, field="password")
-    forget_attempts(name, request.remote_addr or "")
+    throttle().give_back(keys)
     if row.has_second_step:
         end()
         seal = digest(row.password_hash).hex()
         session[PENDING] = {"id": row.id, "at": int(time.time()), "seal": seal}
         return False
+    start(row)
+    return True
+
+
+def _keys(row: Moderator | None, name: str) -> list[Key]:
+    """What an attempt counts against: the known browser, or the account and the address."""
+    number = known_browser.number_of(row)
+    if number is not None:
+        return [of_account(f" browser:{number}")]
+    return [of_account(name), of_address(request.remote_addr)]
+
+
+def _sign_in_while_locked(
+    row: Moderator | None, password: str, code: str, locked: AccountLocked
+) -> bool:
+    """Sign in with the password and the code of the second step together; True if both are right.
+
+    Safe against guessing although the account's own attempts are used up:
+
+    1. a wrong password and a wrong code get the same response, in the same time, for unknown names
+       and for accounts without a second step too: nothing is learnt about one of the two;
+    2. attempts count against the address, and those with a right code against the account.
+    """
+    throttle().count([of_address(request.remote_addr)])
+    right_code = two_factor.verify_or_pretend(row, code)
+    if right_code and row is not None:
+        throttle().count([of_account(f" locked:{row.id}")])
+    right = passwords.matches(row.password_hash if row else None, password)
+    if not (right and right_code) or row is None:
+        raise locked
     start(row)
     return True
 
@@ -158,45 +195,36 @@ def pending() -> Moderator | None:
 
 def take_second_step(row: Moderator, code: str) -> None:
     """Check the code and finish signing in; raises Unauthorised or TooMany."""
-    count_attempt(f" code:{row.id}")
+    number = known_browser.number_of(row)
+    keys = [of_account(f" code:{row.id}:{number}" if number else f" code:{row.id}")]
+    throttle().count(keys)
     if not two_factor.verify(row, code):
         raise Unauthorised(two_factor.WRONG_CODE, field="code")
-    forget_attempts(f" code:{row.id}")
+    throttle().give_back(keys)
     start(row)
 
 
 def check_password(row: Moderator, password: str) -> None:
-    """Raises Unauthorised if this is not the password of the moderator, or TooMany."""
-    count_attempt(f" again:{row.id}")
+    """Raises Unauthorised if this is not the password of the moderator, TooMany or Unavailable."""
+    keys = [of_account(f" again:{row.id}")]
+    throttle().count(keys)
     if not passwords.matches(row.password_hash, password):
         raise Unauthorised("Wrong password.", field="current")
-    forget_attempts(f" again:{row.id}")
+    throttle().give_back(keys)
 
 
-def count_attempt(name: str, address: str | None = None) -> None:
-    """Count an attempt on an account and from an address; raises TooMany above the limits.
-
-    Keys that are not account names begin with a space, which no name does.
-    """
-    _throttle().count(name, address)
-
-
-def forget_attempts(name: str, address: str | None = None) -> None:
-    """Reset the attempts on an account after a success, and give one back to the address."""
-    _throttle().forget(name, address)
-
-
-def _throttle() -> Throttle:
-    throttle: Throttle = current_app.extensions["sign_in_throttle"]
-    return throttle
+def count_code(row: Moderator) -> None:
+    """Count an attempt at the first code of a new second step; raises TooMany."""
+    throttle().count([of_account(f" code:{row.id}")])
 
 
 def start(row: Moderator) -> None:
-    """Start a new session for the moderator; the earlier one ends."""
+    """Start a new session for the moderator in a browser that is known from now on."""
     end()
     settings = get_settings()
     token = ModeratorSession.start(row, settings.session_hours, request.user_agent.string)
     login_user(SignedIn(row, token))
+    known_browser.remember(row)
 
 
 def end() -> None:
@@ -209,48 +237,14 @@ def end() -> None:
 
 def safe_next(target: str | None) -> str:
     """The URL to open after signing in: a path of the console, else the dashboard."""
-    parts = urlsplit(target or "")
-    local = not parts.scheme and not parts.netloc and parts.path.startswith("/console/")
-    return target if local and target and "\\" not in target else url_for("dashboard.show")
+    return target if target and _is_console_path(target) else url_for("dashboard.show")
 
 
-class Throttle:
-    """Counts sign-in attempts in Redis, or in this process while Redis is down."""
-
-    def __init__(self, settings: Settings) -> None:
-        redis = RedisStorage("redis://", connection_pool=connect(settings), wrap_exceptions=True)
-        self._stores = [cast("Storage", redis), MemoryStorage()]
-
-    def count(self, name: str, address: str | None) -> None:
-        """Count an attempt; raises TooMany above the limits."""
-        keys = [(BY_ACCOUNT, name.lower())]
-        keys += [(BY_ADDRESS, address)] if address is not None else []
-        try:
-            self._count(self._stores[0], keys)
-        except StorageError:
-            self._count(self._stores[1], keys)
-
-    def _count(self, store: Storage, keys: Sequence[tuple[RateLimitItem, str]]) -> None:
-        limiter = FixedWindowRateLimiter(store)
-        for item, key in keys:
-            if not limiter.hit(item, key):
-                raise TooMany(
-                    "Too many sign-in attempts. Try again in a few minutes.",
-                    retry_after=max(1, int(item.get_expiry())),
-                )
-
-    def forget(self, name: str, address: str | None) -> None:
-        """Reset the attempts on an account after it signed in.
-
-        The address gets back only one attempt: an office with one address is not locked out by
-        its own sign-ins, and an attacker cannot reset the count with an account of their own.
-        """
-        for store in self._stores:
-            limiter = FixedWindowRateLimiter(store)
-            try:
-                limiter.clear(BY_ACCOUNT, name.lower())
-                if address is not None:
-                    limiter.hit(BY_ADDRESS, address, cost=-1)
-                    address = None
-            except StorageError:
-                continue
+def _is_console_path(target: str) -> bool:
+    if "\\" in target or not target.isprintable():  # urlsplit ignores line breaks and tabs
+        return False
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return False
+    return not parts.scheme and not parts.netloc and parts.path.startswith("/console/")

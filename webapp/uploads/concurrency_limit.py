@@ -28,8 +28,16 @@ class ConcurrencyLimit:
     3. a request that times out leaves the queue, or passes on the slot that it has just got.
     """
 
-    def __init__(self, slots: int = SLOTS, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        slots: int = SLOTS,
+        timeout: float = TIMEOUT,
+        *,
+        most_waiting: int | None = None,
+        detail: str = "Too many uploads at once. Try again.",
+    ) -> None:
         self.free, self._timeout = slots, timeout
+        self._most_waiting, self._detail = most_waiting, detail
         self._guard = threading.Lock()
         self._waiting: OrderedDict[int, threading.Event] = OrderedDict()
         self._number = 0
@@ -41,7 +49,10 @@ class ConcurrencyLimit:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold a slot for the block; raises Unavailable if none is free in time."""
+        """Hold a slot for the block; raises Unavailable if none is free in time.
+
+        If ``most_waiting`` requests wait already, it raises at once.
+        """
         self._acquire()
         try:
             yield
@@ -53,6 +64,8 @@ class ConcurrencyLimit:
             if self.free:
                 self.free -= 1
                 return
+            if self._most_waiting is not None and self.waiting >= self._most_waiting:
+                raise self._refusal()
             self._number += 1
             number, turn = self._number, threading.Event()
             self._waiting[number] = turn
@@ -63,7 +76,10 @@ class ConcurrencyLimit:
             if not acquired:
                 self._cancel(number)
         if not acquired:
-            raise Unavailable("Too many uploads at once. Try again.", retry_after=5)
+            raise self._refusal()
+
+    def _refusal(self) -> Unavailable:
+        return Unavailable(self._detail, retry_after=5)
 
     def _cancel(self, number: int) -> None:
         with self._guard:

@@ -16,6 +16,7 @@ from models.submissions.submission import PRIORITIES
 from tasks import storage
 from tasks.storage import Upload
 from webapp.http.timing import measured
+from webapp.limits.network import network_of
 from webapp.uploads import body_file, fields, sniff
 
 
@@ -130,10 +131,6 @@ def _address(value: Any) -> str | None:
         address = ipaddress.ip_address(value if isinstance(value, str) else "")
     except ValueError as error:
         raise Invalid("user_ip is not an IP address.", field="user_ip") from error
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.scope_id is not None:
+    if getattr(address, "scope_id", None) is not None:
         raise Invalid("user_ip must not have a zone (the part after %).", field="user_ip")
-    if address.ipv4_mapped:  # all of these are in one /64
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    return network_of(address)

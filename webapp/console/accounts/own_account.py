@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from models.accounts import own_account, two_factor
 from models.accounts.two_factor import RecoveryCode
-from models.errors import Invalid, SluiceError, TooMany, Unauthorised
+from models.errors import Invalid, SluiceError, TooMany, Unauthorised, Unavailable
 from models.people import preferences
 from models.people.moderator import Moderator, ModeratorSession
 from models.people.preferences import Preferences
@@ -94,11 +94,10 @@ def confirm() -> Any:
     """Turn the second step on with a first code; shows the recovery codes once."""
     me = auth.moderator()
     try:
-        auth.count_attempt(f" code:{me.id}")
+        auth.count_code(me)
         codes = two_factor.confirm(me, request.form.get("code", ""), current_user.token)
     except (Invalid, TooMany) as error:
         return _enrolment(me, error), _status(error)
-    auth.forget_attempts(f" code:{me.id}")
     return render_template("account/codes.html", codes=codes, first=True)
 
 
@@ -165,7 +164,8 @@ def _failed(error: SluiceError, part: str) -> Any:
 
 
 def _status(error: SluiceError) -> int:
-    return 429 if isinstance(error, TooMany) else 403 if isinstance(error, Unauthorised) else 422
+    status = {TooMany: 429, Unauthorised: 403, Unavailable: 503}
+    return next((code for kind, code in status.items() if isinstance(error, kind)), 422)
 
 
 def _enrolment(me: Moderator, error: SluiceError | None = None) -> str:

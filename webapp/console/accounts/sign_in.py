@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
 from models.accounts import own_account
 from models.audit.log import Audit
 from models.clients.client import ApiKey, Client
 from models.database.connection import db
-from models.errors import NotFound, SluiceError, TooMany, Unauthorised
+from models.errors import NotFound, SluiceError, TooMany, Unauthorised, Unavailable
 from models.people.moderator import Invite, Moderator, PasswordLink, has_administrator
 from models.settings import get_settings
 from webapp.signin import auth, passwords
+from webapp.signin.throttle import throttle
+
+CREDENTIALS = ("name", "password", "code")
+STATUS = {Unauthorised: 401, TooMany: 429, Unavailable: 503}
 
 pages = Blueprint("signing", __name__, url_prefix="/console")
 
@@ -23,6 +27,17 @@ pages = Blueprint("signing", __name__, url_prefix="/console")
 def protect() -> None:
     """Require a CSRF token in every form."""
     auth.csrf.protect()
+
+
+@pages.after_request
+def hide_token(response: Response) -> Response:
+    """Keep the token of a link out of the ``Referer`` of what its page loads, and so out of logs.
+
+    The origin stays: the check of forms over HTTPS needs it.
+    """
+    if "token" in (request.view_args or {}):
+        response.headers["Referrer-Policy"] = "strict-origin"
+    return response
 
 
 @pages.get("/sign-in")
@@ -37,9 +52,9 @@ def sign_in() -> Any:
 def sign_in_now() -> Any:
     """Sign in and redirect to the page that was requested first."""
     try:
-        signed_in = auth.sign_in(request.form.get("name", ""), request.form.get("password", ""))
-    except (Unauthorised, TooMany) as error:
-        return _sign_in_form(error), 429 if isinstance(error, TooMany) else 401
+        signed_in = auth.sign_in(*(request.form.get(name, "") for name in CREDENTIALS))
+    except (Unauthorised, TooMany, Unavailable) as error:
+        return _sign_in_form(error), *_status(error)
     target = request.form.get("next")
     if not signed_in:
         return redirect(url_for("signing.second_step", next=target or None), 303)
@@ -63,7 +78,7 @@ def take_second_step() -> Any:
     try:
         auth.take_second_step(row, request.form.get("code", ""))
     except (Unauthorised, TooMany) as error:
-        return _second_step_form(error), 429 if isinstance(error, TooMany) else 401
+        return _second_step_form(error), *_status(error)
     return redirect(auth.safe_next(request.form.get("next")), 303)
 
 
@@ -94,7 +109,7 @@ def set_up(token: str) -> Any:
     except NotFound:
         return _link_expired()
     except SluiceError as error:
-        return _setup_form(invite, token, error), 422
+        return _setup_form(invite, token, error), *_status(error)
     auth.start(row)
     first = row.can_configure and not Client.select().exists()
     return redirect(url_for("signing.first_client" if first else "dashboard.show"), 303)
@@ -126,9 +141,9 @@ def choose_password(token: str) -> Any:
     except NotFound:
         return _link_expired()
     except SluiceError as error:
-        return _password_form(link, token, error), 422
+        return _password_form(link, token, error), *_status(error)
     auth.end()
-    auth.forget_attempts(name)
+    throttle().clear(name)
     return redirect(url_for("signing.sign_in", new=1), 303)
 
 
@@ -154,6 +169,13 @@ def make_first_client() -> Any:
         return render_template("signing/first_client.html", form=request.form, error=error), 422
     values = {"client": client, "key": key, "url": get_settings().url}
     return render_template("signing/first_key.html", **values)
+
+
+def _status(error: SluiceError) -> tuple[int, dict[str, str]]:
+    """The status and the headers of a form that is shown again."""
+    code = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 422)
+    after = getattr(error, "retry_after", None)
+    return code, {} if after is None else {"Retry-After": str(after)}
 
 
 def _sign_in_form(error: SluiceError | None = None) -> str:
