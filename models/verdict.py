@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
 APPROVED, REJECTED, REVIEW = "approved", "rejected", "review"
 VERDICTS = (APPROVED, REJECTED, REVIEW)
+_PATH = re.compile(r"(?<![\w/])/(?:[\w.@+~-]+/)+[\w.@+~-]*")  # of a file, with two parts or more
 
 LABELS = (
     "nudity",
@@ -125,13 +127,24 @@ def reason(finding: Finding) -> dict[str, Any]:
     body: dict[str, Any] = {
         "check": finding.check,
         "label": finding.label,
-        "explanation": explain(finding),
+        "explanation": explain(replace(finding, evidence=evidence_for_client(finding))),
     }
     if finding.score is not None:
         body["score"] = round(finding.score, 4)
     if finding.image is not None:
         body["image"] = finding.image
     return body
+
+
+def evidence_for_client(finding: Finding) -> dict[str, Any]:
+    """The evidence without what it says about the server: texts of exceptions, and paths.
+
+    ``error`` is an exception's text, for operators; ``problem`` is a sentence for everybody.
+    """
+    evidence = {name: value for name, value in finding.evidence.items() if name != "error"}
+    if "problem" in evidence:
+        evidence["problem"] = _PATH.sub("…", str(evidence["problem"]))
+    return evidence
 
 
 def explain(finding: Finding) -> str:
@@ -152,7 +165,8 @@ def explain(finding: Finding) -> str:
         case "sample":
             return "Picked at random from uploads that would be approved"
         case "failure":
-            return f"Automatic checks failed: {evidence.get('error', 'unknown error')}"
+            why = evidence.get("error") or evidence.get("problem")
+            return f"Automatic checks failed: {why}" if why else "Automatic checks failed"
     return _words(finding.label)
 
 

@@ -117,6 +117,7 @@ load_environment() {
 
 # Replaces the script by a Python module, as the service user, with the environment of `up`.
 module() {
+  umask 077
   [ -x "$VENV/bin/python" ] || fail "nothing is installed yet: run scripts/up first"
   load_environment
   service_environment

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from models.errors import Invalid
 from models.settings import Settings
+from models.settings.allowed_hosts import read_host
 
 LONGEST_NAME = 60
 MAX_WEIGHT = 100
@@ -53,6 +54,7 @@ def check_address(url: str) -> None:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        read_host(parts.hostname or "")
     except ValueError:
         valid = False
     if not valid or len(url) > 2000 or any(c.isspace() or not c.isprintable() for c in url):

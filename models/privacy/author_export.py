@@ -17,7 +17,7 @@ from models.moderation.case_file import CaseFile
 from models.moderation.decision import Decision
 from models.submissions.image import Image
 from models.submissions.submission import Submission
-from models.verdict import Finding
+from models.verdict import Finding, evidence_for_client
 from models.webhooks.delivery import Delivery
 
 STEP = 100  # submissions read at once
@@ -109,8 +109,9 @@ def _image(image: Image) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    names = ("check", "label", "action", "score", "image", "evidence")
-    return {name: getattr(finding, name) for name in names}
+    names = ("check", "label", "action", "score", "image")
+    told = {name: getattr(finding, name) for name in names}
+    return {**told, "evidence": evidence_for_client(finding)}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

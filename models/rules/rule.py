@@ -300,8 +300,8 @@ def check_text(title: str, description: str) -> list[Finding]:
 def _finding(match: Match, name: str) -> Finding:
     rule = match.rule
     if rule is UNFINISHED:
-        error = f"the regular expressions exceeded their time limit on the {name}"
-        return Finding("failure", rule.label, rule.action, evidence={"error": error})
+        problem = f"the regular expressions exceeded their time limit on the {name}"
+        return Finding("failure", rule.label, rule.action, evidence={"problem": problem})
     evidence = {"rule": rule.id, "kind": rule.kind, "pattern": rule.pattern, "field": name}
     evidence |= {"start": match.start, "end": match.end, "text": match.text}
     return Finding("rules", rule.label, rule.action, evidence=evidence)

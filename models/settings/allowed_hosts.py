@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import unicodedata
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
     IPv4Network,
     IPv6Address,
     IPv6Network,
+    ip_address,
     ip_network,
 )
 
@@ -15,6 +19,8 @@ from models.errors import SettingError
 
 Address = IPv4Address | IPv6Address
 
+DOTS = str.maketrans("\u3002\uff0e\uff61", "...")  # other full stops, which IDNA takes for a dot
+LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 ROUTED = IPv6Network("2000::/3")  # allocated global unicast IPv6; the rest is special
 # In addition to what `ipaddress` calls private or reserved in every supported Python version.
 CLOSED = tuple(
@@ -60,6 +66,35 @@ class Allowed:
     def has(self, address: Address) -> bool:
         """Whether the address may be called."""
         return is_public(address) or any(address in network for network in self.networks)
+
+
+def read_host(host: str) -> str | Address:
+    """The host of a URL as it would be called: an address, or a name without its last dot.
+
+    ``0x7f.1``, ``2130706433`` and ``127.0.0.1.`` are addresses too. Raises ValueError for a zone
+    (``fe80::1%eth0``), an escaped character, an empty label, and a number that is no address.
+    """
+    if "%" in host:
+        raise ValueError("it has a zone or an escaped character")
+    if ":" in host:
+        return ip_address(host)
+    name = unicodedata.normalize("NFKC", host.translate(DOTS)).lower().removesuffix(".")
+    labels = name.split(".")
+    if "" in labels:
+        raise ValueError("it has an empty label")
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", labels[-1]):
+        try:
+            return IPv4Address(socket.inet_aton(name))
+        except (OSError, UnicodeError) as error:
+            raise ValueError("it is a number, but no address") from error
+    return name
+
+
+def fixed_addresses(host: str | Address) -> tuple[Address, ...]:
+    """The addresses that a host has without a lookup; none for a name that must be looked up."""
+    if not isinstance(host, str):
+        return (host,)
+    return LOOPBACK if f".{host}".endswith(".localhost") else ()
 
 
 def is_public(address: Address) -> bool:

@@ -1,7 +1,8 @@
 """Reads and writes CSV and JSON: every import and export of the scripts and the console. Pure.
 
-A CSV cell that a spreadsheet would run as a formula is written with a leading apostrophe. Reading
-removes it, so an export can be imported unchanged.
+A CSV cell that a spreadsheet would run as a formula is written with a leading apostrophe. Some
+spreadsheets split at semicolons, tabs and line breaks, wherever they stand: a formula behind one of
+them gets an apostrophe too. Reading removes them, so an export can be imported unchanged.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ CHUNK = 16_384  # characters of CSV that are collected before they are passed on
 # A spreadsheet may skip white space, control characters and invisible ones before the sign of a
 # formula, and some read the full-width signs too. A leading tab or line break alone is enough: it
 # can move the rest into a cell of its own. The apostrophes keep the way back unambiguous.
-_FORMULA = re.compile(
-    r"'*(?:[\t\r\n]|[\s\x00-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])"
-)
+_SKIPPED = r"\s\x00-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff"
+_SIGN = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
+_FORMULA = re.compile(rf"'*(?:[\t\r\n]|[{_SKIPPED}]*{_SIGN})")
+# Apostrophes may stand between, so that guarding changes nothing of what is looked for.
+_INNER = re.compile(rf"([;\t\r\n])(?=['{_SKIPPED}]*{_SIGN})")
+_INNER_GUARDED = re.compile(rf"([;\t\r\n])'(?=['{_SKIPPED}]*{_SIGN})")
 
 
 def read(text: str, columns: Sequence[str]) -> list[Row]:
@@ -62,13 +66,14 @@ def guarded(value: Any) -> Any:
         return int(value)
     if value is None or isinstance(value, int | float):
         return value
-    text = str(value)
+    text = _INNER.sub(r"\1'", str(value))
     return f"'{text}" if _FORMULA.match(text) else text
 
 
 def unguarded(cell: str) -> str:
     """The text that ``guarded`` was given."""
-    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+    text = cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+    return _INNER_GUARDED.sub(r"\1", text)
 
 
 def _json(text: str) -> list[Row]:

@@ -45,6 +45,15 @@ def make_folders(settings: Settings) -> None:
         raise SettingError(f"{run} belongs to another user; choose a shorter SLUICE_HOME")
 
 
+def readable_by_others(settings: Settings) -> list[Path]:
+    """The files of settings and secrets in SLUICE_HOME that every user of this machine can read."""
+    home = settings.sluice_home
+    if not home.stat().st_mode & 0o001:
+        return []
+    files = [*home.iterdir(), *(home / "secrets").iterdir()]
+    return sorted(path for path in files if path.is_file() and path.stat().st_mode & 0o004)
+
+
 def make_secrets(settings: Settings) -> None:
     """Make each secret once: 64 hexadecimal characters that only this user can read.
 

@@ -231,6 +231,9 @@ def print_welcome(settings: Settings, seconds: float) -> None:
     if link:
         print(f"  Set up    {link}")
         print("            (works once; creates the first administrator and an API key)")
+    if exposed := layout.readable_by_others(settings):
+        print(f"  Warning   everybody on this machine can read {', '.join(map(str, exposed))}:")
+        print(f"            run chmod o-rwx {settings.sluice_home}")
     print(f"  Logs      {settings.sluice_home / 'log'}")
     print("  Next      scripts/status, scripts/demo, scripts/down\n", flush=True)
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from models.clients import validation
 from models.errors import Invalid
 from models.settings import Settings
-from models.settings.allowed_hosts import Allowed
+from models.settings.allowed_hosts import Allowed, fixed_addresses, read_host
 
 LOOKUP_TIMEOUT = 5.0  # seconds
 Address = tuple[socket.AddressFamily, str]
@@ -52,8 +52,10 @@ def check_webhook(url: str, settings: Settings) -> None:
     """
     validation.check_address(url)
     host = urlsplit(url).hostname or ""
+    allowed = Allowed.parse(settings.webhook_allowed_hosts)
     try:
-        resolve(host, Allowed.parse(settings.webhook_allowed_hosts), LOOKUP_TIMEOUT)
+        _check_fixed(host, allowed)
+        resolve(host, allowed, LOOKUP_TIMEOUT)
     except CallFailed as error:
         if error.name == "dns":
             return
@@ -63,6 +65,16 @@ def check_webhook(url: str, settings: Settings) -> None:
             " An operator can allow it with WEBHOOK_ALLOWED_HOSTS.",
             field="webhook_url",
         ) from error
+
+
+def _check_fixed(host: str, allowed: Allowed) -> None:
+    """Raises CallFailed for an address or a local name, in any notation; nothing is looked up.
+
+    The system's resolver does not know some notations, such as ``localhost.``.
+    """
+    addresses = fixed_addresses(read_host(host))
+    if addresses and not allowed.has_name(host) and not any(map(allowed.has, addresses)):
+        raise CallFailed("private address", str(addresses[0]))
 
 
 def _look_up(host: str, seconds: float) -> list[Address]:

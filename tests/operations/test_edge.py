@@ -14,6 +14,7 @@ from tests.support.stack import running, wait_until
 from tests.support.stored import files
 
 PROBLEM = "application/problem+json"
+MOST = 10  # NGINX_CONNECTIONS of the stack behind a proxy
 BODY = 5 * 10_000 + 1024 * 1024  # MAX_FILES_PER_REQUEST x MAX_FILE_SIZE and room for the rest
 
 
@@ -34,7 +35,7 @@ def site(own):
 def trusting():
     """A stack with a proxy before it."""
     settings = {"TRUSTED_PROXIES": "127.0.0.1", "METRICS_ALLOWED": "192.0.2.0/24,198.51.100.9"}
-    with running(**settings) as stack:
+    with running(**settings, NGINX_CONNECTIONS=str(MOST), NGINX_UPLOADS="4") as stack:
         yield stack
 
 
@@ -187,6 +188,42 @@ def test_a_trusted_proxys_address_counts_but_not_the_ones_before_it(trusting):
     assert address_of(trusting, "chain") == "198.51.100.4"  # the one that connected to the proxy
     from_afar = requests.get(trusting.url + "/readyz", headers={"X-Forwarded-For": "127.0.0.1"})
     assert from_afar.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "most", "holds", "same", "other"),
+    [
+        ("/console/sign-in", MOST, "2001:db8::{}", "2001:db8::ffff:1:2:3", "2001:db8:0:1::1"),
+        ("/console/sign-in", MOST, "::ffff:203.0.113.5", "203.0.113.5", "203.0.113.6"),
+        ("/api/moderation/submissions", 4, "2001:db9::{}", "2001:db9::f", "2001:db9:1::1"),
+    ],
+)
+def test_connections_and_uploads_count_by_ipv6_network(trusting, path, most, holds, same, other):
+    """Bodies that do not end hold their places; another address of the same network has none."""
+
+    def begin(address):
+        line = socket.create_connection(("127.0.0.1", trusting.port), timeout=10)
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {address}\r\n"
+        line.sendall(f"{head}Content-Length: 1000\r\n\r\nx".encode())
+        return open_ones.enter_context(line)
+
+    with contextlib.ExitStack() as open_ones:
+        for number in range(most):
+            begin(holds.format(number))
+        assert begin(same).makefile("rb").readline().split()[1] == b"429"
+        last = begin(other)
+        last.settimeout(1.0)
+        with pytest.raises(TimeoutError):  # it waits for the rest of the body
+            last.recv(1)
+
+
+def test_the_access_log_has_no_token_of_a_link(own):
+    for path in ("/console/setup/tokentoken", "/console/password/tokentoken"):
+        requests.get(own.url + path, headers={"User-Agent": path[9:14]})
+    wait_until(lambda: address_of(own, "setup") and address_of(own, "passw"))
+    text = (own.home / "log" / "nginx.log").read_text("utf-8")
+    assert "/console/setup/-" in text
+    assert "tokentoken" not in text
 
 
 def test_slow_and_idle_connections_do_not_block_other_requests(stack):

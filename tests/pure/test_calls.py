@@ -13,9 +13,10 @@ from ipaddress import ip_address
 import pytest
 import trustme
 
-from models.errors import SettingError
+from models.errors import Invalid, SettingError
+from models.settings import Settings
 from models.settings.allowed_hosts import Allowed, is_public
-from tasks.webhooks import deliver, http_post
+from tasks.webhooks import deliver, http_post, resolve
 from tasks.webhooks.resolve import CallFailed
 from tests.support.receiver import Receiver, receiving
 
@@ -59,6 +60,32 @@ def test_a_private_address_is_not_called_however_it_is_written(host):
         written = f"[{host}]" if ":" in host else host
         http_post.post(f"http://{written}:{server.port}/hook", b"", {}, Allowed())
     assert caught.value.name == "private address" and not server.calls
+
+
+@pytest.mark.parametrize(
+    "host",
+    """localhost localhost. LOCALHOST a.localhost 127.0.0.1. 0x7f.1 2130706433 0177.0.0.1. 127.1
+    127\u30020\u30020\u30021 127\uff0e0\uff0e0\uff0e1 \uff11\uff12\uff17.1 10.0.0.1. [::1]
+    [::1%25lo] [fe80::1%25eth0] [::ffff:127.0.0.1] [::ffff:7f00:1] [64:ff9b::7f00:1] [fd00::1]
+    1.2.3.4.5 256.1.1.1 a..example %31%32%37.0.0.1
+    0x7f000001. 1.2.3.08""".split(),
+)
+def test_a_private_address_is_not_saved_however_it_is_written(host, monkeypatch):
+    """Not even if the system's resolver does not know the notation."""
+
+    def resolver(*_: object, **__: object) -> None:
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    with pytest.raises(Invalid):
+        resolve.check_webhook(f"https://{host}/hook", Settings())
+    resolve.check_webhook("https://hooks.example.org./hook", Settings())
+
+
+def test_an_allowed_address_is_saved():
+    allowed = Settings(webhook_allowed_hosts="127.0.0.1, hooks.internal")
+    for host in ("127.0.0.1", "127.1", "localhost", "hooks.internal."):
+        resolve.check_webhook(f"https://{host}/hook", allowed)
 
 
 @pytest.mark.parametrize(

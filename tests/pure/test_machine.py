@@ -7,7 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from models.settings import Settings
 from tasks.host.resources import disk, memory
+from tasks.servers.layout import readable_by_others
 
 MB = 1024 * 1024
 
@@ -46,3 +48,18 @@ def test_a_group_without_a_limit_does_not(tmp_path: Path, limit: str) -> None:
 def test_the_fullest_disk_counts(tmp_path: Path) -> None:
     folders = [tmp_path, Path("/"), Path("/dev")]
     assert disk(*folders) == max(psutil.disk_usage(str(folder)).percent for folder in folders)
+
+
+def test_settings_that_everybody_can_read_are_found(tmp_path):
+    (tmp_path / "secrets").mkdir()
+    secret, env, log = tmp_path / "secrets" / "seal", tmp_path / "sluice.env", tmp_path / "own"
+    for path, mode in ((secret, 0o644), (env, 0o640), (log, 0o600)):
+        path.write_text("x")
+        path.chmod(mode)
+    settings = Settings(sluice_home=tmp_path)
+    tmp_path.chmod(0o755)
+    assert readable_by_others(settings) == [secret]
+    env.chmod(0o644)
+    assert readable_by_others(settings) == [secret, env]
+    tmp_path.chmod(0o750)
+    assert readable_by_others(settings) == []

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from models.verdict import APPROVED, REJECTED, REVIEW, VERDICTS, Finding, Policy, explain, judge
+from models.verdict import (
+    APPROVED,
+    REJECTED,
+    REVIEW,
+    VERDICTS,
+    Finding,
+    Policy,
+    explain,
+    judge,
+    reason,
+)
 
 POLICY = Policy(reject_at=0.8, review_at=0.2)
 FINDINGS = some.lists(
@@ -79,3 +89,33 @@ def test_the_order_of_findings_does_not_matter(findings: list[Finding], random) 
 def test_every_finding_is_explained_in_words(findings: list[Finding]) -> None:
     for finding in judge(findings, POLICY).findings:
         assert explain(finding)
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence"),
+    [
+        (
+            "failure",
+            {"error": "FileNotFoundError: [Errno 2] No such file: '/srv/media/originals/a'"},
+        ),
+        ("failure", {"error": "OperationalError: connection to server at 10.1.2.3 failed"}),
+        ("pictures", {"problem": "The picture cannot be read: [Errno 13] '/srv/media/b.jpg'."}),
+        ("pictures", {"problem": "cannot open /proc/self/fd/7"}),
+    ],
+)
+def test_a_reason_tells_clients_nothing_of_the_server(check: str, evidence: dict) -> None:
+    finding = Finding(check, "error", "review", image=None, evidence=evidence)
+    told = reason(finding)["explanation"]
+    assert not any(word in told for word in ("/", "Errno 2", "10.1.2.3"))
+    assert explain(finding).endswith(next(iter(evidence.values())))  # operators see all of it
+
+
+def test_a_reason_keeps_what_an_author_wrote() -> None:
+    finding = Finding("rules", "spam", "review", evidence={"text": "see /a/b/c"})
+    assert "/a/b/c" in reason(finding)["explanation"]
+    assert (
+        "time limit"
+        in reason(
+            Finding("failure", "other", "review", evidence={"problem": "the time limit is over"})
+        )["explanation"]
+    )

@@ -50,7 +50,9 @@ def _checked(position: int, result: dict[str, Any]) -> dict[str, Any]:
     """The worker's result; raises the domain's error that it reports."""
     if "error" not in result:
         return result
-    if result["code"] in ("classifier_down", "gone"):
+    if result["code"] == "classifier_down":  # the error is for operators: it may name files
+        raise Unavailable("The classifier is not available. Try again later.", retry_after=30)
+    if result["code"] == "gone":
         raise Unavailable(result["error"], retry_after=30)
     error = ERRORS.get(result["code"], Invalid)
     raise error(f"Picture {position + 1}: {result['error']}", field="images")
