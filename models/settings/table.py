@@ -99,7 +99,7 @@ class Table:
     nginx_rate: int = _setting(2000, "requests per second that nginx accepts, per address")
     nginx_connections: int = _setting(2000, "connections that nginx accepts, per address")
     nginx_uploads: int = _setting(
-        500, "uploads that nginx accepts at a time, per address; each may hold a body on the disk"
+        1000, "uploads that nginx accepts at a time, per address; each may hold a body on the disk"
     )
 
     # Work
