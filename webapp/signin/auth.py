@@ -218,6 +218,11 @@ def count_code(row: Moderator) -> None:
     throttle().count([of_account(f" code:{row.id}")])
 
 
+def give_back_code(row: Moderator) -> None:
+    """Give back the attempt at a first code that was right."""
+    throttle().give_back([of_account(f" code:{row.id}")])
+
+
 def start(row: Moderator) -> None:
     """Start a new session for the moderator in a browser that is known from now on."""
     end()

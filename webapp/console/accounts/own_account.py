@@ -98,6 +98,7 @@ def confirm() -> Any:
         codes = two_factor.confirm(me, request.form.get("code", ""), current_user.token)
     except (Invalid, TooMany) as error:
         return _enrolment(me, error), _status(error)
+    auth.give_back_code(me)
     return render_template("account/codes.html", codes=codes, first=True)
 
 
