@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from models.settings import Settings, use_settings
 from tasks.queue.lanes import NORMAL_RANK, PAID_RANK, SYNC_RANK, LaneStorage
 from tests.support.api import Api, eventually, unique
 from tests.support.console import person
@@ -214,6 +215,7 @@ def test_priority_goes_first_and_normal_does_not_starve(api: Api, small: Stack) 
 def test_what_is_taken_at_once_is_of_one_lane_and_every_fourth_time_of_the_normal_one(
     small: Stack,
 ) -> None:
+    use_settings(Settings.load(small.env))  # a worker takes a job only while the servers work
     lanes = LaneStorage("tried", connection_pool=small.redis().connection_pool)
     for number in range(16):
         lanes.enqueue(b'["p%02d", "moderate"]' % number, PAID_RANK + NORMAL_RANK)
