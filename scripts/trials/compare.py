@@ -15,6 +15,7 @@ from models.settings import ROOT
 from scripts._own_stack import Stack
 from scripts.trials.client import Sent
 from scripts.trials.receiver import Receiver
+from tasks import storage
 
 OPEN = ("received", "queued", "processing")
 ROWS = """
@@ -23,6 +24,7 @@ SELECT s.id::text, s.status, s.verdict, s.review_owed, s.external_id, (
     FROM decision d WHERE d.submission_id = s.id AND d.moderator_id IS NULL)
 FROM submission s
 """
+ANY_AGE = 3600.0  # seconds; a file that is written now is older than this, negated
 FILES = "SELECT submission_id::text, storage_key, encode(sha256, 'hex') FROM image"
 # The sweep's own step, on files that are made to look old enough to be deleted.
 SWEEP = """
@@ -131,14 +133,18 @@ def _once(decisions: list[Any] | None, status: str, debt: bool) -> bool:
 def _files(stack: Stack, out: Comparison) -> None:
     """Check that every row has its file and, after the sweep, every file has a row."""
     sweep(stack)
-    folder = stack.settings.media / "originals"
+    store = storage.of(stack.settings)
     rows = {key: (job, digest) for job, key, digest in stack.query(FILES)}
-    there = {str(path.relative_to(folder)): path for path in folder.glob("*/*")}
+    there = set(store.originals_older_than(-ANY_AGE))
     for key, (job, digest) in rows.items():
-        path = there.get(key)
-        if path is None or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        if key not in there or _digest(store, key) != digest:
             out.missing.append(f"{key} of {job}")
-    out.orphans = sorted(set(there) - set(rows))
+    out.orphans = sorted(there - set(rows))
+
+
+def _digest(store: storage.Storage, key: str) -> str:
+    with store.file(storage.original(key)) as path:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def sweep(stack: Stack, older_than: float = 0.0) -> int:

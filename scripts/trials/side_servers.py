@@ -65,6 +65,7 @@ def bucket(home: Path) -> Iterator[Mapping[str, object]]:
     options += ["-master.volumeSizeLimitMB=64", "-volume.max=20"]
     with _running([weed, "server", *options, *ports], folder) as store:
         _make_bucket(port)
+        os.environ.update(KEYS)  # the comparison reads the files too; other stacks do not get them
         stores[home] = store
         yield {"STORAGE_URL": f"s3://media/sluice?endpoint=http://127.0.0.1:{port}", **KEYS}
 
