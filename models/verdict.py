@@ -94,7 +94,7 @@ def judge(findings: Sequence[Finding], policy: Policy, *, sample: float = 1.0) -
     for finding in findings:
         if finding.check == "classifier" and finding.score is not None:
             valid = isfinite(finding.score)
-            finding.action = action_of(finding.score, policy) if valid else "review"
+            finding.action = action_for(finding, policy) if valid else "review"
             finding.score = finding.score if valid else None
     actions = {finding.action for finding in findings}
     if "reject" in actions:
@@ -115,6 +115,18 @@ def action_of(score: float, policy: Policy) -> str:
     if score >= policy.reject_at:
         return "reject"
     return "review" if score >= policy.review_at else "note"
+
+
+def action_for(finding: Finding, policy: Policy) -> str:
+    """The action for a classifier's finding that has a score.
+
+    ``sure`` in its evidence is the score on which a rejection may rest, where the score itself is
+    that of an extra view, or of a sheet of pictures: then a person looks.
+    """
+    score = finding.score or 0.0
+    action = action_of(score, policy)
+    is_sure = float(finding.evidence.get("sure", score)) >= policy.reject_at
+    return "review" if action == "reject" and not is_sure else action
 
 
 def _weight(finding: Finding) -> tuple[int, float]:
@@ -173,7 +185,8 @@ def explain(finding: Finding) -> str:
 def _explain_score(finding: Finding, picture: str) -> str:
     if finding.score is None:
         return f"The classifier could not score {picture}"
-    return f"The classifier scored {_place(finding)} at {finding.score:.2f}"
+    view = finding.evidence.get("view", "")
+    return f"The classifier scored {_place(finding)}{view and f' ({view})'} at {finding.score:.2f}"
 
 
 def _explain_known(evidence: dict[str, Any]) -> str:

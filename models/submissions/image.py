@@ -20,8 +20,9 @@ class Image(Model):
 
     ``score``, ``worst_frame``, ``pdq`` and ``view`` belong together: the view that was scored
     worst. ``view`` says which one it is: ``{}`` is the whole picture, and ``views`` is the number
-    of views if there are several. It is null in rows that were not scored, and in those of releases
-    that hashed the first frame.
+    of views if there are several; ``view``, ``box`` and ``sure`` describe an extra view (see
+    ``tasks.extra_views.look_closer``). It is null in rows that were not scored, and in those of
+    releases that hashed the first frame.
     """
 
     id = peewee.UUIDField(primary_key=True)
@@ -115,14 +116,14 @@ def flagged_lately(
     """(pdq, client, score, age in seconds) of pictures recently scored ``least`` or more.
 
     Oldest first. ``pdq`` is the hash of the view that was scored; rows that do not say which view
-    it was are left out.
+    it was are left out, and so are those of an extra view alone.
     """
     rows = db.execute_sql(
         "SELECT image.pdq, submission.client_id, image.score,"
         " extract(epoch FROM now() - scored_at)::float"
         " FROM image JOIN submission ON submission.id = image.submission_id"
         " WHERE scored_at > now() - make_interval(secs => %s) AND pdq IS NOT NULL"
-        " AND pdq_quality >= %s AND view IS NOT NULL AND image.score >= %s"
+        " AND pdq_quality >= %s AND NOT view ? 'sure' AND image.score >= %s"
         " ORDER BY scored_at DESC LIMIT %s",
         (seconds, MIN_PDQ_QUALITY, least, most),
     ).fetchall()

@@ -72,9 +72,13 @@ class ViewHashes:
     def _hash(self, view: int) -> tuple[bytes, int]:
         if len(self) == 1:
             return pdq(self._picture.grey)
-        side = (HASHED_SIDE, HASHED_SIDE)
-        grey = self._picture.views[view].convert("L")
-        return pdq(grey.resize(side, PIL.Image.Resampling.BILINEAR))
+        return hash_of_view(self._picture.views[view])
+
+
+def hash_of_view(view: PIL.Image.Image) -> tuple[bytes, int]:
+    """The hash of a view of 256 x 256 pixels, and its quality."""
+    side = (HASHED_SIDE, HASHED_SIDE)
+    return pdq(view.convert("L").resize(side, PIL.Image.Resampling.BILINEAR))
 
 
 def worst_view(views: Sequence[PIL.Image.Image]) -> int:

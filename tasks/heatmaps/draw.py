@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 
 from models.settings import get_settings
 from models.submissions.image import Image
@@ -63,16 +65,30 @@ idle_unload = IdleUnload()
 
 
 def _draw(item: Item) -> None:
-    picture = item.picture
-    views = _views(picture, item.image.worst_frame or 0)
+    picture, box = item.picture, (item.image.view or {}).get("box")
+    frame = item.image.worst_frame or 0
+    views = item.crop(frame, [box]) if box else _views(picture, frame)
     heats = [activation_map.heatmap(view, model_path=_model()) for view in views]
     hottest = max(heats, key=lambda heat: float(np.mean(heat)))
     scale = LONGEST / max(picture.width, picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    layer = activation_map.layer(hottest, size)
+    layer = activation_map.layer(hottest, size) if not box else _in_box(hottest, size, box)
     file = io.BytesIO()
     layer.save(file, "WEBP", quality=80, method=2)
     item.storage.write(heat(item.image.storage_key), file.getvalue())
+
+
+def _in_box(
+    heat: NDArray[np.float32], size: tuple[int, int], box: Sequence[float]
+) -> PIL.Image.Image:
+    """The overlay of a part of the picture: ``box`` is (left, top, right, bottom) in shares."""
+    left, top, right, bottom = (
+        round(edge * side) for edge, side in zip(box, size * 2, strict=True)
+    )
+    whole = PIL.Image.new("RGBA", size, (*activation_map.HOT, 0))
+    part = activation_map.layer(heat, (max(1, right - left), max(1, bottom - top)))
+    whole.paste(part, (left, top))
+    return whole
 
 
 def _views(picture: Decoded, frame: int) -> list[PIL.Image.Image]:

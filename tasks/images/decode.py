@@ -7,7 +7,7 @@ part that cannot be decoded is either a `PictureError` or a doubt; it is never i
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -27,6 +27,7 @@ __all__ = [
     "Picture",
     "PictureError",
     "accepted",
+    "frame_crops",
     "frame_previews",
     "read",
     "save_thumbnail",
@@ -87,6 +88,34 @@ def frame_previews(file: File, indexes: Collection[int], limits: Limits) -> dict
             if len(previews) == len(indexes):
                 break
     return previews
+
+
+def frame_crops(
+    file: File, index: int, boxes: Collection[Sequence[float]], limits: Limits
+) -> list[Image.Image]:
+    """Parts of one frame, each resized to `VIEW`: RGB, upright, flattened on white.
+
+    A box is (left, top, right, bottom), each a share of the upright frame's side.
+    """
+    data = _bytes(file)
+    with decoding():
+        source = open_picture(data, limits)
+        for at, shown in Frames(source, limits):
+            if at == index and shown.image:
+                return _crops(upright(flatten(shown.image, "white"), source.orientation), boxes)
+    raise PictureError("unreadable", f"The picture has no frame {index}.")
+
+
+def _crops(image: Image.Image, boxes: Collection[Sequence[float]]) -> list[Image.Image]:
+    width, height = image.size
+    return [
+        image.resize(
+            VIEW,
+            Image.Resampling.BILINEAR,
+            box=(left * width, top * height, right * width, bottom * height),
+        )
+        for left, top, right, bottom in boxes
+    ]
 
 
 def save_thumbnail(

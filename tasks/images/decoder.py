@@ -164,6 +164,24 @@ class Decoder:
         with self._lock:
             return self._request(drawn, request, path, limits, self.budget(), DRAWN_BYTES)
 
+    def crop(
+        self,
+        path: Path,
+        frame: int,
+        boxes: Sequence[Sequence[float]],
+        limits: Limits,
+        budget: Budget | None = None,
+    ) -> list[Image.Image]:
+        """Parts of one frame as views (see `decode.frame_crops`). Raises the same as `look`."""
+        request = {"do": "crop", "frame": frame, "boxes": [list(box) for box in boxes]}
+        most = len(boxes) * VIEW_BYTES
+
+        def cropped(_: Fields, blobs: Blobs) -> list[Image.Image]:
+            return list(Views([frame] * len(boxes), blobs, 0))
+
+        with self._lock:
+            return self._request(cropped, request, path, limits, budget or self.budget(), most)
+
     def close(self) -> None:
         """End the child."""
         with self._lock:

@@ -22,7 +22,7 @@ from PIL import Image
 from tasks.confinement import confine
 from tasks.host import malloc_trim
 from tasks.images import decoder_protocol
-from tasks.images.decode import frame_previews, read, save_thumbnail
+from tasks.images.decode import frame_crops, frame_previews, read, save_thumbnail
 from tasks.images.frame_views import luma
 from tasks.images.limits import Limits, PictureError
 from tasks.images.open_untrusted import preload
@@ -85,6 +85,9 @@ def _respond(request: dict[str, Any], file: int) -> Response:
     try:
         if request["do"] == "draw":
             return _draw(file, request["frames"], limits)
+        if request["do"] == "crop":
+            crops = frame_crops(file, request["frame"], request["boxes"], limits)
+            return {}, [crop.tobytes() for crop in crops]
         return _look(file, limits)
     except PictureError as error:
         return {"code": error.code, "problem": str(error)}, []

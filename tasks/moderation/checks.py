@@ -20,10 +20,11 @@ from models.submissions.image import MIN_PDQ_QUALITY, stills_of
 from models.verdict import Finding
 from tasks.classifier import engine
 from tasks.classifier.base import ClassifierDown
+from tasks.extra_views.look_closer import CloserLook, look_closer
 from tasks.images.decoder import GIVEN_UP
 from tasks.images.limits import PictureError
 from tasks.moderation.job import Item, Job
-from tasks.moderation.look_alikes import known_again, look_alike_cache
+from tasks.moderation.look_alikes import known_again, known_part, look_alike_cache
 from tasks.moderation.score_cache import ScoreCache
 from tasks.observability import metrics
 
@@ -33,6 +34,7 @@ SCORE_COLUMNS = (
     *("score", "worst_frame", "frames", "width", "height", "view"),
     *("pdq", "pdq_quality"),
 )
+VIEW_EVIDENCE = ("view", "sure", "box")  # of an extra view, as ``look_closer`` has them
 log = logging.getLogger("sluice.checks")
 score_cache = per_process(ScoreCache)
 classifier_down = ""  # why the classifier cannot be asked, for the heartbeat; empty if it can
@@ -90,7 +92,7 @@ def scored_bytes(job: Job) -> Iterator[Finding]:
         item.settled = True
         item.seen |= columns
         score, frame, frames = columns["score"], columns["worst_frame"], columns["frames"]
-        more = {}
+        more = {name: columns["view"][name] for name in VIEW_EVIDENCE if name in columns["view"]}
         if (frames or 1) > 1:
             item.worst = stills_of(scored_image_id)
             more["frames_worst"] = item.worst
@@ -122,7 +124,10 @@ def readable(job: Job) -> Iterator[Finding]:
 
 
 def classifier(job: Job) -> Iterator[Finding]:
-    """The network's score of every image that is still open; of an animation, the highest."""
+    """The network's score of every image that is still open; of an animation, the highest.
+
+    Pictures that are made of several, or that are in doubt, get extra views (``look_closer``).
+    """
     for position, item in job.open_items:
         views = item.picture.views
         scores = _scores(item.inputs)
@@ -131,27 +136,47 @@ def classifier(job: Job) -> Iterator[Finding]:
             evidence = {"error": classifier_down}
             yield Finding("classifier", "error", image=position, evidence=evidence)
             continue
-        worst = max(range(len(scores)), key=scores.__getitem__)
-        score, frame = float(scores[worst]), views.frames[worst]
-        item.seen["score"] = score
-        item.name_view(worst)
-        more = {}
+        closer = _look_closer(item, scores)
+        item.seen["score"] = closer.score
+        item.name_view(closer.view)
+        if closer.detail:
+            item.name_part(closer.detail, closer.image)
+        more = dict(closer.detail)
         if item.picture.frames > 1:
+            scores[closer.view] = closer.score
             item.worst = _worst_frames(views.frames, scores)
             more["frames_worst"] = item.worst
-        _cache(job, item, worst)
-        yield _scored(position, score, frame, item.picture.frames, **more)
+        if closer.image:
+            yield from known_part(job, position, item)
+        _cache(job, item)
+        frame = views.frames[closer.view]
+        yield _scored(position, closer.score, frame, item.picture.frames, **more)
 
 
-def _cache(job: Job, item: Item, worst: int) -> None:
+def _look_closer(item: Item, scores: list[float]) -> CloserLook:
+    """The result with the extra views that the picture needs; without them if they fail."""
+    try:
+        return look_closer(item.picture, scores, item.crop, _score_extra)
+    except (PictureError, ClassifierDown) as error:
+        log.warning("no extra views of %s: %s", item.image.id, error)
+        worst = max(range(len(scores)), key=scores.__getitem__)
+        return CloserLook(scores[worst], worst)
+
+
+def _score_extra(views: Sequence[Any]) -> list[float]:
+    with metrics.inference(len(views)):
+        return engine().score(views)
+
+
+def _cache(job: Job, item: Item) -> None:
     """Cache a new score, for the same bytes and for look-alikes of the view that was scored worst.
 
-    The score of a doubtful picture is not cached, so that the next one is doubted too. Animations
-    are left to PostgreSQL, which has their frames.
+    What only an extra view shows is left to the network each time. The score of a doubtful picture
+    is not cached, so that the next one is doubted too. Animations are left to PostgreSQL, which has
+    their frames.
     """
-    code = item.hashes.comparable(worst)
-    if code:
-        look_alike_cache().add(code, item.seen["score"], job.submission.client_id)
+    if "sure" not in item.seen["view"] and item.seen["pdq_quality"] >= MIN_PDQ_QUALITY:
+        look_alike_cache().add(item.seen["pdq"], item.seen["score"], job.submission.client_id)
     if not item.picture.doubts and item.picture.frames == 1:
         score_cache().put(item.digest, (*map(item.seen.get, SCORE_COLUMNS), item.image.id))
 

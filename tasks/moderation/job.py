@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import PIL.Image
+
 from models.clients.client import Client
 from models.settings import Settings, per_process
 from models.submissions.image import Image
@@ -17,7 +19,7 @@ from models.verdict import Finding, Policy
 from tasks import storage as stores
 from tasks.classifier import engine
 from tasks.classifier.base import ClassifierDown
-from tasks.hash_bank.view_hashes import ViewHashes
+from tasks.hash_bank.view_hashes import ViewHashes, hash_of_view
 from tasks.images.decoder import Budget, Decoded, Decoder
 from tasks.images.limits import Limits, PictureError
 from tasks.observability import tracing
@@ -92,6 +94,18 @@ class Item:
         self.worst = [[frame, score]]
         return {"frame": frame, "frames": frames}
 
+    def name_part(self, detail: Mapping[str, Any], image: PIL.Image.Image | None) -> None:
+        """Store which extra view was scored; a part of the picture has a hash of its own."""
+        self.seen["view"] |= detail
+        if image is not None:
+            code, quality = hash_of_view(image)
+            self.seen |= {"pdq": code, "pdq_quality": quality}
+
+    def crop(self, frame: int, boxes: Sequence[Sequence[float]]) -> list[PIL.Image.Image]:
+        """Parts of a frame as views for the network; raises PictureError."""
+        with self.storage.file(original(self.image.storage_key)) as path:
+            return self.decoder.crop(path, frame, boxes, self.limits, self.budget)
+
     def decode_ahead(self, trace: str | None) -> None:
         """Have the picture decoded on the thread, as part of this trace (a traceparent)."""
         if self._hashed is None and self._coming is None:
@@ -122,10 +136,12 @@ class Item:
 
     def _note(self, hashed: HashedPicture) -> None:
         its = hashed.picture
-        self.seen |= {"width": its.width, "height": its.height, "frames": its.frames}
+        noted: dict[str, Any] = {"width": its.width, "height": its.height, "frames": its.frames}
         if len(hashed.hashes) == 1:  # of several views, a check names the one that it is about
             code, quality = hashed.hashes.of(0)
-            self.seen |= {"pdq": code, "pdq_quality": quality}
+            noted |= {"pdq": code, "pdq_quality": quality}
+        # A cached score may have named a part before the picture was decoded for its thumbnail.
+        self.seen = noted | self.seen
 
     def _decode_in_trace(self, trace: str | None) -> HashedPicture | PictureError:
         with tracing.span("ahead", trace):

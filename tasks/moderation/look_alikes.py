@@ -12,6 +12,7 @@ from typing import Any
 from models.database.config_revision import RevisionCache
 from models.hash_bank.known_hash import KnownHash
 from models.settings import per_process
+from models.submissions.image import MIN_PDQ_QUALITY
 from models.verdict import Finding, action_of
 from tasks.hash_bank.hashing import HashBank
 from tasks.images.limits import PictureError
@@ -35,20 +36,30 @@ def known_look_alikes(job: Job) -> Iterator[Finding]:
 def known_again(job: Job, position: int, item: Item, columns: dict[str, Any]) -> Iterator[Finding]:
     """The same for an image whose score is cached. It is decoded only if it has several views.
 
-    The row of a cached score holds the hash of its worst view alone.
+    The row of a cached score holds the hash of its worst view, or part, alone.
     """
     _, bank = known_bank.get()
     if not len(bank):
         return
-    if columns["view"].get("views", 1) == 1:
-        codes = [(None, bytes(columns["pdq"]))] if columns["pdq"] else []
+    codes: list[tuple[int | None, bytes]] = []
+    if columns["pdq"]:
+        codes = [(None, bytes(columns["pdq"]))]
+    if columns["view"].get("views", 1) == 1 and "box" not in columns["view"]:
         yield from _near_known(job, position, item, codes, complete=True)
         return
     try:
         hashes = item.hashes
     except PictureError:
         return
-    yield from _near_known(job, position, item, hashes.distinct, hashes.is_complete)
+    codes += hashes.distinct
+    yield from _near_known(job, position, item, codes, hashes.is_complete)
+
+
+def known_part(job: Job, position: int, item: Item) -> Iterator[Finding]:
+    """A part of an image that was scored by itself and is near a blocked image."""
+    if item.seen["pdq_quality"] >= MIN_PDQ_QUALITY:
+        codes: Codes = [(None, bytes(item.seen["pdq"]))]
+        yield from _near_known(job, position, item, codes, complete=False)
 
 
 def _near_known(
@@ -61,6 +72,8 @@ def _near_known(
     the limit up to twice the limit the finding is only a note.
     """
     entries, bank = known_bank.get()
+    if not len(bank):
+        return
     limit = job.settings.pdq_max_distance
     matches = [
         (distance, number, view)

@@ -33,7 +33,7 @@ from models.submissions.submission import (
     hand_back,
     pause,
 )
-from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, action_of, judge
+from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, action_for, judge
 from tasks.images.limits import PictureError
 from tasks.moderation import checks, look_alikes
 from tasks.moderation.checks import Check
@@ -289,7 +289,7 @@ def check(job: Job, find: Check) -> None:
     job.rejected = any(
         finding.action == "reject"
         if finding.check != "classifier" or finding.score is None
-        else action_of(finding.score, job.policy) == "reject"
+        else action_for(finding, job.policy) == "reject"
         for finding in findings
     )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from PIL import Image
 
 from tests.support.api import Api, eventually, unique
 from tests.support.console import Console, person
 from tests.support.stack import Stack
-from tests.support.two_frames import FORMATS, animation, still
+from tests.support.two_frames import FORMATS, animation, sheet, still
 
 INNOCENT, BAD = "safe_chelsea.jpg", "reject_c.jpg"
 SEEN_BY_ALL = 1.0  # seconds in which every worker has read the flags of the others
@@ -101,6 +103,47 @@ def test_blocking_an_animation_blocks_its_bad_frame_and_not_its_first(new_api, s
 
 def _known(told: dict) -> bool:
     return bool(told["reasons"]) and check_of(told) == "known_hashes"
+
+
+def test_a_bad_tile_of_a_sheet_goes_to_a_person_who_sees_where_and_can_block_it(
+    new_api, stack, moderator
+):
+    api, picture = (
+        new_api(),
+        sheet("safe_chelsea.jpg", BAD, "safe_coffee.jpg", "safe_astronaut.jpg"),
+    )
+    first, again = api.decided(picture), api.decided(picture)
+    for told in (first, again):
+        assert told["verdict"] == "review", "a part alone does not reject"
+        assert "one of its 4 parts" in told["reasons"][0]["explanation"]
+    kept = [
+        stack.sql(
+            "SELECT f.score, f.evidence - 'reused', i.score, i.view, encode(i.pdq, 'hex')"
+            " FROM finding f JOIN image i ON i.id = f.image_id WHERE f.submission_id = %s",
+            told["job_id"],
+        )[0]
+        for told in (first, again)
+    ]
+    assert kept[0] == kept[1], "the score of the same bytes gives the same finding"
+    assert kept[0][1]["box"] == pytest.approx([0.5, 0, 1, 0.5], abs=0.01)
+    heat = eventually(lambda: _heat(moderator, stack, first["job_id"]))
+    width, height = heat.size
+    left, _, _, bottom = heat.getchannel("A").getbbox()
+    assert left >= width * 0.45 and bottom <= height * 0.55, "the heatmap lies on the tile"
+    moderator.post(f"/reviews/{first['job_id']}/block", form="/known-images", label="nudity")
+    time.sleep(2)  # every worker has read the hash bank
+    other = sheet("safe_rocket.jpg", "safe_coffee.jpg", BAD, "safe_astronaut.jpg")
+    told = new_api().decided(other)
+    assert (told["verdict"], check_of(told)) == ("rejected", "known_hashes")
+    clean = ("safe_chelsea.jpg", "safe_rocket.jpg", "safe_coffee.jpg", "safe_astronaut.jpg")
+    assert new_api().decided(sheet(*clean))["verdict"] == "approved"
+
+
+def _heat(moderator: Console, stack: Stack, job: str) -> Image.Image | None:
+    [(image_id,)] = stack.sql("SELECT id FROM image WHERE submission_id = %s", job)
+    moderator.get(f"/reviews/heat/{image_id}")
+    reply = moderator.get(f"/media/{image_id}/heat")
+    return Image.open(io.BytesIO(reply.content)) if reply.status_code == 200 else None
 
 
 def test_what_an_earlier_release_hashed_by_its_first_frame_is_hashed_again(

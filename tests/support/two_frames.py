@@ -22,6 +22,17 @@ def animation(*names: str, kind: str) -> bytes:
     return saved(names, kind)
 
 
+def sheet(*names: str) -> bytes:
+    """Four fixtures as the tiles of one JPEG, without gutters."""
+    whole = Image.new("RGB", (2 * SIZE[0], 2 * SIZE[1]))
+    for at, name in enumerate(names):
+        tile = Image.open(io.BytesIO(content(name))).convert("RGB").resize(SIZE)
+        whole.paste(tile, (at % 2 * SIZE[0], at // 2 * SIZE[1]))
+    file = io.BytesIO()
+    whole.save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
 def saved(names: list[str] | tuple[str, ...], kind: str, side: int = SIZE[0]) -> bytes:
     """These fixtures as the frames of one file of Pillow's format `kind`."""
     first, *more = (
