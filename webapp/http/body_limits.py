@@ -29,17 +29,19 @@ class Body:
     """The body that a view accepts.
 
     ``size``: bytes, None for as many as an upload may have. ``text``: bytes of one text field of a
-    multipart form, or of a whole url-encoded form. ``signed_in``: refuse the bodies of strangers
-    before they are parsed; a CSRF token is in the body, so it would be checked too late.
+    multipart form; ``encoded``: bytes of a whole url-encoded form, None for ``text``.
+    ``signed_in``: refuse the bodies of strangers before they are parsed; a CSRF token is in the
+    body, so it would be checked too late.
     """
 
     size: int | None = SMALL
     text: int = SMALL
+    encoded: int | None = None
     files: bool = False
     signed_in: bool = False
 
 
-UPLOAD = Body(size=None, text=2 * 1024 * 1024, files=True)
+UPLOAD = Body(size=None, text=512 * 1024, encoded=2 * 1024 * 1024, files=True)
 
 
 def accepts(body: Body) -> Callable[[View], View]:
@@ -72,5 +74,6 @@ def _apply() -> Any:
     if body.signed_in and request.method == "POST" and not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
     request.max_content_length = get_settings().max_body_size if body.size is None else body.size
-    request.max_form_memory_size = body.text
+    encoded = request.mimetype == "application/x-www-form-urlencoded"
+    request.max_form_memory_size = (encoded and body.encoded) or body.text
     return None
