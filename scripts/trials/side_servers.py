@@ -18,7 +18,7 @@ from scripts._own_stack import free_port
 from scripts.trials.relay import Relay
 from tasks.servers import layout
 
-KEYS = {"AWS_ACCESS_KEY_ID": "faults", "AWS_SECRET_ACCESS_KEY": "faults-of-a-trial"}
+KEYS = {"AWS_ACCESS_KEY_ID": "faults", "AWS_SECRET_ACCESS_KEY": "faults-of-a-trial"}  # nosec B105
 relays: dict[Path, Relay] = {}  # by the home of the trial's stack
 stores: dict[Path, subprocess.Popen[bytes]] = {}
 
