@@ -159,15 +159,17 @@ def strikes_of(client_id: int, user_id: str, limit: int = 30) -> list[dict[str, 
     """When this author got strikes and when strikes were removed, newest first.
 
     Read from the decisions on the newest 1000 uploads: a rejection adds a strike, and a decision
-    that ends a rejection removes it.
+    that ends a rejection removes it. A file that only cannot be read gives none.
     """
     rows = db.execute_sql(
         "SELECT d.created_at, d.to_verdict = 'rejected', d.reason, m.name, s.id,"
         " left(coalesce(nullif(s.title, ''), s.description), 120)"
-        " FROM (SELECT id, title, description FROM submission WHERE client_id = %s"
+        " FROM (SELECT id, title, description, reasons FROM submission WHERE client_id = %s"
         "  AND user_id = %s ORDER BY id DESC LIMIT 1000) s"
         " JOIN decision d ON d.submission_id = s.id LEFT JOIN moderator m ON m.id = d.moderator_id"
         " WHERE (d.to_verdict = 'rejected') <> (coalesce(d.from_verdict, '') = 'rejected')"
+        " AND (jsonb_array_length(s.reasons) = 0 OR"
+        "  jsonb_path_exists(s.reasons, '$[*] ? (@.label != \"unreadable\")'))"
         " ORDER BY d.id DESC LIMIT %s",
         (client_id, user_id, limit),
     ).fetchall()

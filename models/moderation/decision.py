@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -131,13 +131,20 @@ def follow(
     """Record the consequences of a changed verdict: a strike, and the event owed to the client.
 
     ``after`` is the verdict for the strike if it is not the row's: an appealed rejection still
-    counts. ``wait`` delays the event by seconds; with ``tell=False`` there is none.
+    counts. ``wait`` delays the event by seconds; with ``tell=False`` there is none. A damaged file
+    is nobody's offence, so its rejection is no strike.
     """
     after = after or submission.verdict
-    if REJECTED in (before, after) and before != after:
+    changed = REJECTED in (before, after) and before != after
+    if changed and not is_only_damage(submission.reasons):
         author.strike(submission.client_id, submission.user_id, 1 if after == REJECTED else -1)
     if tell:
         delivery.owe(submission, _event(before, submission.verdict), wait=wait)
+
+
+def is_only_damage(reasons: Sequence[Mapping[str, Any]] | None) -> bool:
+    """Whether the machine's only reasons are pictures that cannot be read."""
+    return bool(reasons) and all(each.get("label") == "unreadable" for each in reasons or ())
 
 
 def _event(before: str | None, after: str) -> str:

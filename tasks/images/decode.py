@@ -7,18 +7,19 @@ part that cannot be decoded is either a `PictureError` or a doubt; it is never i
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
 from PIL import Image
 
-from tasks.images import file_formats
+from tasks.images import still
 from tasks.images.frame_sampling import Sampler
 from tasks.images.frame_views import PREVIEW_SIDE, VIEW, Frame, flatten, shrink, upright
 from tasks.images.frames import Frames
 from tasks.images.limits import Limits, PictureError
-from tasks.images.open_untrusted import Source, accepted, decoding, open_picture
+from tasks.images.open_untrusted import Source, accepted, decoding, open_further, open_picture
+from tasks.images.pixels import color
 
 __all__ = [
     "VIEW",
@@ -33,6 +34,7 @@ __all__ = [
     "save_thumbnail",
 ]
 
+MOST_BEHIND = 4  # frames of a picture behind the first; of one with more, a person must look
 File = str | os.PathLike[str] | int  # a path, or the descriptor of an open file
 
 
@@ -62,7 +64,7 @@ def read(file: File, limits: Limits) -> Picture:
     data = _bytes(file)
     with decoding():
         source = open_picture(data, limits)
-        _inspect_tail(source)
+        open_further(source, data, limits)
         return _look(source, limits)
 
 
@@ -81,9 +83,10 @@ def frame_previews(file: File, indexes: Collection[int], limits: Limits) -> dict
     previews: dict[int, Image.Image] = {}
     with decoding():
         source = open_picture(data, limits)
-        for at, shown in Frames(source, limits):
-            if at in indexes and shown.image:
-                preview = shrink(flatten(shown.image, "white"), PREVIEW_SIDE)
+        open_further(source, data, limits)
+        for at, readings, _ in _shown(source, Frames(source, limits), limits):
+            if at in indexes:
+                preview = color.finished(shrink(flatten(readings[0], "white"), PREVIEW_SIDE))
                 previews[at] = upright(preview, source.orientation)
             if len(previews) == len(indexes):
                 break
@@ -100,9 +103,11 @@ def frame_crops(
     data = _bytes(file)
     with decoding():
         source = open_picture(data, limits)
-        for at, shown in Frames(source, limits):
-            if at == index and shown.image:
-                return _crops(upright(flatten(shown.image, "white"), source.orientation), boxes)
+        open_further(source, data, limits)
+        for at, readings, _ in _shown(source, Frames(source, limits), limits):
+            if at == index:
+                seen = upright(flatten(readings[0], "white"), source.orientation)
+                return [color.finished(crop) for crop in _crops(seen, boxes)]
     raise PictureError("unreadable", f"The picture has no frame {index}.")
 
 
@@ -127,43 +132,58 @@ def save_thumbnail(
     small.save(path_or_file, "WEBP", quality=80, method=2, exif=b"", xmp=b"", icc_profile=b"")
 
 
-def _inspect_tail(source: Source) -> None:
-    """Note bytes after the picture in its file; a doubt if they are another picture."""
-    ranges = [(0, source.outline.end), *_mpo_ranges(source)]
-    if file_formats.loose_picture(source.data, ranges):
-        source.doubts.append("another picture follows the end of this one")
-    elif size := file_formats.loose_bytes(source.data, ranges):
-        source.notes.append(f"{size} bytes after the end of the picture")
-
-
-def _mpo_ranges(source: Source) -> list[tuple[int, int]]:
-    """The byte ranges of the further images of a multi-picture JPEG; they count as frames."""
-    if source.image.format != "MPO":
-        return []
-    source.notes.append("second image (MPO) present")
-    entries = getattr(source.image, "mpinfo", {}).get(0xB002, [])
-    base = source.data.index(b"MPF\x00") + 4  # the origin of the entries' offsets
-    starts = [base + entry["DataOffset"] for entry in entries[1:]]
-    return [
-        (start, end[0]) for start in starts if (end := file_formats.jpeg_end(source.data, start))
-    ]
-
-
 def _look(source: Source, limits: Limits) -> Picture:
     frames = Frames(source, limits)
-    sampler = Sampler(source, frames.count, limits)
-    for index, shown in frames:
-        sampler.offer(index, shown)
-    views, sampled = sampler.finish()
+    count = frames.count + len(source.further)
+    sampler = Sampler(source, count, limits)
+    for index, readings, duration in _shown(source, frames, limits):
+        sampler.offer(index, readings, duration, always=index >= frames.count)
+    found, sampled = sampler.finish()
+    views = [Frame(view.index, color.finished(view.image)) for view in found]
     width, height = frames.size
     return Picture(
         source.outline.format,
         accepted()[source.outline.format],
         *((height, width) if source.orientation >= 5 else (width, height)),
-        frames.count,
+        count,
         sampled,
         views,
-        sampler.first_preview,
+        color.finished(sampler.first_preview),
         source.notes,
         source.doubts,
     )
+
+
+def _shown(
+    source: Source, frames: Frames, limits: Limits
+) -> Iterator[tuple[int, list[Image.Image], int]]:
+    """(index, readings, duration in ms) of the frames and of the pictures behind them.
+
+    The first reading is that of browsers. Every image turns upright by `source.orientation`.
+    """
+    for index, moment in frames:
+        if moment.image:
+            yield index, list(still.readings(source, moment.image)), moment.duration
+    for index, other in enumerate(source.further, frames.count):
+        yield from _shown_behind(source, index, other, limits)
+
+
+def _shown_behind(
+    source: Source, index: int, other: Source, limits: Limits
+) -> Iterator[tuple[int, list[Image.Image], int]]:
+    """One picture behind the first, all of its frames as readings of one."""
+    found: list[Image.Image] = []
+    inner = Frames(other, limits)
+    try:
+        for at, moment in inner:
+            if moment.image and at < MOST_BEHIND:
+                found += still.readings(other, moment.image.copy())
+    except PictureError as error:
+        source.doubt(f"picture {index + 1} of the file: {error}")
+    if inner.count > MOST_BEHIND:
+        source.doubt(f"picture {index + 1} of the file has {inner.count} frames")
+    for doubt in other.doubts:
+        source.doubt(f"picture {index + 1} of the file: {doubt}")
+    if found:
+        turned = (upright(image, other.orientation) for image in found)
+        yield index, [upright(image, still.back(source.orientation)) for image in turned], 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PIL import Image
 
-from tasks.images.animation.canvas import Moment
 from tasks.images.animation.looks import Look, Looks
 from tasks.images.frame_views import PREVIEW_SIDE, Frame, flatten, shrink, upright, views_of
 from tasks.images.limits import Limits, PictureError
@@ -21,16 +22,26 @@ class Sampler:
         self._looks = Looks(limits.max_frames)
         self._all = count <= limits.max_frames
 
-    def offer(self, index: int, shown: Moment) -> None:
-        """Collect the views of a frame, if it is in the sample."""
-        assert shown.image is not None
+    def offer(
+        self,
+        index: int,
+        readings: Sequence[Image.Image],
+        duration: int = 0,
+        *,
+        always: bool = False,
+    ) -> None:
+        """Collect the views of a frame that stands for `duration` ms, if it is in the sample.
+
+        The first of its readings is that of browsers; `always` puts it into the sample.
+        """
         if self._preview is None:
-            self._preview = self._preview_of(shown.image)
-        look = Look(index, self._views(shown.image), shown.duration)
+            self._preview = self._preview_of(readings[0])
+        views = [view for image in readings for view in self._views(image)]
+        look = Look(index, views, duration)
         if self._all:
             self._looks.keep(look)
         else:
-            self._looks.offer(look, always=index in (0, self._count - 1))
+            self._looks.offer(look, always=always or index in (0, self._count - 1))
 
     def _preview_of(self, image: Image.Image) -> Image.Image:
         flat = flatten(image, "white")
@@ -62,7 +73,8 @@ class Sampler:
 
     def _views(self, image: Image.Image) -> list[Image.Image]:
         upright = views_of(image, self.source.orientation)
-        return [*upright, *views_of(image, 1)] if self.source.disputed else upright
+        other = self.source.other_orientation
+        return [*upright, *views_of(image, other)] if other else upright
 
     def _is_new(self, view: Image.Image) -> bool:
         digest = hash(

@@ -12,11 +12,11 @@ from PIL import Image, ImageFile
 from tasks.images.animation.apng import Apng
 from tasks.images.animation.canvas import Moment
 from tasks.images.animation.gif import Gif
-from tasks.images.file_formats import png_frames
+from tasks.images.containers import png
 from tasks.images.frame_views import rgba
 from tasks.images.limits import Limits, PictureError
 from tasks.images.open_untrusted import DECODER_ERRORS, Source, check_size
-from tasks.images.truncation import check_whole
+from tasks.images.still import load
 
 FRAME_COST = 50_000  # the cost in pixels of opening one more frame of any size
 
@@ -78,24 +78,18 @@ class Frames:
 class PillowFrames:
     """The frames of a file that Pillow and its libraries composite as browsers do."""
 
-    def __init__(self, source: Source) -> None:
-        self._source, self.size = source, source.size
+    def __init__(self, source: Source, limits: Limits) -> None:
+        self._source, self._limits, self.size = source, limits, source.size
 
     def __len__(self) -> int:
         return self._source.frames
 
     def __iter__(self) -> Iterator[Moment]:
-        image = self._source.image
         for index in range(self._source.frames):
-            try:
-                image.seek(index)
-                image.load()
-                check_whole(self._source, index)
-            except DECODER_ERRORS as error:
-                if not index:
-                    raise
-                yield Moment(None, str(error))
+            if not load(self._source, index, self._limits):
+                yield Moment(None, "its data cannot be decoded")
                 return
+            image = self._source.image
             yield Moment(image, None, int(image.info.get("duration") or 0))
 
 
@@ -110,7 +104,7 @@ class FrameDecoder:
         check_size(size, self._limits)
         try:
             image = self._decode(data)
-            short = self._name == "PNG" and png_frames(data)[0].is_short()
+            short = self._name == "PNG" and png.frames(data)[0].missing()
             return image, "the data end before the picture does" if short else None
         except DECODER_ERRORS as error:
             problem = str(error)
@@ -133,7 +127,7 @@ def _reader(source: Source, limits: Limits) -> Reader:
         apng = Apng(source.data, FrameDecoder("PNG", limits))
         if apng.is_animated:
             return apng
-    return PillowFrames(source)
+    return PillowFrames(source, limits)
 
 
 def _clocks() -> tuple[float, float]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 class PictureError(Exception):
     """A picture that is not decoded; the message is a sentence for a person.
 
-    It is refused if `code` is `unreadable` (cut or corrupt), `too_large` (pixels, side or scans) or
-    `unsupported` (not in `open_untrusted.accepted`). It is given up, so that a person must look, if
-    `code` is `too_slow`, `too_hungry` (out of memory) or `crashed` (see `decoder`).
+    It is refused if `code` is `unreadable` (nothing of it can be decoded), `too_large` (pixels,
+    side or scans) or `unsupported` (not in `open_untrusted.accepted`). A person must look if `code`
+    is `damaged` (cut, so that only a browser shows a part), or if the decoder gave it up:
+    `too_slow`, `too_hungry` (out of memory) or `crashed` (see `decoder`).
     """
 
     def __init__(self, code: str, message: str) -> None:

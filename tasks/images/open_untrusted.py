@@ -26,9 +26,12 @@ from PIL import (
     features,
 )
 
-from tasks.images import file_formats
-from tasks.images.frame_views import TURNS, VIEW
+from tasks.images import contents, file_formats
+from tasks.images.containers import appended, boxes, exif, png
+from tasks.images.contents import Contents
+from tasks.images.frame_views import VIEW
 from tasks.images.limits import Limits, PictureError
+from tasks.images.pixels import color, jpeg_warnings
 
 DRAFT_SIDE = 8 * VIEW[0]  # a JPEG is decoded at reduced scale only above this, in pixels
 MAX_SCANS = 100  # of a progressive JPEG; encoders write about 10, a decompression bomb thousands
@@ -45,7 +48,6 @@ DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
-_ORIENTATION = 0x0112
 # Pillow imports these when a picture first needs them.
 _LAZY = ("ImageCms", "ImageOps", "MpoImagePlugin", "TiffImagePlugin")
 
@@ -64,7 +66,11 @@ def accepted() -> dict[str, str]:
 
 @dataclass
 class Source:
-    """An opened file: its bytes, the lazy image, and the data of its headers."""
+    """An opened file: the bytes for its decoder, the lazy image, and what its headers say.
+
+    `frames` are its own; `further` are pictures behind it in the same file. `other_orientation` is
+    one that some viewers apply instead; 0 if there is none.
+    """
 
     data: bytes
     outline: file_formats.Outline
@@ -72,13 +78,22 @@ class Source:
     size: tuple[int, int]
     frames: int
     orientation: int
-    disputed: bool  # viewers differ in whether they turn it
+    other_orientation: int
+    contents: Contents
+    readings: tuple[color.ColorReading, ...] = (color.SRGB,)
+    crop: tuple[int, int, int, int] | None = None
+    further: list[Source] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
     @functools.cached_property
-    def png_frames(self) -> list[file_formats.PngFrame]:
-        return file_formats.png_frames(self.data)
+    def png_frames(self) -> list[png.PngFrame]:
+        return png.frames(self.data)
+
+    def doubt(self, problem: str) -> None:
+        """A person must look at the picture, because of this."""
+        if problem not in self.doubts:
+            self.doubts.append(problem)
 
 
 @contextmanager
@@ -97,36 +112,85 @@ def decoding() -> Iterator[None]:
 
 
 def open_picture(data: bytes, limits: Limits) -> Source:
+    """Open a file whose decoder is known by its first bytes. Raises `PictureError`."""
     outline = file_formats.outline(data)
     if outline is None or outline.format not in accepted():
         names = ", ".join(accepted())
         raise PictureError("unsupported", f"The format is not accepted. Accepted are: {names}.")
     _refuse_by_outline(outline, limits)
-    image = _open(data, outline.format)
+    its = contents.read(outline.format, data, outline.end)
+    image = open_image(its.data, outline.format)
     check_size(image.size, limits)
-    orientation = _orientation(image)
     source = Source(
-        data,
+        its.data,
         outline,
         image,
         image.size,
         outline.frames or int(getattr(image, "n_frames", 1)),
-        orientation,
-        # Browsers turn a JPEG with one EXIF block; in all other cases they differ.
-        disputed=orientation != 1
-        and (outline.format != "JPEG" or data.count(b"Exif\x00\x00") != 1),
+        *_orientations(outline.format, image, its),
+        its,
+        notes=list(its.notes),
     )
-    _draft(image)
+    _read_look(source)
+    if not outline.closed:
+        source.notes.append(contents.ENDLESS)
     return source
 
 
-def _open(data: bytes, name: str) -> Image.Image:
+def _read_look(source: Source) -> None:
+    """How the pixels are seen: their colours, and the part that is shown."""
+    its, mode = source.contents, source.image.mode
+    profile = (
+        its.profile if source.outline.format != "HEIF" else source.image.info.get("icc_profile")
+    )
+    if color.is_unknown(profile, mode):
+        source.doubt("its colour profile cannot be applied")
+    found = color.readings(profile, mode)
+    if its.is_hdr and found[0].profile:  # each viewer maps such colours in its own way
+        found = (*found, color.SRGB)
+    if its.other_profile:
+        found = (*found, *color.readings(its.other_profile, mode))
+    source.readings = tuple(dict.fromkeys(found))
+    if its.damaged and source.outline.format == "PNG":
+        source.doubt(contents.DAMAGED)
+    if its.crop and (crop := boxes.crop_box(its.crop, source.size)):
+        source.crop = crop
+        source.size = crop[2] - crop[0], crop[3] - crop[1]
+
+
+def open_further(source: Source, data: bytes, limits: Limits) -> None:
+    """Open each picture behind the first, note other bytes, and doubt what cannot be opened.
+
+    A multi-picture JPEG has them, photos with a gain map (Ultra HDR), and files made to hide one.
+    """
+    start = min(source.contents.end, *source.contents.pictures, len(data))
+    places, film = appended.find(data, start)
+    for begin, end in places[: appended.MOST]:
+        try:
+            source.further.append(open_picture(data[begin:end], limits))
+        except (PictureError, *DECODER_ERRORS):
+            source.doubt("another picture follows the end of this one, and cannot be read")
+    if len(places) > appended.MOST:
+        source.doubt(f"{len(places)} more pictures follow the end of this one")
+    if source.further:
+        source.notes.append(f"further pictures in the file: {len(source.further)}")
+    if film:
+        source.notes.append(f"a film of {film} bytes follows the end of the picture")
+    rest = appended.bare_bytes(data, source.contents.end, places) - film
+    if rest > 0:
+        source.notes.append(f"{rest} bytes after the end of the picture")
+
+
+def open_image(data: bytes, name: str) -> Image.Image:
+    """Open the bytes for a decoder; a large JPEG is decoded at reduced scale."""
     register(name)
     if name == "AVIF":  # `Image.open` takes only some first brands; libavif looks at all of them
         from PIL.AvifImagePlugin import AvifImageFile
 
         return AvifImageFile(io.BytesIO(data))
-    return Image.open(io.BytesIO(data), formats=(name,))
+    image = Image.open(io.BytesIO(data), formats=(name,))
+    _draft(image)
+    return image
 
 
 def _refuse_by_outline(outline: file_formats.Outline, limits: Limits) -> None:
@@ -134,7 +198,8 @@ def _refuse_by_outline(outline: file_formats.Outline, limits: Limits) -> None:
     if outline.size:
         check_size(outline.size, limits)
     if not outline.complete:
-        raise PictureError("unreadable", "The file ends before the picture does.")
+        code = "damaged" if outline.started else "unreadable"
+        raise PictureError(code, "The file ends before the picture does.")
     if outline.scans > MAX_SCANS:
         raise PictureError("too_large", f"The JPEG has {outline.scans} scans.")
 
@@ -168,20 +233,23 @@ def preload() -> None:
         register(name)
     for module in _LAZY:
         importlib.import_module(f"PIL.{module}")
+    jpeg_warnings.load()
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8. XMP is ignored, as browsers ignore it."""
-    raw = image.info.get("exif")
-    if not raw:
-        return 1
-    exif = Image.Exif()
-    try:
-        exif.load(raw)
-        turn = exif.get(_ORIENTATION, 1)
-    except DECODER_ERRORS:
-        return 1  # viewers ignore a broken block too
-    return turn if turn in TURNS else 1
+def _orientations(name: str, image: Image.Image, its: Contents) -> tuple[int, int]:
+    """The orientation as browsers read it, and another one that some viewers apply, or 0.
+
+    XMP is ignored, as browsers ignore it. In AVIF and HEIF the boxes count, which Pillow's decoders
+    give as EXIF.
+    """
+    if name in ("AVIF", "HEIF"):
+        given = image.getexif().get(0x0112, 1) if image.info.get("exif") else 1
+        return (given if given in range(1, 9) else 1), 0
+    turn = exif.orientation(its.exif)
+    others = exif.other_orientations([*its.exif, *its.other_exif]) | {1} - {turn}
+    if name == "JPEG" and turn != 1 and len(its.exif) == 1:
+        return turn, 0  # every viewer turns it
+    return turn, max(others - {turn}, default=0)
 
 
 def _draft(image: Image.Image) -> None:

@@ -29,6 +29,7 @@ from tasks.moderation.score_cache import ScoreCache
 from tasks.observability import metrics
 
 Check = Callable[[Job], Iterator[Finding]]
+FOR_A_PERSON = GIVEN_UP | {"damaged"}  # codes of pictures whose content is unknown
 STILLS = 5  # frames of an animation whose scores are kept
 SCORE_COLUMNS = (
     *("score", "worst_frame", "frames", "width", "height", "view"),
@@ -102,8 +103,8 @@ def scored_bytes(job: Job) -> Iterator[Finding]:
 def readable(job: Job) -> Iterator[Finding]:
     """Images that cannot be decoded, or that have parts which cannot be checked.
 
-    An image that the decoder refused is rejected. One that the decoder gave up on may be a picture,
-    so it goes to review.
+    An image of which nothing can be decoded is rejected. One that the decoder gave up on, or of
+    which a browser may show a part, goes to review.
     """
     for position, item in job.open_items:
         try:
@@ -113,7 +114,7 @@ def readable(job: Job) -> Iterator[Finding]:
             yield Finding(
                 "pictures",
                 "unreadable",
-                "review" if error.code in GIVEN_UP else "reject",
+                "review" if error.code in FOR_A_PERSON else "reject",
                 image=position,
                 evidence={"code": error.code, "problem": str(error)},
             )

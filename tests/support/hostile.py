@@ -178,7 +178,9 @@ def _flipped(make: Maker, seed: int) -> Maker:
 
 for name, whole in FORMATS.items():
     each(UNREADABLE, {f"cut-{name}-{share:.0%}": _cut(whole, share) for share in CUTS})
-    each(UNREADABLE, {f"cut-{name}-last-byte": lambda whole=whole: whole()[:-1]})
+    # Where only the end marker is cut, every pixel is there.
+    holds = UNREADABLE if "webp" in name or name == "avif" else HARMLESS
+    each(holds, {f"cut-{name}-last-byte": lambda whole=whole: whole()[:-1]})
     each(HARMLESS, {f"flipped-{name}-{seed}": _flipped(whole, seed) for seed in range(3)})
 
 # --- Lying headers
@@ -261,7 +263,7 @@ def _broken_restart() -> bytes:
     return patched(data, _restarts(data)[4], b"\xff\x03")
 
 
-@hostile("jpeg-damaged-in-its-middle", HARMLESS)  # it is judged by what viewers show of it
+@hostile("jpeg-damaged-in-its-middle", UNREADABLE)
 def _damaged() -> bytes:
     data = encoded(safe(), "JPEG")
     return patched(data, len(data) // 2, bytes(64))
