@@ -31,6 +31,7 @@ from tasks.load.heartbeat import Heartbeat
 from tasks.moderation import checks, direct_mode, hash_known_image, pipeline
 from tasks.moderation import detect as detection
 from tasks.moderation.job import decoder, items_of
+from tasks.moderation.prefetch import Urgent
 from tasks.observability import logs, metrics, tracing
 from tasks.queue.lanes import DETECT, MODERATE, get_huey
 
@@ -77,14 +78,14 @@ class Worker:
         submission_ids = [UUID(submission_id), *_take_more()]
         with self._counting(jobs=0):
             pipeline.moderate_submissions(
-                submission_ids, self.address, _take_next, self.heart.count
+                submission_ids, self.address, _take_next, self.heart.count, Urgent(_take_urgent)
             )
 
-    def detect(self, ticket: str, keys: list[str]) -> None:
+    def detect(self, *arguments: Any) -> None:
         """Score pictures of detect requests, which belong to no submission, as one batch."""
-        requested = [(ticket, keys), *_more(DETECT, get_settings().detect_batch - 1)]
-        with self._counting(jobs=len(requested)):
-            detection.answer(requested)
+        taken = [arguments, *_more(DETECT, get_settings().detect_batch - 1)]
+        with self._counting(jobs=0):
+            self.heart.count(detection.answer([detection.DetectJob(*each) for each in taken]))
 
     def draw(self, submission_id: str) -> None:
         """Draw the thumbnails of a submission that was approved without them."""
@@ -160,6 +161,16 @@ def _take_next() -> Sequence[UUID]:
     batch = get_settings().worker_batch
     most = batch if batch > 1 else 0
     return [UUID(arguments[0]) for arguments in _more(MODERATE, most, get_huey().storage.take_next)]
+
+
+def _take_urgent(flows: set[str]) -> UUID | None:
+    """Take a submission that somebody waits for, of a client that is behind its share."""
+    huey = get_huey()
+    try:
+        data = huey.storage.take_urgent(MODERATE, flows)
+    except redis.RedisError:
+        return None
+    return UUID(huey.serializer.deserialize(data).args[0]) if data else None
 
 
 def _more(task: str, most: int, take: Callable[..., list[bytes]] | None = None) -> list[Any]:

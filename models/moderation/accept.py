@@ -29,6 +29,7 @@ SUBMISSION = {
     "verdict": "text",
     "visible": "boolean",
     "review_owed": "boolean",
+    "debt_risk": "smallint",
     "reasons": "jsonb",
     "idempotency_key": "text",
     "fingerprint": "bytea",

@@ -82,7 +82,7 @@ class Table:
         unit="s",
     )
     adaptive_max_debt: float = _setting(
-        600.0,
+        300.0,
         "adaptive limit: lower limits when working off the review debt would take longer than"
         " this; 0 is off",
         unit="s",
@@ -116,6 +116,11 @@ class Table:
     )
     max_queue_size: int = _setting(
         10_000, "most jobs in Redis; further jobs wait in PostgreSQL", unit="jobs"
+    )
+    review_debt_share: float = _setting(
+        20.0,
+        "share of the workers' time that review debt gets while uploads wait",
+        unit="%",
     )
     enable_queue_priority: bool = _setting(True, "serve priority submissions first")
     enable_backpressure: bool = _setting(True, "refuse uploads when memory or disk runs short")
@@ -267,7 +272,7 @@ class Table:
         5.0, "alert when the p95 latency of a minute's responses exceeds this", unit="s"
     )
     alert_review_debt_age: int = _setting(
-        3600, "alert when the oldest review debt is older than this", unit="s"
+        300, "alert when the oldest review debt is older than this", unit="s"
     )
     alert_oldest_flag_age: int = _setting(
         86_400, "alert when the oldest open flag is older than this", unit="s"

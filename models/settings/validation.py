@@ -28,6 +28,8 @@ def check(settings: Table) -> None:
     for name in ("worker_batch", "nsfw_threads", "nsfw_batch", "detect_batch"):
         if getattr(settings, name) < 1:
             raise SettingError(f"{name.upper()} must be at least 1")
+    if not 0 < settings.review_debt_share < 100:
+        raise SettingError("REVIEW_DEBT_SHARE must be above 0 and below 100")
     if settings.adaptive_min_uploads_per_minute < 1:
         raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
     if not 2 <= settings.stats_raw_days <= 400:

@@ -7,6 +7,7 @@ row, renews a lease on it, and must still hold that lease when it finishes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ RECEIVED, QUEUED, PROCESSING = "received", "queued", "processing"
 DECIDED, QUARANTINED = "decided", "quarantined"
 STATUSES = (RECEIVED, QUEUED, PROCESSING, DECIDED, QUARANTINED)
 PRIORITIES = ("priority", "normal")
+RISK_PICTURES, RISK_VISIBLE = 2, 1  # of review debt; they are added
 
 
 class Submission(Model):
@@ -40,6 +42,7 @@ class Submission(Model):
     verdict = peewee.TextField(null=True)
     visible = peewee.BooleanField()
     review_owed = peewee.BooleanField(default=False)
+    debt_risk = peewee.SmallIntegerField(default=0)
     score = peewee.FloatField(null=True)
     reasons = BinaryJSONField(default=list)
     idempotency_key = peewee.TextField()
@@ -89,22 +92,24 @@ class Submission(Model):
         return row
 
     @classmethod
-    def received_before(cls, seconds: float, limit: int) -> list[tuple[UUID, str, str]]:
-        """(id, priority, mode) of rows not in the queue, in the order of processing."""
+    def received_before(cls, seconds: float, limit: int) -> list[tuple[Any, ...]]:
+        """Rows not in the queue, in the order of processing, as `_open_before` has them."""
         order = (cls.priority.desc(), cls.created_at)
         return cls._open_before(RECEIVED, seconds, limit, order)
 
     @classmethod
-    def queued_before(cls, seconds: float, limit: int) -> list[tuple[UUID, str, str]]:
-        """(id, priority, mode) of rows whose job may be lost, longest queued first."""
+    def queued_before(cls, seconds: float, limit: int) -> list[tuple[Any, ...]]:
+        """Rows whose job may be lost, longest queued first, as `_open_before` has them."""
         return cls._open_before(QUEUED, seconds, limit, (cls.queued_at,))
 
     @classmethod
     def _open_before(
         cls, status: str, seconds: float, limit: int, order: tuple[Any, ...]
-    ) -> list[tuple[UUID, str, str]]:
+    ) -> list[tuple[Any, ...]]:
+        """(id, priority, mode, client, the client's weight) of open rows."""
         query = (
-            cls.select(cls.id, cls.priority, cls.mode)
+            cls.select(cls.id, cls.priority, cls.mode, Client.id, Client.weight)
+            .join(Client)
             .where(
                 cls.status == status,
                 peewee.fn.coalesce(cls.queued_at, cls.created_at) < _ago(seconds),
@@ -122,14 +127,20 @@ class Submission(Model):
 
     @classmethod
     def owing(cls, limit: int) -> list[UUID]:
-        """Submissions of the review debt without a lease, oldest first."""
-        query = (
-            cls.select(cls.id)
-            .where(cls.review_owed, _no_lease(cls))
-            .order_by(cls.created_at)
-            .limit(limit)
-        )
-        return [row[0] for row in query.tuples()]
+        """Submissions of the review debt without a lease, in the order in which they are paid.
+
+        Half of them are the riskiest and half the oldest, in turns: what is dangerous is checked
+        soon, and nothing waits for ever.
+        """
+        riskiest = cls._owing((cls.debt_risk.desc(), cls.created_at), limit)
+        oldest = cls._owing((cls.created_at,), limit)
+        turns = dict.fromkeys(each for pair in zip_longest(riskiest, oldest) for each in pair)
+        return [each for each in turns if each is not None][:limit]
+
+    @classmethod
+    def _owing(cls, order: tuple[Any, ...], limit: int) -> list[UUID]:
+        query = cls.select(cls.id).where(cls.review_owed, _no_lease(cls)).order_by(*order)
+        return [row[0] for row in query.limit(limit).tuples()]
 
     @classmethod
     def count_owed(cls) -> int:

@@ -20,12 +20,13 @@ from models.expiring_values import ExpiringValues
 from models.review import claims
 from models.settings import Settings, get_settings, use_settings
 from models.statistics import load_samples
-from models.submissions.submission import PROCESSING, QUEUED, Submission
+from models.submissions.submission import Submission
 from tasks.host import resources
 from tasks.load import health as parts
 from tasks.load import heartbeat, last_scaling, response_counts
 from tasks.queue import redis_connection
-from tasks.queue.lanes import FAIRNESS, PRIORITY, batch, get_huey, get_redis, jobs_before, rank_of
+from tasks.queue.lane_storage import FAIRNESS, PRIORITY
+from tasks.queue.lanes import batch, get_huey, get_redis
 
 MODE_KEY = "sluice:mode"
 MOST_COUNTED = 1_000_000  # rows that the estimate of the wait counts
@@ -141,25 +142,8 @@ def estimated_wait(priority: str = "normal", ahead: int | None = None) -> float:
     load, first = read(), priority == PRIORITY and get_settings().enable_queue_priority
     own_lane, other_lane = (load.priority, load.normal) if first else (load.normal, load.priority)
     if ahead is None:
-        ahead = own_lane + (0 if first else _beyond_the_queue(load))
+        ahead = own_lane + (0 if first else _beyond_the_queue())
     return round(wait_estimate.in_lane(first, ahead, other_lane, crew(), 1 / FAIRNESS, batch), 1)
-
-
-def remaining_wait(row: Submission) -> float:
-    """Seconds until this submission is decided, by its own position in the queue.
-
-    Jobs behind it do not count. A ``sync`` upload that was not decided in time is therefore nearer
-    to its turn than the queue's depth says.
-    """
-    if row.status == PROCESSING:
-        return estimated_wait(row.priority, 0)
-    try:
-        ahead = (
-            jobs_before(row.id, rank_of(row.priority, row.mode)) if row.status == QUEUED else None
-        )
-    except redis.RedisError:
-        ahead = None
-    return estimated_wait(row.priority, ahead)
 
 
 def crew() -> wait_estimate.Crew:
@@ -171,11 +155,17 @@ def crew() -> wait_estimate.Crew:
     return wait_estimate.Crew(paces[False], paces[True])
 
 
-def _beyond_the_queue(load: Load) -> int:
+def _beyond_the_queue() -> int:
     """Jobs in PostgreSQL that the queue has no room for, or is down; at most two seconds old."""
-    if load.redis and load.depth < 0.9 * get_settings().max_queue_size:
+    if not is_beyond_the_queue():
         return 0
     return _values.get_or("beyond", 2.0, _count_received)
+
+
+def is_beyond_the_queue() -> bool:
+    """Whether jobs may wait in PostgreSQL, because the queue is nearly full or down."""
+    load = read()
+    return not load.redis or load.depth >= 0.9 * get_settings().max_queue_size
 
 
 def _count_received() -> int:
@@ -213,7 +203,7 @@ def _snapshot() -> dict[str, Any]:
         "mode_since": state["since"],
         "mode_why": state["why"],
         "estimated_wait": estimated_wait(),
-        "capacity": _capacity(state["mode"]),
+        "capacity": capacity(state["mode"]),
         "throughput": database["throughput"],
         "workers": workers(),
         "scaled": _values.get_or("scaled", 5.0, last_scaling.last),
@@ -223,7 +213,8 @@ def _snapshot() -> dict[str, Any]:
     }
 
 
-def _capacity(name: str) -> dict[str, str]:
+def capacity(name: str) -> dict[str, str]:
+    """Which modes an upload can get while this is the mode."""
     available = {True: "available", False: "unavailable"}
     return {
         "sync": available[name == mode.SYNC],

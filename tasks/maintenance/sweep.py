@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from uuid import UUID
 
 import redis
 
@@ -22,10 +21,12 @@ from models.verdict import REVIEW
 from tasks import storage as stores
 from tasks.load import snapshot
 from tasks.observability import metrics
-from tasks.queue.lanes import enqueue_missing, missing, rank_of
+from tasks.queue.lane_storage import DEBT_RANK
+from tasks.queue.lanes import QueuedJob, enqueue_missing, get_huey, missing, rank_of
 
 BATCH = 1000
 STRANDED_AFTER = 3.0  # seconds; a row is committed just before its job is queued
+DEBT_AHEAD = 0.1  # of SYNC_MAX_DEPTH: debts that stay in the queue while uploads wait
 DEBT_EVERY = 0.1  # seconds between two rounds while there is review debt
 ORPHANED_AFTER = 3600.0  # seconds; longer than any upload takes to commit its row
 log = logging.getLogger("sluice.sweep")
@@ -68,7 +69,10 @@ def requeue() -> int:
         return 0
     rows = Submission.received_before(STRANDED_AFTER, min(room, BATCH))
     rows += Submission.queued_before(STRANDED_AFTER, BATCH)
-    jobs = [(row[0], rank_of(row[1], row[2])) for row in rows]
+    jobs = [
+        QueuedJob(id_, rank_of(priority, mode), client, weight)
+        for id_, priority, mode, client, weight in rows
+    ]
     return _add(jobs[:room])
 
 
@@ -79,27 +83,32 @@ def enqueue_debt(stop: threading.Event) -> None:
 
 
 def _enqueue_debt() -> bool:
-    """Fill the queue up with review debt; returns whether there was debt and room for it.
+    """Enqueue review debt, riskiest and oldest first; returns whether there was debt and room.
 
-    It fills half of ``SYNC_MAX_DEPTH``, and often. So workers never idle while there is debt, and a
-    new burst of uploads finds a short queue. The query also returns debt that is already queued,
-    which is the oldest; that is left out.
+    While the queue is short, debt fills half of ``SYNC_MAX_DEPTH``. So workers never idle while
+    there is debt, and a new burst of uploads finds a short queue. While uploads wait, a few debts
+    stay in the queue, of which the workers take ``REVIEW_DEBT_SHARE``: a flood does not delay the
+    checks of what it was let through by. The query also returns debt that is already queued.
     """
     load = snapshot.read()
-    room = int(get_settings().sync_max_depth * 0.5) - load.depth
-    if room <= 0 or not load.redis:
+    if not load.redis:
         return False
-    owing = Submission.owing(room + load.depth)
     try:
-        jobs = missing((owed, rank_of("normal", "", owed=True)) for owed in owing)
-        _add(jobs[:room])
+        queued = get_huey().storage.queued_debt()
+        most = get_settings().sync_max_depth
+        ahead = max(1, int(most * DEBT_AHEAD))
+        room = max(int(most * 0.5) - load.depth, ahead - queued)
+        if room <= 0:
+            return False
+        owing = Submission.owing(room + queued)
+        _add(missing(QueuedJob(owed, DEBT_RANK, 0) for owed in owing)[:room])
     except redis.RedisError as error:
         log.debug("Redis: %s", error)
         return False
     return bool(owing)
 
 
-def _add(jobs: list[tuple[UUID, int]]) -> int:
+def _add(jobs: list[QueuedJob]) -> int:
     if not jobs:
         return 0
     added = enqueue_missing(jobs)

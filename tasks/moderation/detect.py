@@ -7,13 +7,16 @@ A web process sends a request (``ask``), a worker answers it (``answer``), the w
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from huey.registry import Message
 
+from models.clients.client import Client
 from models.settings import get_settings
 from tasks import storage as stores
 from tasks.classifier import engine
@@ -24,18 +27,31 @@ from tasks.images.decoder import Budget
 from tasks.images.limits import Limits, PictureError
 from tasks.moderation.job import decoder, decoding_thread, inputs_of
 from tasks.observability import metrics
+from tasks.queue.fair_order import CONSOLE
+from tasks.queue.lane_storage import SYNC_RANK
 from tasks.queue.lanes import DETECT, get_huey, get_redis
 from tasks.storage import StorageDown, original
 
 ANSWER = "sluice:detect:"
 KEPT = 60  # seconds that a result is kept for the web process that waits for it
-RANK = 3  # before any submission of the normal lane: a caller is waiting
+LONGEST_TURN = 0.5  # seconds; requests that are not begun then go back to the queue
 
 
-def ask(ticket: str, keys: list[str]) -> None:
-    """Enqueue a request for these storage keys; raises redis.RedisError."""
-    message = Message(ticket, DETECT, priority=RANK, args=(ticket, keys), kwargs={})
-    get_huey().storage.enqueue(get_huey().serializer.serialize(message), RANK)
+def ask(ticket: str, keys: list[str], client: Client) -> str:
+    """Enqueue a client's request for these storage keys; returns the ticket to ``wait`` with.
+
+    It takes its client's turn, as an upload does that somebody waits for. The ticket names the
+    client, because a worker of the release before takes two arguments. Raises redis.RedisError.
+    """
+    job = DetectJob(f"{client.id}-{client.weight}-{ticket}", keys)
+    _enqueue(job)
+    return job.ticket
+
+
+def _enqueue(job: DetectJob) -> None:
+    message = Message(job.ticket, DETECT, priority=SYNC_RANK, args=tuple(job), kwargs={})
+    data = get_huey().serializer.serialize(message)
+    get_huey().storage.add([(data, SYNC_RANK, job.flow, job.weight)])
 
 
 def wait(ticket: str, seconds: float) -> list[dict[str, Any]] | None:
@@ -47,12 +63,31 @@ def wait(ticket: str, seconds: float) -> list[dict[str, Any]] | None:
     return results
 
 
+class DetectJob(NamedTuple):
+    """A queued request: its ticket, which begins with its client and the client's weight."""
+
+    ticket: str
+    keys: list[str]
+
+    @property
+    def flow(self) -> str:
+        """The flow of the queue that pays for it; of no client if the release before sent it."""
+        client_id, _, rest = self.ticket.partition("-")
+        return client_id if rest else CONSOLE
+
+    @property
+    def weight(self) -> int:
+        """The weight of its client."""
+        return int(self.ticket.split("-")[1]) if "-" in self.ticket else 1
+
+
 @dataclass
 class DetectRequest:
     """The pictures of one request, decoded or being decoded, and their results so far."""
 
-    ticket: str
+    job: DetectJob
     coming: list[Future[DetectPicture]]
+    seconds: float = 0.0  # of decoding and of the network
     results: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -64,36 +99,66 @@ class DetectPicture:
     hashes: ViewHashes | None = None
     inputs: list[Any] = field(default_factory=list)  # what the network scores
     scores: list[float] = field(default_factory=list)
+    spent: float = 0.0  # seconds of decoding
 
 
-def answer(requested: Sequence[tuple[str, list[str]]]) -> None:
-    """Score the pictures of several requests, (ticket, storage keys) each, and answer each.
+def answer(requested: Sequence[DetectJob]) -> int:
+    """Score the pictures of several requests and answer each; returns how many were answered.
 
     ``NSFW_BATCH`` pictures at a time go through the network together, while the next are decoded. A
-    request is answered as soon as the last of its pictures is scored.
+    request is answered as soon as the last of its pictures is scored. Requests that are not begun
+    after ``LONGEST_TURN`` go back to the queue, where it may be another client's turn.
     """
-    requests = [_begin(ticket, keys) for ticket, keys in requested]
-    pictures = [(request, coming) for request in requests for coming in request.coming]
-    for start in range(0, len(pictures), get_settings().nsfw_batch):
-        group = pictures[start : start + get_settings().nsfw_batch]
-        decoded = [coming.result() for _, coming in group]
-        _score(decoded)
-        for (request, _), picture in zip(group, decoded, strict=True):
-            request.results.append(_result(picture))
-            if len(request.results) == len(request.coming):
-                _reply(request)
+    waiting, begun = deque(requested), list[DetectRequest]()
+    pictures: deque[tuple[DetectRequest, Future[DetectPicture]]] = deque()
+    until = time.monotonic() + LONGEST_TURN
+    size = get_settings().nsfw_batch
+    while waiting or pictures:
+        while waiting and len(pictures) < 2 * size and (time.monotonic() < until or not begun):
+            begun.append(_begin(waiting.popleft()))
+            pictures += [(begun[-1], coming) for coming in begun[-1].coming]
+        if not pictures:
+            _return(waiting)
+            break
+        _answer_group([pictures.popleft() for _ in range(min(size, len(pictures)))])
+    return len(begun)
 
 
-def _begin(ticket: str, keys: list[str]) -> DetectRequest:
+def _answer_group(group: Sequence[tuple[DetectRequest, Future[DetectPicture]]]) -> None:
+    decoded = [coming.result() for _, coming in group]
+    started = time.monotonic()
+    _score(decoded)
+    each = (time.monotonic() - started) / len(group)
+    for (request, _), picture in zip(group, decoded, strict=True):
+        request.seconds += each + picture.spent
+        request.results.append(_result(picture))
+        if len(request.results) == len(request.coming):
+            _reply(request)
+
+
+def _return(waiting: Iterable[DetectJob]) -> None:
+    """Put requests back into the queue, at no charge."""
+    for job in waiting:
+        _charge(job, 0.0)
+        _enqueue(job)
+
+
+def _begin(job: DetectJob) -> DetectRequest:
     budget = decoder().budget()
-    return DetectRequest(ticket, [decoding_thread().submit(look, key, budget) for key in keys])
+    coming = [decoding_thread().submit(look, key, budget) for key in job.keys]
+    return DetectRequest(job, coming)
 
 
 def _reply(request: DetectRequest) -> None:
+    _charge(request.job, request.seconds)
     pipe = get_redis().pipeline()
-    pipe.rpush(ANSWER + request.ticket, json.dumps(request.results))
-    pipe.expire(ANSWER + request.ticket, KEPT)
+    pipe.rpush(ANSWER + request.job.ticket, json.dumps(request.results))
+    pipe.expire(ANSWER + request.job.ticket, KEPT)
     pipe.execute()
+
+
+def _charge(job: DetectJob, seconds: float) -> None:
+    get_huey().storage.charge(SYNC_RANK, job.flow, seconds)
 
 
 def _score(pictures: Sequence[DetectPicture]) -> None:
@@ -123,6 +188,13 @@ def _result(picture: DetectPicture) -> dict[str, Any]:
 
 def look(key: str, budget: Budget) -> DetectPicture:
     """Decode one picture: its size, frames and SHA-256, its hashes and inputs; or an error."""
+    started = time.monotonic()
+    picture = _look(key, budget)
+    picture.spent = time.monotonic() - started
+    return picture
+
+
+def _look(key: str, budget: Budget) -> DetectPicture:
     limits = Limits(get_settings().max_pixels, max_frames=get_settings().max_frames)
     try:
         with stores.of(get_settings()).file(original(key)) as path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from tasks.hash_bank.view_hashes import ViewHashes, hash_of_view
 from tasks.images.decoder import Budget, Decoded, Decoder
 from tasks.images.limits import Limits, PictureError
 from tasks.observability import tracing
+from tasks.queue.lanes import QueuedJob, rank_of
 from tasks.storage import Storage, original
 
 MOST_PREPARED = 6  # views that are prepared for the network early; each takes 600 KB
@@ -54,6 +57,9 @@ class Item:
     settled: bool = False  # needs no further check
     seen: dict[str, Any] = field(default_factory=dict)  # new values of the image's columns
     worst: list[list[Any]] = field(default_factory=list)  # [frame, score or None], highest first
+
+    spent: float = 0.0  # seconds of decoding and hashing
+    waited: float = 0.0  # seconds that a check waited for these
 
     _hashed: HashedPicture | PictureError | None = None
     _coming: Future[HashedPicture | PictureError] | None = None
@@ -127,7 +133,9 @@ class Item:
 
     def _hash(self) -> HashedPicture:
         if self._hashed is None:
+            started = time.monotonic()
             self._hashed = self._coming.result() if self._coming else self._decode()
+            self.waited += time.monotonic() - started
             if isinstance(self._hashed, HashedPicture):
                 self._note(self._hashed)
         if isinstance(self._hashed, PictureError):
@@ -148,6 +156,13 @@ class Item:
             return self._decode()
 
     def _decode(self) -> HashedPicture | PictureError:
+        started = time.monotonic()
+        try:
+            return self._decode_now()
+        finally:
+            self.spent += time.monotonic() - started
+
+    def _decode_now(self) -> HashedPicture | PictureError:
         try:
             with self.storage.file(original(self.image.storage_key)) as path:
                 picture = self.decoder.look(path, self.limits, self.budget, digest=self.digest)
@@ -190,7 +205,25 @@ class Job:
     expected_scores: set[bytes] = field(default_factory=set)
     rejected: bool = False  # no further check is needed
     is_last: bool = False  # no other job follows at once, so its verdict is committed at once
+    is_urgent: bool = False  # taken between the jobs of a batch
     begun_at: float = 0.0  # when the work on it began, in seconds of ``time.perf_counter``
+
+    @cached_property
+    def queued(self) -> QueuedJob:
+        """The job as it was in the queue when it was claimed; a commit changes the verdict."""
+        its = self.submission
+        rank = rank_of(its.priority, its.mode, owed=its.verdict is not None)
+        return QueuedJob(its.id, rank, its.client_id, its.client.weight)
+
+    @property
+    def flow(self) -> str:
+        """The flow of the queue that pays for it."""
+        return self.queued.flow
+
+    def seconds(self, turn: float) -> float:
+        """The seconds of work that it took, if its turn took ``turn`` seconds."""
+        waited = sum(item.waited for item in self.items)
+        return max(0.0, turn - waited) + sum(item.spent for item in self.items)
 
     @property
     def open_items(self) -> list[tuple[int, Item]]:

@@ -41,9 +41,9 @@ from tasks.moderation.group_commit import GroupCommit
 from tasks.moderation.job import Item, Job
 from tasks.moderation.lease_renewal import LeaseRenewal
 from tasks.moderation.look_ahead import LookAhead
-from tasks.moderation.prefetch import Prefetch
+from tasks.moderation.prefetch import Prefetch, Urgent
 from tasks.observability import logs, metrics, tracing
-from tasks.queue.lanes import announce_decided, enqueue_missing, rank_of
+from tasks.queue.lanes import announce_decided, enqueue_missing, get_huey
 from tasks.storage import StorageDown, still, thumbnail
 
 BATCHES = 4  # claimed in a row, about 1 s of work; then the consumer can stop if it has to
@@ -69,14 +69,20 @@ class Batch(NamedTuple):
     claimed_at: float
 
 
+NOTHING = Claimed("", [])
 TakeNext = Callable[[], Sequence[UUID]]  # takes the ids that come next off the queue, if many wait
+NextUrgent = Callable[[Sequence[Job]], Claimed]  # claims what may not wait for these jobs
 Done = Callable[[int], object]  # is called with the number of submissions that are done
 
 
 def moderate(
-    claimed: Claimed, prefetch: Prefetch[Batch] | None = None, done: Done | None = None
+    claimed: Claimed,
+    prefetch: Prefetch[Batch] | None = None,
+    done: Done | None = None,
+    next_urgent: NextUrgent | None = None,
 ) -> list[Exception]:
-    """Moderate claimed submissions, and the batches that are prefetched during the work.
+    """Moderate claimed submissions, the batches that are prefetched during the work, and what
+    is urgent.
 
     Returns the errors, one for each submission that failed; its claim was given back.
 
@@ -91,7 +97,7 @@ def moderate(
     """
     with (
         GroupCommit(commit_and_announce) as commits,
-        closing(jobs_of(claimed, prefetch, commits, done)) as jobs,
+        closing(jobs_of(claimed, prefetch, commits, done, next_urgent)) as jobs,
     ):
         for job in jobs:  # claimed; loaded; a few of their pictures decoded ahead
             with attempt(job, commits):
@@ -110,7 +116,11 @@ def moderate(
 
 
 def moderate_submissions(
-    submission_ids: Sequence[UUID], worker: str, take_next: TakeNext, done: Done
+    submission_ids: Sequence[UUID],
+    worker: str,
+    take_next: TakeNext,
+    done: Done,
+    urgent: Urgent | None = None,
 ) -> None:
     """Moderate submissions that jobs name, and those that come next; raises the first error.
 
@@ -121,7 +131,7 @@ def moderate_submissions(
     alone = submission_ids
     errors: list[Exception] = []
     if len(submission_ids) > 1:
-        alone, errors = moderate_together(submission_ids, worker, take_next, done)
+        alone, errors = moderate_together(submission_ids, worker, take_next, done, urgent)
     for submission_id in alone:
         errors += moderate_alone(submission_id, worker)
         done(1)
@@ -139,7 +149,11 @@ def moderate_alone(submission_id: UUID, worker: str) -> list[Exception]:
 
 
 def moderate_together(
-    submission_ids: Sequence[UUID], worker: str, take_next: TakeNext, done: Done
+    submission_ids: Sequence[UUID],
+    worker: str,
+    take_next: TakeNext,
+    done: Done,
+    urgent: Urgent | None,
 ) -> tuple[list[UUID], list[Exception]]:
     """Moderate those that can be claimed together, and up to 3 batches that come next.
 
@@ -152,10 +166,15 @@ def moderate_together(
         with connection():
             return load(claim_together(next_ids, worker, alone))
 
+    def next_urgent(jobs: Sequence[Job]) -> Claimed:
+        submission_id = urgent.next(jobs) if urgent else None
+        return claim_alone(submission_id, worker) if submission_id else NOTHING
+
     try:
         with connection():
             claimed = claim_together(submission_ids, worker, alone)
-        return alone, moderate(claimed, Prefetch(next_batch, times=BATCHES - 1), done)
+        prefetch = Prefetch(next_batch, times=BATCHES - 1)
+        return alone, moderate(claimed, prefetch, done, next_urgent)
     except Exception as error:  # a claim failed; the sweep enqueues its submissions again
         return alone, [error]
 
@@ -172,7 +191,7 @@ def claim_alone(submission_id: UUID, worker: str) -> Claimed:
 def claim_together(submission_ids: Sequence[UUID], worker: str, alone: list[UUID]) -> Claimed:
     """Claim several that nobody has tried yet; the ids of the others are added to ``alone``."""
     if not submission_ids:
-        return Claimed("", [])
+        return NOTHING
     lease = new_lease(worker)
     submissions = claim_several(submission_ids, lease, seconds=get_settings().lease_seconds)
     claimed = {submission.id for submission in submissions}
@@ -193,7 +212,11 @@ def new_lease(worker: str) -> str:
 
 
 def jobs_of(
-    claimed: Claimed, prefetch: Prefetch[Batch] | None, commits: GroupCommit, done: Done | None
+    claimed: Claimed,
+    prefetch: Prefetch[Batch] | None,
+    commits: GroupCommit,
+    done: Done | None,
+    next_urgent: NextUrgent | None,
 ) -> Generator[Job, None, None]:
     """Each claimed submission as a job, in its turn; its lease is renewed during the work.
 
@@ -207,6 +230,8 @@ def jobs_of(
                 if at and time.monotonic() - batch.claimed_at > LONGEST_WAIT:
                     give_back_jobs(batch.jobs[at:], batch.lease)
                     break
+                if at and next_urgent:
+                    yield from urgent_jobs(next_urgent(batch.jobs[at:]), done)
                 batch.look_ahead.begin(at)
                 if prefetch and at == max(0, len(batch.jobs) - 2):
                     more = prefetch.start()
@@ -219,6 +244,21 @@ def jobs_of(
         if done:
             done(len(batch.jobs))
         batch = prefetch.result() if prefetch and more else None
+
+
+def urgent_jobs(claimed: Claimed, done: Done | None) -> Iterator[Job]:
+    """Claimed submissions between two jobs of a batch; their verdicts are committed at once."""
+    if not claimed.submissions:
+        return
+    batch = load(claimed)
+    with lease_renewal().renewing(batch.jobs, batch.lease) as renewed:
+        for job in batch.jobs:
+            job.is_last = job.is_urgent = True
+            renewed.work_on(job.submission.id)
+            yield job
+            job.let_go()
+    if done:
+        done(len(batch.jobs))
 
 
 def load(claimed: Claimed) -> Batch:
@@ -249,22 +289,23 @@ def check_early(job: Job) -> None:
 
 def give_back_jobs(jobs: Sequence[Job], lease: str) -> None:
     """Let other workers have what would wait too long behind this worker's job."""
-    returned = give_back([job.submission.id for job in jobs], lease)
+    returned = {row.id for row in give_back([job.submission.id for job in jobs], lease)}
     log.info("%d submissions given back: the ones before them take long", len(returned))
-    enqueue_missing(
-        (each.id, rank_of(each.priority, each.mode, owed=each.verdict is not None))
-        for each in returned
-    )
+    again = [job.queued for job in jobs if job.submission.id in returned]
+    for queued in again:  # they were charged when they were taken
+        get_huey().storage.charge(queued.rank, queued.flow, 0.0)
+    enqueue_missing(again)
 
 
 @contextmanager
 def attempt(job: Job, commits: GroupCommit) -> Iterator[None]:
-    """Log and trace one job; an error fails this job alone.
+    """Log, trace and charge one job to its client; an error fails this job alone.
 
     The verdict of the last job is committed at once, inside its trace.
     """
     submission = job.submission
     submission_id = str(submission.id)
+    paid_by = job.queued
     # Until the next job begins, because Huey logs an error after the job has ended.
     logs.begin(job_id=submission_id, request_id=submission.request_id, client=submission.client_id)
     with tracing.span("moderate", submission.traceparent, kind="CONSUMER", job_id=submission_id):
@@ -275,6 +316,8 @@ def attempt(job: Job, commits: GroupCommit) -> Iterator[None]:
                 yield
         except Exception as error:
             commits.errors += fail(submission.id, job.lease, error)
+        turn = time.perf_counter() - job.begun_at
+        get_huey().storage.charge(paid_by.rank, paid_by.flow, job.seconds(turn))
         if job.is_last:
             commits.flush()
 
@@ -300,7 +343,7 @@ def decode_ahead(job: Job) -> None:
     A picture is left out if its score is cached, or if another job has the same bytes: this job
     then takes that job's score.
     """
-    if job.rejected:
+    if job.rejected or job.is_urgent:  # an urgent one does not wait behind others' pictures
         return
     for _, item in job.open_items:
         if item.digest not in job.expected_scores and not checks.is_cached(item.digest):

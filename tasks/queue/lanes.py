@@ -9,46 +9,33 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import time
-from collections.abc import Iterable, Iterator
-from itertools import cycle
-from typing import Any
+from collections.abc import Iterable
+from typing import NamedTuple
 from uuid import UUID
 
 import redis
 from huey import Huey
 from huey.registry import Message
 from huey.serializer import Serializer
-from huey.storage import RedisStorage
 
-from models.database import connection
 from models.settings import Settings, get_settings, per_process
-from tasks.queue import redis_connection
+from tasks.queue import fair_order
+from tasks.queue.lane_storage import (
+    DEBT_RANK,
+    NORMAL_RANK,
+    PAID_RANK,
+    PRIORITY,
+    SHARE,
+    SYNC_RANK,
+    LaneStorage,
+)
 from tasks.queue.redis_connection import connect
 
-PRIORITY, NORMAL = "priority", "normal"
-DEBT_RANK, NORMAL_RANK, SYNC_RANK, PAID_RANK = 0, 1, 2, 10
 MODERATE, DETECT, DRAW, HEAT = (
     f"tasks.worker.{name}" for name in ("moderate", "detect", "draw", "heat")
 )
 DECIDED = "sluice:decided"  # the channel on which workers announce what they decided
-FAIRNESS = 4  # every fourth job is taken from the normal lane first, so that it never starves
-WAIT_WHILE_DOWN = 0.2  # seconds until a worker looks again whether Redis is back
-SHARE = 4  # a batch takes at most one in this many of the queued jobs
-TAKE_MORE = """
-local most = math.min(tonumber(ARGV[2]), math.floor(redis.call('ZCARD', KEYS[1]) / ARGV[3]))
-local taken = {}
-if most < 1 then return taken end
-for _, job in ipairs(redis.call('ZRANGE', KEYS[1], 0, most - 1)) do
-    if not string.find(job, ARGV[1], 1, true) then break end
-    taken[#taken + 1] = job
-end
-if #taken > 0 then redis.call('ZREM', KEYS[1], unpack(taken)) end
-return taken
-"""
 log = logging.getLogger("sluice.queue")
-_RANK_SPAN = 10**13  # above any time in ms: a score orders by rank, then by time
 
 
 class JsonSerializer(Serializer):
@@ -70,82 +57,23 @@ class JsonSerializer(Serializer):
         )
 
 
-class LaneStorage(RedisStorage):
-    """Two sorted sets, ``priority`` and ``normal``; each is ordered by rank, then by age."""
+class QueuedJob(NamedTuple):
+    """A submission's job: its rank, its client, and the client's weight."""
 
-    priority = True
+    id: UUID
+    rank: int
+    client_id: int
+    weight: int = 1
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.keys = {lane: f"{self.queue_key}.{lane}" for lane in (PRIORITY, NORMAL)}
-        self._lane: str | bytes = self.keys[NORMAL]
-        self._take_more = self.conn.register_script(TAKE_MORE)
-        self._order = self._orders(os.environ.get("SLUICE_LANES", "").split(","))
-
-    def _orders(self, only: list[str]) -> Iterator[list[str]]:
-        if only == [PRIORITY]:
-            return cycle([[self.keys[PRIORITY]]])
-        first, second = self.keys[PRIORITY], self.keys[NORMAL]
-        return cycle([[first, second]] * (FAIRNESS - 1) + [[second, first]])
-
-    def lane(self, rank: int) -> str:
-        """The key of the lane for jobs of this rank."""
-        return self.keys[PRIORITY if rank >= PAID_RANK else NORMAL]
-
-    def enqueue(self, data: bytes, priority: int | None = None) -> None:
-        rank = priority or 0
-        self.conn.zadd(self.lane(rank), {data: _score(rank)}, nx=True)
-
-    def dequeue(self) -> bytes | None:
-        """The next job; None if none came in time.
-
-        While Redis or PostgreSQL does not respond no job is taken: it could only fail.
-        """
-        if redis_connection.trouble() or connection.trouble():
-            time.sleep(WAIT_WHILE_DOWN)
-            return None
-        popped: Any = self.conn.bzpopmin(next(self._order), timeout=self.read_timeout)
-        if not popped:
-            return None
-        self._lane = popped[0]
-        return popped[1]
-
-    def take_more(self, task: str, most: int) -> list[bytes]:
-        """Up to ``most`` further jobs of this task, from the lane that the last one came from.
-
-        They are the next ones there, at most a quarter of the lane, so that other workers get some.
-        """
-        taken: list[bytes] = self._take_more(keys=[self._lane], args=[f'"{task}"', most, SHARE])
-        return taken
-
-    def take_next(self, task: str, most: int) -> list[bytes]:
-        """The same from the lane whose turn it is; empty if it has fewer than `SHARE` jobs."""
-        for lane in next(self._order):
-            taken: list[bytes] = self._take_more(keys=[lane], args=[f'"{task}"', most, SHARE])
-            if taken:
-                return taken
-        return []
-
-    def queue_size(self) -> int:
-        return sum(self.sizes().values())
-
-    def sizes(self) -> dict[str, int]:
-        """Queued jobs by lane, in one round trip."""
-        pipe = self.conn.pipeline(transaction=False)
-        for key in self.keys.values():
-            pipe.zcard(key)
-        return dict(zip(self.keys, pipe.execute(), strict=True))
-
-    def enqueued_items(self, limit: int | None = None) -> list[bytes]:
-        stop = limit - 1 if limit else -1
-        return [item for key in self.keys.values() for item in self.conn.zrange(key, 0, stop)]
-
-    def flush_queue(self) -> None:
-        self.conn.delete(*self.keys.values())
+    @property
+    def flow(self) -> str:
+        """The flow whose turn the job takes: its client's, or the review debt's."""
+        return flow_of(self.rank, self.client_id)
 
 
-def _score(rank: int) -> float:
-    return (100 - rank) * _RANK_SPAN + time.time_ns() // 1_000_000
+def flow_of(rank: int, client_id: int) -> str:
+    """The flow of a client's job; the review debt of all clients is one flow."""
+    return fair_order.DEBT if rank == DEBT_RANK else str(client_id)
 
 
 def _make_huey(settings: Settings) -> Huey:
@@ -154,6 +82,7 @@ def _make_huey(settings: Settings) -> Huey:
         results=False,
         storage_class=LaneStorage,
         serializer=JsonSerializer(),
+        debt_share=settings.review_debt_share / 100,
         connection_pool=connect(settings, settings.redis_pool_max),
     )
 
@@ -168,7 +97,11 @@ def get_redis() -> redis.Redis:
 
 
 def rank_of(priority: str, mode: str, *, owed: bool = False) -> int:
-    """The rank of a submission's job: paid before sync before async before review debt."""
+    """The rank of a submission's job.
+
+    Paid ones have a lane of their own. In a lane, a client's sync jobs come before its async ones;
+    `fair_order` shares the lane between clients and the review debt.
+    """
     if owed:
         return DEBT_RANK
     paid = PAID_RANK if priority == PRIORITY and get_settings().enable_queue_priority else 0
@@ -182,13 +115,13 @@ def _message(submission_id: UUID, rank: int) -> bytes:
     return data
 
 
-def jobs_before(submission_id: UUID, rank: int) -> int | None:
-    """How many jobs are before this one in its lane; None if it is not queued there.
+def place(job: QueuedJob) -> int | None:
+    """How many jobs of its own client are before this one; None if it is not queued.
 
     Raises redis.RedisError.
     """
-    number: Any = get_redis().zrank(get_huey().storage.lane(rank), _message(submission_id, rank))
-    return number
+    storage: LaneStorage = get_huey().storage
+    return storage.place(_message(job.id, job.rank), job.rank, job.flow)
 
 
 def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
@@ -197,13 +130,14 @@ def enqueue_heat(ids: Iterable[UUID], *, awaited: bool) -> None:
     Enqueuing again adds nothing, as the message has the same bytes. Raises redis.RedisError.
     """
     rank = SYNC_RANK if awaited else DEBT_RANK
-    pipe = get_redis().pipeline(transaction=False)
+    flow = fair_order.CONSOLE if awaited else fair_order.DEBT
+    jobs = []
     for submission_id in ids:
         job = str(submission_id)
         message = Message(f"heat-{job}", HEAT, priority=rank, args=(job,), kwargs={})
         data = get_huey().serializer.serialize(message)
-        pipe.zadd(get_huey().storage.lane(rank), {data: _score(rank)}, nx=True)
-    pipe.execute()
+        jobs.append((data, rank, flow, fair_order.CONSOLE_WEIGHT))
+    get_huey().storage.add(jobs)
 
 
 def enqueue_drawing(submission_id: UUID) -> None:
@@ -221,24 +155,22 @@ def batch(waiting: int) -> int:
     return max(1, min(get_settings().worker_batch, waiting // SHARE))
 
 
-def missing(jobs: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int]]:
+def missing(jobs: Iterable[QueuedJob]) -> list[QueuedJob]:
     """The jobs that are not queued, in one round trip; raises redis.RedisError."""
     requested = list(jobs)
     pipe = get_redis().pipeline(transaction=False)
-    for submission_id, rank in requested:
-        pipe.zscore(get_huey().storage.lane(rank), _message(submission_id, rank))
+    for job in requested:
+        pipe.zscore(get_huey().storage.lane(job.rank), _message(job.id, job.rank))
     return [job for job, score in zip(requested, pipe.execute(), strict=True) if score is None]
 
 
-def enqueue_missing(jobs: Iterable[tuple[UUID, int]]) -> list[UUID]:
+def enqueue_missing(jobs: Iterable[QueuedJob]) -> list[UUID]:
     """Add the jobs that are not queued yet, in one round trip; returns the added ids."""
     requested = list(jobs)
-    pipe = get_redis().pipeline(transaction=False)
-    for submission_id, rank in requested:
-        data = _message(submission_id, rank)
-        pipe.zadd(get_huey().storage.lane(rank), {data: _score(rank)}, nx=True)
-    added = pipe.execute()
-    return [job[0] for job, new in zip(requested, added, strict=True) if new]
+    added = get_huey().storage.add(
+        (_message(job.id, job.rank), job.rank, job.flow, job.weight) for job in requested
+    )
+    return [job.id for job, new in zip(requested, added, strict=True) if new]
 
 
 def announce_decided(ids: Iterable[UUID]) -> None:

@@ -71,7 +71,7 @@ def test_the_bounds_are_the_ones_that_are_promised() -> None:
         "redis_connections": 90,
         "error_rate": 5,
         "answer_seconds": 5,
-        "review_debt_age": 3600,
+        "review_debt_age": 300,
         "oldest_flag_age": 86400,
     }
 

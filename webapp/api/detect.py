@@ -15,7 +15,8 @@ from tasks.moderation import detect as detection
 from webapp.api.keys import client_of_request
 from webapp.http.body_limits import UPLOAD, accepts
 from webapp.http.timing import measured
-from webapp.limits.limits import check_adaptive_limit
+from webapp.limits import limits
+from webapp.limits.limits import Uploader
 from webapp.uploads.admission import require_room
 from webapp.uploads.parse import receive_images
 
@@ -33,13 +34,13 @@ def detect() -> ResponseReturnValue:
     """Have a worker score the pictures; the end of the request deletes the files."""
     client = client_of_request()
     require_room()
-    check_adaptive_limit(client.id)
+    limits.check_adaptive_limit(client.id)
     uploads = receive_images()
+    limits.count_alone(Uploader(client.id, None, None, sum(each.size for each in uploads)))
     counter.upload(client.id)
     release()
-    ticket = uuid7().hex
     with measured("wait"):
-        detection.ask(ticket, [upload.key for upload in uploads])
+        ticket = detection.ask(uuid7().hex, [upload.key for upload in uploads], client)
         results = detection.wait(ticket, LONGEST_WAIT)
     if results is None:
         raise Unavailable(f"No worker responded within {LONGEST_WAIT} s.", retry_after=10)

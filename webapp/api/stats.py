@@ -11,7 +11,7 @@ from flask import Blueprint, request
 
 from models.errors import Invalid
 from models.statistics import history
-from tasks.load import snapshot
+from tasks.load import client_share, snapshot
 from webapp.api.keys import client_of_request
 
 FIELDS = (
@@ -44,9 +44,16 @@ def register(blueprint: Blueprint, url: str) -> None:
 
 
 def stats() -> dict[str, Any]:
-    """Depth, mode, wait, capacity, throughput and workers."""
-    client_of_request()
+    """Depth, mode, wait, capacity, throughput and workers; mode and wait are the client's own."""
+    client = client_of_request()
     current = snapshot.snapshot()
+    own = client_share.mode_of(client)
+    current = {
+        **current,
+        "current_mode": own,
+        "estimated_wait": client_share.wait_of(client),
+        "capacity": snapshot.capacity(own),
+    }
     workers = [{name: worker[name] for name in WORKER_FIELDS} for worker in current["workers"]]
     return {**{name: current[name] for name in FIELDS}, "workers": workers}
 

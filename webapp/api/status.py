@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from models.errors import Invalid, NotFound
 from models.settings import get_settings
 from models.submissions.submission import Submission
-from tasks.load import snapshot
+from tasks.load import client_share
 from webapp.api.keys import client_of_request
 from webapp.uploads.decision_waiter import until_decided
 
@@ -34,6 +34,7 @@ def status(job_id: str) -> tuple[dict[str, Any], int]:
         row = until_decided(submission_id, client.id, seconds)
     else:
         row = Submission.of_client(submission_id, client.id)
+    row.client = client  # so that it is not read again
     return answer(row)[0], 200
 
 
@@ -47,7 +48,11 @@ def answer(row: Submission, *, fresh: bool = False) -> tuple[dict[str, Any], int
     if row.external_id is not None:
         common["external_id"] = row.external_id
     if not row.is_decided:
-        wait = snapshot.estimated_wait(row.priority) if fresh else snapshot.remaining_wait(row)
+        wait = (
+            client_share.wait_of(row.client, row.priority)
+            if fresh
+            else client_share.remaining_wait(row)
+        )
         return {
             **common,
             "visible": row.visible,

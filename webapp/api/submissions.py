@@ -51,7 +51,7 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
     with ExitStack() as held:
         with _upload_slot():
             incoming = receive()
-            how = held.enter_context(admission.chosen_mode(incoming))
+            how = held.enter_context(admission.chosen_mode(client, incoming))
             row = admission.admit(client, incoming, key, how)
             release()
         if how in (mode.SYNC, mode.DIRECT) and not row.is_decided:
@@ -59,6 +59,7 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
             left = get_settings().sync_timeout - elapsed()
             with measured("wait"):
                 row = until_decided(row.id, client.id, left)
+                row.client = client
     return answer(row, fresh=how == mode.ASYNC)
 
 

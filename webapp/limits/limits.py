@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import redis
 from flask import Flask, current_app, g
 from flask_limiter import Limiter, RateLimitExceeded
 from limits import RateLimitItem, parse_many
@@ -20,6 +21,7 @@ from models.settings import Settings, get_settings
 from tasks.load import adaptive_limit
 from tasks.observability import metrics
 from tasks.queue.redis_connection import connect
+from webapp.limits import redis_windows
 from webapp.limits.redis_windows import Count
 
 SUBJECTS = {
@@ -61,10 +63,13 @@ limiter = CalledLimiter(
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """The sender of the upload that is counted; ``address`` is a keyed hash."""
+    """The sender of the upload that is counted; ``address`` is a keyed hash.
+
+    A detect request has no author: ``user_id`` and ``address`` are None.
+    """
 
     client_id: int
-    user_id: str
+    user_id: str | None
     address: str | None
     bytes: int = 0
 
@@ -148,6 +153,19 @@ def require_counted(uploader: Uploader, counted: Count | None) -> None:
         raise _refusal(limit.scope.name, limit.item, max(1, math.ceil(counted.wait)))
 
 
+def count_alone(uploader: Uploader) -> None:
+    """Count one upload that is not committed with others; raises TooMany, RateLimitExceeded."""
+    counted = count_of(uploader)
+    if counted is None:
+        return
+    try:
+        redis_windows.count([counted])
+    except redis.RedisError:
+        count_here(uploader)
+    else:
+        require_counted(uploader, counted)
+
+
 def count_here(uploader: Uploader) -> None:
     """Count an upload in this process, while Redis is down; raises RateLimitExceeded."""
     g.uploader = uploader
@@ -225,7 +243,9 @@ def _with_images(uploader: Uploader) -> str | None:
     return _client(uploader) if uploader.bytes else None
 
 
-def _author(uploader: Uploader) -> str:
+def _author(uploader: Uploader) -> str | None:
+    if uploader.user_id is None:
+        return None
     return f"{uploader.client_id}:{uploader.user_id}"
 
 

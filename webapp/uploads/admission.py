@@ -26,13 +26,21 @@ from models.hash_bank.known_hash import check_exact
 from models.moderation.accept import Entry, submission_of
 from models.rules.rule import check_text
 from models.settings import Settings, get_settings
-from models.submissions.submission import DECIDED, QUEUED, RECEIVED, Submission
+from models.submissions.submission import (
+    DECIDED,
+    QUEUED,
+    RECEIVED,
+    RISK_PICTURES,
+    RISK_VISIBLE,
+    Submission,
+)
 from models.verdict import REJECTED, Judgement, Policy, judge
 from tasks import storage
-from tasks.load import snapshot
+from tasks.load import client_share, snapshot
 from tasks.load.response_counts import counter
 from tasks.observability import metrics, tracing
-from tasks.queue.lanes import PRIORITY, rank_of
+from tasks.queue.lane_storage import PRIORITY
+from tasks.queue.lanes import rank_of
 from tasks.storage import Upload
 from webapp.http import timing
 from webapp.http.timing import measured
@@ -68,9 +76,12 @@ def idempotency_key() -> str:
 
 
 @contextmanager
-def chosen_mode(incoming: Incoming) -> Iterator[str]:
-    """The mode of this upload; while Redis is down, it holds one of DIRECT_WAITERS slots."""
-    name: str = snapshot.current()["mode"]
+def chosen_mode(client: Client, incoming: Incoming) -> Iterator[str]:
+    """The mode of this upload, by its client's own share of the queue.
+
+    While Redis is down, it holds one of DIRECT_WAITERS slots.
+    """
+    name = client_share.mode_of(client)
     if name == mode.DIRECT:
         if not _direct.acquire(blocking=False):
             yield mode.FAST_TRACK
@@ -190,6 +201,7 @@ def _values(
 ) -> dict[str, Any]:
     policy = client.policy(get_settings())
     verdict = judgement.verdict if judgement else None
+    visible = _is_visible(policy, verdict, incoming, judgement)
     return {
         "id": uuid7(),
         "client_id": client.id,
@@ -202,8 +214,9 @@ def _values(
         "mode": how,
         "status": _status(how),
         "verdict": verdict,
-        "visible": _is_visible(policy, verdict, incoming, judgement),
+        "visible": visible,
         "review_owed": judgement is not None and verdict != REJECTED,
+        "debt_risk": RISK_PICTURES * bool(incoming.uploads) + RISK_VISIBLE * visible,
         "reasons": json.dumps(judgement.reasons if judgement else []),
         "idempotency_key": key,
         "fingerprint": incoming.fingerprint,
@@ -223,9 +236,11 @@ def _is_visible(
 def _status(how: str) -> str:
     if how == mode.FAST_TRACK:
         return DECIDED
-    if how == mode.DIRECT or snapshot.read().depth >= get_settings().max_queue_size:
+    if how == mode.DIRECT:
         return RECEIVED
-    return QUEUED
+    # A client in mode sync has few jobs there, so the queue has room for it beside a flood.
+    is_full = snapshot.read().depth >= get_settings().max_queue_size
+    return RECEIVED if is_full and how != mode.SYNC else QUEUED
 
 
 def _images(incoming: Incoming) -> list[dict[str, Any]]:

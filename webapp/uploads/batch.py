@@ -20,7 +20,7 @@ from models.database.connection import connection
 from models.moderation import accept
 from models.moderation.accept import Entry
 from tasks.observability import tracing
-from tasks.queue.lanes import enqueue_missing
+from tasks.queue.lanes import QueuedJob, enqueue_missing
 from tasks.storage import Upload
 from webapp.http.offload import begin, offload
 from webapp.limits import redis_windows
@@ -153,11 +153,15 @@ def _enqueue(tickets: list[Ticket]) -> None:
         return
     started = time.time_ns()
     try:
-        enqueue_missing([(ticket.entry.id, ticket.rank or 0) for ticket in tickets])
+        enqueue_missing(_job(ticket.entry, ticket.rank or 0) for ticket in tickets)
     except redis.RedisError as error:
         log.warning("%d jobs not enqueued, the sweep will enqueue them: %s", len(tickets), error)
         return
     _record("enqueue", tickets, started)
+
+
+def _job(entry: Entry, rank: int) -> QueuedJob:
+    return QueuedJob(entry.id, rank, entry.client.id, entry.client.weight)
 
 
 def _record(name: str, tickets: list[Ticket], started: int) -> None:

@@ -20,7 +20,7 @@ from models.statistics.history import History
 from models.verdict import VERDICTS
 from models.webhooks.delivery import Delivery
 from tasks.load import snapshot as load
-from webapp.console.dashboard import adaptive_limit
+from webapp.console.dashboard import adaptive_limit, waiting_clients
 from webapp.console.shared import formatting
 
 RANGES = {
@@ -214,6 +214,7 @@ def context(current: dict[str, Any] | None = None) -> dict[str, Any]:
         "open_alerts": opened,
         "dead": _dead(),
         **adaptive_limit.context(),
+        **waiting_clients.context(),
     }
 
 
@@ -251,6 +252,7 @@ def fragments(app: Flask) -> dict[str, str]:
         "workers": render("dashboard/_workers.html"),
         "health": render("dashboard/_health.html"),
         "adaptive-limit": render("dashboard/_adaptive_limit.html"),
+        "waiting-clients": render("dashboard/_waiting_clients.html"),
         "charts": str(int(time.time() // 10)),
     }
     for tile in values["tiles"]:
