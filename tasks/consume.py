@@ -15,14 +15,18 @@ def main() -> None:
     """Work off the queue until SIGTERM or SIGINT."""
     from huey.consumer_options import ConsumerConfig, OptionParserHandler
 
+    from models import migrate
     from models.settings import Settings, use_settings
     from tasks import worker
+    from tasks.observability import logs
     from tasks.queue.lanes import get_huey
 
     options, _ = OptionParserHandler().get_option_parser().parse_args()
     config = ConsumerConfig(**{k: v for k, v in vars(options).items() if v is not None})
     config.validate()
-    use_settings(Settings.load())
+    settings = use_settings(Settings.load())
+    logs.start(settings.log_format)
+    migrate.wait_for_schema(settings)
     worker.make().register(get_huey())
     config.setup_logger(logging.getLogger("huey"))
     get_huey().create_consumer(**config.values).run()

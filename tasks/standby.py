@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import peewee
 import setproctitle
 
+from models import migrate
 from models.alerts import alert
 from models.capacity import mode
 from models.database import connection
@@ -104,6 +105,7 @@ def main() -> None:
     logs.start(settings.log_format)
     tracing.start(settings, "standby")
     setproctitle.setproctitle("sluice standby")
+    migrate.wait_for_schema(settings)
     all_duties = duties(settings, stop)
     connection.connect(settings, pool=len(all_duties) + 4)
     metrics.start()

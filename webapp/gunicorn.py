@@ -11,6 +11,7 @@ from typing import Any
 
 from gunicorn import glogging
 
+from models import migrate
 from models.settings import Settings, get_settings, use_settings
 from tasks.observability import logs
 
@@ -49,6 +50,11 @@ if __name__ == "__config__":  # gunicorn runs this file under this name
     control_socket = f"{os.environ['SLUICE_RUN']}/web_{_instance}.ctl"
     proc_name = f"sluice web_{_instance}"
     worker_tmp_dir = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+
+
+def on_starting(_server: Any) -> None:
+    """Listen only when the database has the schema of this code; nginx uses the other instances."""
+    migrate.wait_for_schema(get_settings())
 
 
 def post_worker_init(worker: Any) -> None:

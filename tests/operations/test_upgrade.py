@@ -27,6 +27,7 @@ from tests.support.stack import ROOT, Stack
 
 LAST_RELEASE = "846ef95"  # 0.1.0; name the next one here when a version is released
 GIT = ("git", "-C", str(ROOT), "-c", "safe.directory=*")
+WAITS = "waiting for scripts/restart or scripts/migrate"
 WAITING = 24  # uploads that the old release queues and that nobody has taken at the upgrade
 
 
@@ -133,6 +134,11 @@ def old() -> Iterator[Stack]:
             stack.remove()
 
 
+def log_of(stack: Stack, name: str) -> str:
+    """What a process has logged."""
+    return (stack.home / "log" / f"{name}.log").read_text()
+
+
 def decided(stack: Stack, ids: list[str]) -> bool:
     """Whether all of these submissions are decided."""
     query = "SELECT count(*) FROM submission WHERE status = 'decided' AND id = ANY(%s::uuid[])"
@@ -154,12 +160,13 @@ def test_what_the_last_release_queued_and_took_is_decided_once_by_this_one(old: 
     sender.start()
     this_tree(old.scripts.parent)
     environment(old.scripts.parent)
-    # A worker that dies before scripts/restart comes back by the old command, in the new tree.
+    # A process that dies before scripts/restart comes back by the old command, in the new tree,
+    # and waits for the schema; the other web instance serves.
     before = old.pids()
-    for name in workers:
+    dead = [*workers, "web_00"]
+    for name in dead:
         old.kill(name)
-    queued_before = sender.acknowledged[:WAITING]
-    eventually(lambda: decided(old, queued_before), 120)
+    eventually(lambda: all(WAITS in log_of(old, name) for name in dead), 60)
     told = old.run("restart").stdout
     sender.stop.set()
     sender.join()
@@ -169,6 +176,7 @@ def test_what_the_last_release_queued_and_took_is_decided_once_by_this_one(old: 
     kept = {"postgres", "redis", "nginx"}
     assert [name for name in before if name not in kept and after[name] == before[name]] == [], told
     eventually(lambda: decided(old, sender.acknowledged), 120)
+    assert not any("UndefinedColumn" in log_of(old, name) for name in dead)
     twice = (
         "SELECT submission_id FROM decision WHERE moderator_id IS NULL AND to_verdict IS NOT NULL"
     )

@@ -25,6 +25,7 @@ PIECES = {
     "models/submissions/finding.py": {"', '.join(COLUMNS)", "values"},  # %s, %s
     "models/moderation/record_verdicts.py": {"names", "found"},
     "models/review/groups.py": {"QUERIES[kind]", "query"},
+    "tasks/servers/postgres.py": {"password"},  # hexadecimal; ALTER ROLE takes no parameter
     "models/moderation/accept.py": {"', '.join(SUBMISSION)", "table", "names", "more"},
     "models/migrations/0008_sealed_secrets.py": {"table", "column"},  # of COLUMNS
     "models/privacy/file_removal.py": {"named"},

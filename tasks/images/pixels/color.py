@@ -106,9 +106,8 @@ def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Ima
 
 
 def _applied(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
-    done = ImageCms.applyTransform(image, transform)
-    assert done is not None  # it is only with `inPlace`
-    return done
+    done: Image.Image = ImageCms.applyTransform(image, transform)  # type: ignore[assignment]
+    return done  # None only with `inPlace`
 
 
 def _form(mode: str) -> str:

@@ -55,11 +55,10 @@ def _bytes_of(data: bytes, mode: str, which: str) -> Image.Image:
 
 def _all_equal(image: Image.Image, values: list[int]) -> Image.Image:
     """255 where every band has its value, else 0."""
-    mask: Image.Image | None = None
+    mask = Image.new("L", image.size, 255)
     for band, value in zip(image.split(), values, strict=True):
         same = band.point([255 * (level == value) for level in range(256)])
-        mask = same if mask is None else ImageChops.darker(mask, same)
-    assert mask is not None  # there is at least one band
+        mask = ImageChops.darker(mask, same)
     return mask
 
 
