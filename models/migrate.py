@@ -6,12 +6,9 @@ migration runs at a time.
 
 from __future__ import annotations
 
-import logging
 import sys
-import time
 from pathlib import Path
 
-import peewee
 from playhouse.migrations import Runner
 
 from models.database import roles
@@ -22,8 +19,6 @@ from models.settings import Settings, use_settings
 
 DIRECTORY = Path(__file__).parent / "migrations"
 LOCK = 7_243_001  # advisory lock; the same number for every process that migrates
-RECHECK = 1.0  # seconds between two looks at a schema that is too old
-log = logging.getLogger("sluice.migrate")
 
 
 def migrate(application: str = "") -> list[str]:
@@ -48,31 +43,6 @@ def pending() -> list[str]:
     """Names of the migrations not applied yet."""
     with connection():
         return [row.name for row in Runner(db.obj, str(DIRECTORY)).status() if not row.applied]
-
-
-def wait_for_schema(settings: Settings) -> None:
-    """Wait while the database lacks migrations that this code needs.
-
-    A process that ends between the arrival of new code and ``scripts/restart`` is started again
-    with the new code, which would fail at the first column that it lacks. If PostgreSQL does not
-    answer, nothing is known, and the process starts.
-    """
-    connect(settings, pool=1)
-    said = False
-    try:
-        while names := pending():
-            if not said:
-                log.warning(
-                    "the database lacks migration %s: waiting for scripts/restart or"
-                    " scripts/migrate",
-                    names[0],
-                )
-            said = True
-            time.sleep(RECHECK)
-    except peewee.PeeweeException as error:
-        log.warning("the schema is not known: %s", str(error).strip())
-    finally:
-        db.obj.close_all()
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ def main() -> None:
     """Work off the queue until SIGTERM or SIGINT."""
     from huey.consumer_options import ConsumerConfig, OptionParserHandler
 
-    from models import migrate
+    from models.database import schema
     from models.settings import Settings, use_settings
     from tasks import worker
     from tasks.observability import logs
@@ -26,7 +26,7 @@ def main() -> None:
     config.validate()
     settings = use_settings(Settings.load())
     logs.start(settings.log_format)
-    migrate.wait_for_schema(settings)
+    schema.wait_for_schema(settings)
     worker.make().register(get_huey())
     config.setup_logger(logging.getLogger("huey"))
     get_huey().create_consumer(**config.values).run()

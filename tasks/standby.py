@@ -16,10 +16,9 @@ from dataclasses import dataclass
 import peewee
 import setproctitle
 
-from models import migrate
 from models.alerts import alert
 from models.capacity import mode
-from models.database import connection
+from models.database import connection, schema
 from models.settings import Settings, use_settings
 from models.statistics.load_samples import LoadSample
 from tasks.alerts.alerting import Alerting
@@ -105,7 +104,7 @@ def main() -> None:
     logs.start(settings.log_format)
     tracing.start(settings, "standby")
     setproctitle.setproctitle("sluice standby")
-    migrate.wait_for_schema(settings)
+    schema.wait_for_schema(settings)
     all_duties = duties(settings, stop)
     connection.connect(settings, pool=len(all_duties) + 4)
     metrics.start()

@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn import glogging
 
-from models import migrate
+from models.database import schema
 from models.settings import Settings, get_settings, use_settings
 from tasks.observability import logs
 
@@ -54,7 +54,7 @@ if __name__ == "__config__":  # gunicorn runs this file under this name
 
 def on_starting(_server: Any) -> None:
     """Listen only when the database has the schema of this code; nginx uses the other instances."""
-    migrate.wait_for_schema(get_settings())
+    schema.wait_for_schema(get_settings())
 
 
 def post_worker_init(worker: Any) -> None:
