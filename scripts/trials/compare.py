@@ -114,7 +114,13 @@ def compare(stack: Stack, sent: Sent, receiver: Receiver, *, debt: bool = False)
     uploads = Counter(row[3] for row in known.values() if row[3])
     out.doubled = [f"upload {number}" for number, count in uploads.items() if count > 1]
     _files(stack, out)
+    out.wrong = [f"{wrong} {_reasons(stack, wrong.split()[0])}" for wrong in out.wrong]
     return out
+
+
+def _reasons(stack: Stack, job: str) -> str:
+    rows = stack.query(f"SELECT reasons::text FROM submission WHERE id = '{job}'")  # nosec B608
+    return str(rows[0][0])
 
 
 def _once(decisions: list[Any] | None, status: str, debt: bool) -> bool:

@@ -17,7 +17,8 @@ MAX_NUMBER = 2**31 - 1  # PostgreSQL's integer
 MAX_TEXT = 500  # characters
 MAX_TEXTS = 100
 MAX_NUMBERS = 200_000
-CODES = frozenset({"unreadable", "too_large", "unsupported", "too_hungry"})  # those a child sends
+# Those that a child sends
+CODES = frozenset({"unreadable", "damaged", "too_large", "unsupported", "too_hungry"})
 
 
 def picture(shape: type, fields: dict[str, Any], besides: Collection[str]) -> dict[str, Any]:

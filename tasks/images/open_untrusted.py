@@ -120,12 +120,14 @@ def open_picture(data: bytes, limits: Limits) -> Source:
     _refuse_by_outline(outline, limits)
     its = contents.read(outline.format, data, outline.end)
     image = open_image(its.data, outline.format)
-    check_size(image.size, limits)
+    size = image.size
+    check_size(size, limits)
+    _draft(image)
     source = Source(
         its.data,
         outline,
         image,
-        image.size,
+        size,
         outline.frames or int(getattr(image, "n_frames", 1)),
         *_orientations(outline.format, image, its),
         its,
@@ -182,15 +184,13 @@ def open_further(source: Source, data: bytes, limits: Limits) -> None:
 
 
 def open_image(data: bytes, name: str) -> Image.Image:
-    """Open the bytes for a decoder; a large JPEG is decoded at reduced scale."""
+    """Open the bytes for a decoder."""
     register(name)
     if name == "AVIF":  # `Image.open` takes only some first brands; libavif looks at all of them
         from PIL.AvifImagePlugin import AvifImageFile
 
         return AvifImageFile(io.BytesIO(data))
-    image = Image.open(io.BytesIO(data), formats=(name,))
-    _draft(image)
-    return image
+    return Image.open(io.BytesIO(data), formats=(name,))
 
 
 def _refuse_by_outline(outline: file_formats.Outline, limits: Limits) -> None:
@@ -233,7 +233,7 @@ def preload() -> None:
         register(name)
     for module in _LAZY:
         importlib.import_module(f"PIL.{module}")
-    jpeg_warnings.load()
+    jpeg_warnings.preload()
 
 
 def _orientations(name: str, image: Image.Image, its: Contents) -> tuple[int, int]:

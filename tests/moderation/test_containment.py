@@ -139,7 +139,7 @@ def test_a_refusal_is_the_same_through_the_child(decoder, write: Write) -> None:
     assert given_up(own, write("png-bomb")) == "too_large"
     assert given_up(own, write("svg")) == "unsupported"
     pid = own.pid
-    assert given_up(own, write("cut-gif-60%")) == "unreadable"
+    assert given_up(own, write("cut-webp-60%")) == "damaged"
     assert own.pid == pid  # none of these cost the child
 
 
@@ -162,7 +162,7 @@ def test_the_deadline_holds_for_a_child_that_does_nothing(decoder) -> None:
 
 def test_an_animation_is_looked_at_as_far_as_its_time_goes(decoder, write: Write) -> None:
     path = write("gif-of-200-frames-of-39-megapixels")
-    picture = decoder(decode_timeout=6.0).look(path, Limits(max_total_pixels=10**12))
+    picture = decoder(decode_timeout=20.0).look(path, Limits(max_total_pixels=10**12))
     assert 0 < len(picture.sampled) < 200
     assert "decoded in time" in picture.doubts[0]
 

@@ -55,9 +55,10 @@ def test_each_secret_is_made_once_and_private(up):
         return {path.name: path.read_text() for path in (up.home / "secrets").iterdir()}
 
     first = secrets()
-    assert first.keys() == {"session", "redis", "hash", "seal"}
-    assert len(set(first.values())) == 4
-    assert all(len(bytes.fromhex(secret)) == 32 for secret in first.values())
+    assert first.keys() == {"session", "redis", "hash", "seal", "pgpass"}
+    assert len(set(first.values())) == 5
+    values = [line.rpartition(":")[2] for text in first.values() for line in text.splitlines()]
+    assert all(len(bytes.fromhex(value)) == 32 for value in values)
     modes = {path.stat().st_mode for path in (up.home / "secrets").iterdir()}
     assert {stat.S_IMODE(mode) for mode in modes} == {0o600}
     up.down()

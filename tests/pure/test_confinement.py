@@ -159,3 +159,17 @@ def test_decoding_loads_no_further_module(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program, *map(str, pictures)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_one_decoder_decodes_any_number_of_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "small.jpg"
+    with Image.open(FIXTURES / "safe_chelsea.jpg") as image:
+        image.resize((64, 64)).save(path)
+    with closing(Decoder(Settings(sluice_home=tmp_path))) as decoder:
+        decoder.start()
+        pid = decoder.pid
+        for _ in range(
+            300
+        ):  # what it makes for each picture must not need more rights at some time
+            assert decoder.look(path, Limits()).doubts == []
+        assert decoder.pid == pid

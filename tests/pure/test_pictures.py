@@ -578,3 +578,11 @@ def test_thumbnails_carry_no_metadata(tmp_path: Path) -> None:
     assert (thumb.format, thumb.size) == ("WEBP", (300, 300))
     data = (tmp_path / "thumb.webp").read_bytes()
     assert not any(tag in data for tag in (b"EXIF", b"XMP ", b"ICCP", b"where", b"secret"))
+
+
+@pytest.mark.parametrize("name", ["safe_coffee_11mp.jpg", "reject_b_13mp.jpg"])
+def test_the_size_is_that_of_the_file_also_if_it_is_decoded_smaller(name):
+    with Image.open(FIXTURES / name) as image:
+        size = image.size
+    picture = read(FIXTURES / name, Limits())
+    assert (picture.width, picture.height) == size

@@ -12,7 +12,6 @@ import ctypes
 import functools
 import os
 import sys
-from collections.abc import Callable
 
 from PIL import _imaging
 
@@ -20,6 +19,7 @@ VERSION, SIZE = 62, 632  # of the interface, and bytes of its structure on 64-bi
 ROOM = 4096  # bytes for each structure, so that another version cannot write past it
 EXTRANEOUS, HIT_MARKER, BAD_CODE, END_OF_FILE, RESYNC = 116, 117, 118, 120, 121
 _BROKEN = frozenset({HIT_MARKER, BAD_CODE, END_OF_FILE, RESYNC})
+MOST_WARNINGS = 100  # kept of one picture
 _PADDING = frozenset(b"\0\xff")
 
 
@@ -85,6 +85,38 @@ def _has_version(library: ctypes.CDLL) -> bool:
     return not failed
 
 
+class _Listener:
+    """Collects the warnings of one picture after another.
+
+    It is made once, and before the process is confined: libffi needs executable memory for its
+    callbacks, which a confined process cannot get.
+    """
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self.warnings: list[tuple[int, int]] = []
+        self._errors = _Errors()
+        self.address = library.jpeg_std_error(ctypes.byref(self._errors))
+        self._on_error = _ON_ERROR(lambda _: os._exit(70))
+        self._on_message = _ON_MESSAGE(self._take)
+        self._errors.error_exit = ctypes.cast(self._on_error, ctypes.c_void_p).value
+        self._errors.emit_message = ctypes.cast(self._on_message, ctypes.c_void_p).value
+
+    def _take(self, _: int | None, level: int) -> None:
+        if level < 0 and len(self.warnings) < MOST_WARNINGS:
+            self.warnings.append((self._errors.code, self._errors.number))
+
+
+@functools.cache
+def _listener() -> _Listener | None:
+    library = load()
+    return None if library is None else _Listener(library)
+
+
+def preload() -> None:
+    """Make what a confined process cannot make."""
+    _listener()
+
+
 def is_broken(data: bytes) -> bool | None:
     """Whether data of the pixels are missing or broken; None if that cannot be told.
 
@@ -92,22 +124,11 @@ def is_broken(data: bytes) -> bool | None:
     process, because libjpeg cannot go on after one: Pillow has had it before, unless memory ran out
     only now.
     """
-    library = load()
-    if library is None:
+    library, listener = load(), _listener()
+    if library is None or listener is None:
         return None
-    its, errors = _Decompress(), _Errors()
-    warnings: list[tuple[int, int]] = []
-
-    def message(_: int | None, level: int) -> None:
-        if level < 0 and len(warnings) < 100:
-            warnings.append((errors.code, errors.number))
-
-    # Both must live until the end of this function.
-    on_error = _ON_ERROR(lambda _: os._exit(70))
-    on_message: Callable[..., None] = _ON_MESSAGE(message)
-    its.errors = library.jpeg_std_error(ctypes.byref(errors))
-    errors.error_exit = ctypes.cast(on_error, ctypes.c_void_p).value
-    errors.emit_message = ctypes.cast(on_message, ctypes.c_void_p).value  # type: ignore[arg-type]
+    its = _Decompress(errors=listener.address)
+    listener.warnings.clear()
     library.jpeg_CreateDecompress(ctypes.byref(its), VERSION, ctypes.c_size_t(SIZE))
     try:
         _read(library, its, data)
@@ -115,7 +136,7 @@ def is_broken(data: bytes) -> bool | None:
         library.jpeg_destroy_decompress(ctypes.byref(its))
     return any(
         code in _BROKEN or (code == EXTRANEOUS and not _is_padding(data, number))
-        for code, number in warnings
+        for code, number in listener.warnings
     )
 
 
