@@ -83,10 +83,10 @@ def test_other_kinds_of_file(api: Api, head: bytes) -> None:
     problem(api.submit(head + (b"\0" * 100 if head else b"")), 415, "unsupported", "images")
 
 
-def test_a_truncated_jpeg_is_rejected_with_its_reason(api: Api) -> None:
+def test_a_truncated_jpeg_goes_to_a_person_with_its_reason(api: Api) -> None:
     told = api.decided(unique(JPEG)[:-20_000])
-    assert (told["status"], told["verdict"]) == ("decided", "rejected")
-    assert told["reasons"][0]["label"] == "unreadable"
+    assert (told["status"], told["verdict"]) == ("decided", "review")
+    assert told["reasons"][0]["check"] == "pictures"
     assert "Picture 1" in told["reasons"][0]["explanation"]
 
 

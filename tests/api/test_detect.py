@@ -36,7 +36,7 @@ def test_a_bad_picture_spoils_no_other_answer(api: Api) -> None:
 
     whole = unique("safe_coffee.jpg")
     with ThreadPoolExecutor(8) as pool:
-        codes = list(pool.map(ask, [whole, whole[: len(whole) // 2]] * 4))
+        codes = list(pool.map(ask, [whole, whole[:200]] * 4))
     assert codes[::2] == [200] * 4
     assert all(400 <= code < 500 for code in codes[1::2])
 

@@ -70,7 +70,10 @@ def test_what_keeps_failing_is_quarantined_to_a_person(own: Stack, api: Api) -> 
         own.kill(name, signal.SIGCONT)
     after = api.status(told["job_id"], wait=25)
     assert (after["status"], after["verdict"], after["visible"]) == ("quarantined", "review", False)
-    assert "FileNotFoundError" in after["reasons"][0]["explanation"]
+    assert after["reasons"][0]["explanation"] == "Automatic checks failed"
+    query = "SELECT evidence::text FROM finding WHERE submission_id = %s"
+    [(evidence,)] = own.sql(query, told["job_id"])
+    assert "FileNotFoundError" in evidence, "for operators; clients get no paths"
     [(attempts,)] = own.sql("SELECT attempts FROM submission WHERE id = %s", told["job_id"])
     assert attempts == 3
     assert "sluice_submissions_quarantined 1.0" in requests.get(own.url + "/metrics").text
