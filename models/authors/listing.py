@@ -159,7 +159,8 @@ def strikes_of(client_id: int, user_id: str, limit: int = 30) -> list[dict[str, 
     """When this author got strikes and when strikes were removed, newest first.
 
     Read from the decisions on the newest 1000 uploads: a rejection adds a strike, and a decision
-    that ends a rejection removes it. A file that only cannot be read gives none.
+    that ends a rejection removes it. The machine's rejection of a file that only cannot be read
+    gives none.
     """
     rows = db.execute_sql(
         "SELECT d.created_at, d.to_verdict = 'rejected', d.reason, m.name, s.id,"
@@ -169,7 +170,9 @@ def strikes_of(client_id: int, user_id: str, limit: int = 30) -> list[dict[str, 
         " JOIN decision d ON d.submission_id = s.id LEFT JOIN moderator m ON m.id = d.moderator_id"
         " WHERE (d.to_verdict = 'rejected') <> (coalesce(d.from_verdict, '') = 'rejected')"
         " AND (jsonb_array_length(s.reasons) = 0 OR"
-        "  jsonb_path_exists(s.reasons, '$[*] ? (@.label != \"unreadable\")'))"
+        "  jsonb_path_exists(s.reasons, '$[*] ? (@.label != \"unreadable\")') OR"
+        "  EXISTS (SELECT FROM decision r WHERE r.submission_id = s.id AND r.id <= d.id"
+        "  AND r.to_verdict = 'rejected' AND r.moderator_id IS NOT NULL AND r.undoes IS NULL))"
         " ORDER BY d.id DESC LIMIT %s",
         (client_id, user_id, limit),
     ).fetchall()

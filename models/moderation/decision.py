@@ -132,11 +132,11 @@ def follow(
 
     ``after`` is the verdict for the strike if it is not the row's: an appealed rejection still
     counts. ``wait`` delays the event by seconds; with ``tell=False`` there is none. A damaged file
-    is nobody's offence, so its rejection is no strike.
+    is nobody's offence, so its rejection by the machine is no strike.
     """
     after = after or submission.verdict
     changed = REJECTED in (before, after) and before != after
-    if changed and not is_only_damage(submission.reasons):
+    if changed and not (is_only_damage(submission.reasons) and _by_the_machine(submission)):
         author.strike(submission.client_id, submission.user_id, 1 if after == REJECTED else -1)
     if tell:
         delivery.owe(submission, _event(before, submission.verdict), wait=wait)
@@ -145,6 +145,17 @@ def follow(
 def is_only_damage(reasons: Sequence[Mapping[str, Any]] | None) -> bool:
     """Whether the machine's only reasons are pictures that cannot be read."""
     return bool(reasons) and all(each.get("label") == "unreadable" for each in reasons or ())
+
+
+def _by_the_machine(submission: Submission) -> bool:
+    """Whether the last rejection, which may have been undone, is the machine's."""
+    query = Decision.select(Decision.moderator).where(
+        Decision.submission == submission.id,
+        Decision.to_verdict == REJECTED,
+        Decision.undoes.is_null(),
+    )
+    last = query.order_by(Decision.id.desc()).first()
+    return last is None or last.moderator_id is None
 
 
 def _event(before: str | None, after: str) -> str:

@@ -200,7 +200,8 @@ class Decoder:
         seconds, begun = budget.seconds(), time.monotonic()
         request |= {"seconds": seconds, "limits": asdict(limits) | {"seconds": 0.6 * seconds}}
         try:
-            with tracing.span("decode"), open(path, "rb") as file:
+            name = "decode" if request["do"] == "look" else str(request["do"])
+            with tracing.span(name), open(path, "rb") as file:
                 fields, blobs = self._exchange(request, file.fileno(), seconds * WALL_FACTOR, most)
         finally:
             took = time.monotonic() - begun

@@ -54,7 +54,9 @@ def test_from_a_fresh_start_to_the_moderators_click(new_stack, browser: Browser)
     page.click("nav a:has-text('Review')")
     case = page.locator("[data-case]:not([hidden])")
     expect(case).to_have_attribute("data-id", flagged["job_id"])
-    expect(page.get_by_text("The classifier scored").first).to_contain_text("0.50")
+    expect(page.get_by_text("The classifier scored").first).to_contain_text(
+        "(with full contrast) at 0.62"
+    )
     case.locator("button.approve").click()
     key = line.split("Bearer ")[1].split('"')[0]
     ask = f'curl -H "Authorization: Bearer {key}" {flagged["check_url"]}'

@@ -181,14 +181,20 @@ def test_the_export_holds_all_that_is_found_and_is_written_down(stack, console, 
     assert details == {"client": str(client), "verdict": "rejected"}
 
 
-@pytest.mark.parametrize("title", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_no_cell_of_the_export_is_a_formula(console, api, title):
+@pytest.mark.parametrize(
+    ("title", "cell"),
+    [
+        *((title, f"'{title}") for title in ("=1+1", "+1", "-1", "@SUM(A1)")),
+        *(("\t=1", "'\t'=1"), ("\r=1", "'\r'=1"), ("a;=1+1;b", "a;'=1+1;b")),
+    ],
+)
+def test_no_cell_of_the_export_is_a_formula(console, api, title, cell):
     user = f"=cmd-{uuid4().hex[:8]}"
     told = api.decided(title=title, user_id=user)
     reply = console.get("/submissions/export.csv", params={"author": user})
     (row,) = csv.DictReader(io.StringIO(reply.text, newline=""))
     assert row["id"] == told["job_id"]
-    assert row["title"] == "'" + title
+    assert row["title"] == cell
     assert row["author"].startswith("'=cmd-")
 
 

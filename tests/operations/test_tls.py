@@ -123,10 +123,12 @@ def test_the_session_cookie_is_only_for_this_host(own, browser):
     page = {"Referer": f"{own.url}/console/sign-in"}
     reply = browser.post("/console/sign-in", data=fields, headers=page)
     assert reply.status_code == 303
-    cookie = reply.headers["Set-Cookie"]
-    assert cookie.startswith("__Host-sluice=")
-    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
-    assert "Domain" not in cookie
+    cookies = reply.headers.get_list("Set-Cookie")
+    names = {cookie.partition("=")[0] for cookie in cookies}
+    assert names == {"__Host-sluice", "__Host-sluice-browser"}
+    for cookie in cookies:
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+        assert "Domain" not in cookie
     assert browser.get("/console/").status_code == 200
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.api import Api, drawn, unique
+from tests.support.api import Api, content, drawn, unique
 from tests.support.console import FRAGMENT, Console, person
 from tests.support.stack import Stack
 
@@ -97,6 +97,20 @@ def test_each_of_a_group_gets_its_own_decision_strike_and_audit_row(ada, burst, 
     assert stack.sql("SELECT strikes FROM author WHERE user_id = %s", author) == [(3,)]
     acts = "SELECT count(*) FROM audit WHERE action = 'decide' AND subject = ANY(%s)"
     assert stack.sql(acts, ids) == [(3,)]
+
+
+def test_a_damaged_file_is_a_strike_only_if_a_person_rejects_it(ada, stack, api):
+    author = f"damaged-{uuid4().hex[:8]}"
+    strikes = "SELECT coalesce(sum(strikes), 0) FROM author WHERE user_id = %s"
+    nothing = api.decided(unique("review_a.jpg")[:200], user_id=author)
+    assert nothing["verdict"] == "rejected"
+    assert stack.sql(strikes, author) == [(0,)]
+    cut = api.decided(content("reject_a.webp")[:-4000], user_id=author)
+    assert (cut["verdict"], cut["reasons"][0]["label"]) == ("review", "unreadable")
+    decide(ada, items(ada, cut["job_id"], "author"), "rejected:scam")
+    assert stack.sql(strikes, author) == [(1,)]
+    assert ada.post("/reviews/undo", form="/", headers=FRAGMENT).status_code == 200
+    assert stack.sql(strikes, author) == [(0,)]
 
 
 def test_one_undo_takes_the_whole_group_back(ada, burst, stack, api):
