@@ -24,6 +24,9 @@ from scripts.trials.trial import Fault, Scene
 
 FIRST, PAGE, STATUS = 2.0, 2.0, 3.0  # seconds: docs/reliability.md promises them
 FIRST_IN_BUCKET = 12.0  # seconds until the first upload that needs a hung bucket is refused
+# Side by side with other trials the workers are not free within the wait of a sync upload (2 s),
+# which is then answered 202.
+QUICK_LATER = 5.0
 QUICK_SLACK = 5.0  # factor for the short trials, which run side by side on a busy machine
 SAMPLES = 15  # uploads whose median is compared
 LATER = 1.2  # factor of a healthy server's median that later uploads may take
@@ -123,6 +126,8 @@ def hang_redis(scene: Scene, hang: Callable[[], None], resume: Callable[[], None
     reports(scene, "Redis", SILENT, "direct")
     later = median(scene)
     allowed = bound(scene, LATER * healthy + TOLERANCE)
+    if scene.plan.quick:
+        allowed = max(allowed, QUICK_LATER)
     scene.require(later <= allowed, f"later uploads took {later:.3f} s, before {healthy:.3f} s")
     time.sleep(1 if scene.plan.quick else 8)
     resume()
