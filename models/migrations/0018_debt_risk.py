@@ -1,4 +1,4 @@
-"""Review debt is paid by risk as well as by age.
+"""Review debt is paid by risk and by age.
 
 ``debt_risk`` is set when the fast rules let an upload through: `models.submissions.submission` has
 its values. Older rows, and those of processes of the release before, have 0.

@@ -21,7 +21,7 @@ class Contents:
 
     `exif` are TIFF blocks: the ones where browsers look, and `other_exif` those elsewhere.
     `pictures` are the offsets of further pictures that the file names. `damaged` and `lacks_data`
-    are told by its structure. `first_scan` makes the data of a JPEG whose later scans are broken.
+    follow from its structure. `first_scan` makes the data of a JPEG whose later scans are broken.
     """
 
     data: bytes

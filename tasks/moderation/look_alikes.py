@@ -56,7 +56,7 @@ def known_again(job: Job, position: int, item: Item, columns: dict[str, Any]) ->
 
 
 def known_part(job: Job, position: int, item: Item) -> Iterator[Finding]:
-    """A part of an image that was scored by itself and is near a blocked image."""
+    """A part of an image that was scored separately and is near a blocked image."""
     if item.seen["pdq_quality"] >= MIN_PDQ_QUALITY:
         codes: Codes = [(None, bytes(item.seen["pdq"]))]
         yield from _near_known(job, position, item, codes, complete=False)

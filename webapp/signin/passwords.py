@@ -54,7 +54,7 @@ def matches(password_hash: str | None, password: str) -> bool:
 
 def _in_turn(call: Callable[..., T], *arguments: str) -> T:
     """The result of a call that computes a hash, alone in this process."""
-    release()  # whoever waits holds no database connection
+    release()  # a request that waits holds no database connection
     with _turns.slot():
         return offload(call, *arguments)
 
