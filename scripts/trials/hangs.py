@@ -263,7 +263,7 @@ FAULTS = (
     ),
     Fault(
         "redis-full",
-        "Redis refuses writes (maxmemory): mode direct, said in words, 0 lost, recovers without help",
+        "Redis refuses writes (maxmemory): mode direct, said in words, 0 lost, recovers",
         fill_redis,
         quick=SHORT_LEASE,
         answers=ANSWERS,

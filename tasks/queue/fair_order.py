@@ -113,7 +113,7 @@ local function first_of(lane, flow)
   end
 end
 
--- Take the next job unless a bound leaves it: the job, its flow, and whether a job was left for its bound.
+-- Take the next job unless a bound leaves it: the job, its flow, and whether one was left.
 -- `want` gets a job, its flow, its score and the flow's time; it returns whether to take it, and
 -- whether to look at the next flow if not.
 local function take(lane, worker, want)
