@@ -13,7 +13,9 @@ of the flow with the lowest virtual time (start-time fair queuing):
    every flow with a job is served at some time.
 
 A client whose jobs take ``HEAVY`` seconds or more leaves one worker free if another client was seen
-lately: a job cannot be interrupted, so all workers would be taken for that long.
+lately: a job cannot be interrupted, so all workers would be taken for that long. For the same
+reason a priority worker without priority jobs takes what is urgent: a job that somebody waits for,
+of a client that had less than its share.
 
 The lane is also one sorted set of all jobs, by rank and age. It holds which jobs are queued, and
 processes of the release before take from it; a job that they added belongs to no flow and is taken
@@ -36,13 +38,14 @@ _COMMON = f"""
 -- KEYS[1] is the prefix of what all lanes share; the other keys are lanes.
 -- ARGV[1] is the share of the workers' time that the review debt gets while other jobs wait.
 local owner, costs, weights = KEYS[1] .. ':owner', KEYS[1] .. ':cost', KEYS[1] .. ':weight'
-local busy, seen = KEYS[1] .. ':busy', KEYS[1] .. ':seen'
+local busy, seen, urgent = KEYS[1] .. ':busy', KEYS[1] .. ':seen', KEYS[1] .. ':urgent'
 local debt_share = tonumber(ARGV[1])
 
 local function number(value, default) return tonumber(value or default) or default end
 local function cost_of(flow) return number(redis.call('HGET', costs, flow), {UNKNOWN_COST}) end
 local function now() return tonumber(redis.call('TIME')[1]) end
 local function clock(lane) return number(redis.call('HGET', lane .. ':clock', ''), 0) end
+local function waits(score) return (100 - math.floor(score / {RANK_SPAN})) % 10 >= {SYNC_FROM} end
 
 local function weight_of(lane, flow)
   if flow ~= '{DEBT}' then return number(redis.call('HGET', weights, flow), 1) end
@@ -59,10 +62,14 @@ local function add(lane, job, score, flow, weight)
   redis.call('HSET', owner, job, flow)
   if flow ~= '{DEBT}' then redis.call('HSET', weights, flow, weight) end
   if tonumber(flow) then redis.call('ZADD', seen, now(), flow) end
-  if not redis.call('ZSCORE', lane .. ':flows', flow) then
-    local time = math.max(clock(lane), number(redis.call('HGET', lane .. ':clock', flow), 0))
+  local time = tonumber(redis.call('ZSCORE', lane .. ':flows', flow))
+  if not time then
+    time = math.max(clock(lane), number(redis.call('HGET', lane .. ':clock', flow), 0))
     redis.call('ZADD', lane .. ':flows', time, flow)
     redis.call('HDEL', lane .. ':clock', flow)
+  end
+  if waits(score) and tonumber(flow) and time <= clock(lane) then
+    redis.call('ZADD', urgent, 0, '')  -- a priority worker that has nothing to do wakes up
   end
   return 1
 end
@@ -253,20 +260,18 @@ return {{}}
 )
 
 # A job that somebody waits for, of a client that is behind its share. ARGV: the share, the worker,
-# the task, then the flows that the worker is at.
+# what the job's bytes must contain, then the flows that the worker is at.
 URGENT = (
     _COMMON
-    + f"""
-local task, mine = '"' .. ARGV[3] .. '"', {{}}
+    + """
+local mine = {}
 for at = 4, #ARGV do mine[ARGV[at]] = true end
 for number = 2, #KEYS do
   local lane = KEYS[number]
   local time_now = clock(lane)
   local job = take(lane, ARGV[2], function(job, flow, score, time)
-    local rank = 100 - math.floor(score / {RANK_SPAN})
-    local waits = rank % 10 >= {SYNC_FROM} and tonumber(flow) and not mine[flow]
-    local wanted = waits and time <= time_now and string.find(job, task, 1, true)
-    return wanted, time <= time_now
+    local wanted = waits(score) and tonumber(flow) and not mine[flow] and time <= time_now
+    return wanted and string.find(job, ARGV[3], 1, true), time <= time_now
   end)
   if job then return job end
 end

@@ -116,8 +116,12 @@ class LaneStorage(RedisStorage):
         if result:
             time.sleep(LEFT_PAUSE)
             return None
-        popped: Any = self.conn.bzpopmin(lanes, timeout=self.read_timeout)
-        if not popped:
+        if self._only and (job := self._call("URGENT", [self.keys[NORMAL]], self.worker, "")):
+            self._lane = lanes[0]  # more of the normal lane is not for this worker
+            return bytes(job)
+        wakes = [f"{self._shared}:urgent"] if self._only else []
+        popped: Any = self.conn.bzpopmin([*lanes, *wakes], timeout=self.read_timeout)
+        if not popped or popped[0].decode() in wakes:
             return None
         lane, data, score = popped[0].decode(), popped[1], popped[2]
         if not self._call("TAKEN", [lane], self.worker, only, data, score):
@@ -149,7 +153,7 @@ class LaneStorage(RedisStorage):
         ``flows`` are those that the worker has jobs of; a job of theirs is not urgent.
         """
         lanes = self.keys.values() if not self._only else [self.keys[PRIORITY]]
-        job: bytes | None = self._call("URGENT", lanes, self.worker, task, *flows)
+        job: bytes | None = self._call("URGENT", lanes, self.worker, f'"{task}"', *flows)
         return job
 
     def charge(self, rank: int, flow: str, seconds: float) -> None:

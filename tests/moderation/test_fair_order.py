@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
@@ -207,6 +208,42 @@ def test_what_is_urgent_is_of_another_client_that_waits(lanes: LaneStorage) -> N
     assert lanes.take_urgent("moderate", [A, C]) is None
     assert flow_of(lanes.take_urgent("moderate", [A]) or b"") == C
     assert lanes.take_urgent("moderate", [A]) is None  # it had its turn
+
+
+def test_a_priority_worker_takes_what_is_urgent_while_it_has_nothing_else(
+    server, lanes: LaneStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_LANES", "priority")
+    priority = storage(server, "p1")
+    add(lanes, A, 100, rank=SYNC_RANK)
+    work(lanes, {A: 0.02}, 1)
+    add(lanes, B, 1)
+    assert priority.dequeue() is None  # A had more than its share, and nobody waits for B's
+    add(lanes, C, 2, rank=SYNC_RANK)
+    add(lanes, B, 1, rank=PAID_RANK)
+    assert [flow_of(priority.dequeue() or b"") for _ in range(2)] == [B, C]
+    assert priority.dequeue() is None  # C had its turn
+    assert priority.take_more("moderate", 8) == []
+
+
+def test_what_is_urgent_wakes_a_priority_worker(
+    server, lanes: LaneStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLUICE_LANES", "priority")
+    priority = storage(server, "p1")
+    priority.read_timeout = 60
+    add(lanes, A, 100, rank=SYNC_RANK)
+    work(lanes, {A: 0.02}, 1)
+    with ThreadPoolExecutor(1) as pool:
+        asleep = pool.submit(lambda: next(filter(None, (priority.dequeue() for _ in range(9)))))
+        while not _is_blocked(server):
+            time.sleep(0.01)
+        add(lanes, B, 1, rank=SYNC_RANK)
+        assert flow_of(asleep.result(30)) == B
+
+
+def _is_blocked(server: redis.Redis) -> bool:
+    return int(server.info("clients")["blocked_clients"]) > 0
 
 
 def test_the_release_before_may_add_and_take(server, lanes: LaneStorage) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from models.errors import Unavailable
+from webapp.uploads import concurrency_limit
 from webapp.uploads.concurrency_limit import ConcurrencyLimit
 
 
@@ -24,14 +25,17 @@ def until(true) -> None:
 class Visitor(threading.Thread):
     """A thread that acquires a slot, records its name, and holds the slot until ``go`` is set."""
 
-    def __init__(self, limit: ConcurrencyLimit, name: str, came: list[str]) -> None:
+    def __init__(
+        self, limit: ConcurrencyLimit, name: str, came: list[str], owner: str = "", weight: int = 1
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self.limit, self.came, self.go = limit, came, threading.Event()
+        self.owner, self.weight = owner, weight
         self.refused: Unavailable | None = None
 
     def run(self) -> None:
         try:
-            with self.limit.slot():
+            with self.limit.slot(self.owner, self.weight):
                 self.came.append(self.name)
                 self.go.wait()
         except Unavailable as error:
@@ -43,13 +47,22 @@ class Visitor(threading.Thread):
         assert not self.is_alive()
 
 
-def visitors(limit: ConcurrencyLimit, count: int, came: list[str]) -> list[Visitor]:
+def visitors(
+    limit: ConcurrencyLimit, count: int, came: list[str], owner: str = "", weight: int = 1
+) -> list[Visitor]:
     """Start ``count`` visitors; each acquires or waits before the next starts."""
-    made = [Visitor(limit, str(number), came) for number in range(count)]
+    made = [Visitor(limit, f"{owner}{number}", came, owner, weight) for number in range(count)]
+    before = len(came) + limit.waiting
     for number, one in enumerate(made):
         one.start()
-        until(lambda number=number: len(came) + limit.waiting > number)
+        until(lambda number=number: len(came) + limit.waiting > before + number)
     return made
+
+
+def leave(visitors: list[Visitor]) -> None:
+    for one in visitors:
+        one.go.set()
+        one.leave()
 
 
 def test_slots_are_given_in_order_of_arrival_and_never_exceeded():
@@ -138,3 +151,50 @@ def test_above_the_most_that_may_wait_a_visitor_is_refused_at_once():
     visitors[0].go.set()
     until(lambda: came == ["a", "b"])
     visitors[1].go.set()
+
+
+def test_alone_an_owner_gets_all_slots_beside_another_its_share():
+    limit, came = ConcurrencyLimit(slots=8, shared=2), []
+    many = visitors(limit, 12, came, "a")
+    assert len(came) == 8
+    one = visitors(limit, 1, came, "b")
+    many[0].go.set()
+    until(lambda: "b0" in came)  # before four of "a" that came earlier
+    assert "a8" not in came
+    leave(many[1:6])
+    assert [name for name in came if name > "a7"] == ["b0"]  # "a" has more than its share
+    many[6].go.set()
+    until(lambda: "a8" in came or "a9" in came or "a10" in came)
+    many[7].go.set()
+    leave(one + many)
+    assert (limit.free, limit.waiting) == (8, 0)
+
+
+def test_the_share_of_an_owner_goes_by_its_weight():
+    limit, came = ConcurrencyLimit(slots=20, shared=2), []
+    made = visitors(limit, 1, came, "b")
+    made += visitors(limit, 8, came, "a", weight=3)
+    assert sum(name.startswith("a") for name in came) == 6
+    leave(made)
+
+
+def test_an_owner_gets_all_slots_again_when_the_others_are_gone(monkeypatch):
+    limit, came, now = ConcurrencyLimit(slots=8, shared=2), [], [1000.0]
+    monkeypatch.setattr(concurrency_limit.time, "monotonic", lambda: now[0])
+    leave(visitors(limit, 1, came, "b"))
+    many = visitors(limit, 6, came, "a")
+    assert came == ["b0", "a0", "a1"]
+    now[0] += concurrency_limit.ACTIVE + 1
+    many.append(*visitors(limit, 1, came, "a"))
+    until(lambda: len(came) == 8)
+    leave(many)
+
+
+def test_a_released_slot_goes_to_who_holds_the_fewest():
+    limit, came = ConcurrencyLimit(slots=3, shared=9), []
+    made = visitors(limit, 3, came, "a")
+    made += visitors(limit, 3, came, "a") + visitors(limit, 1, came, "b")
+    made[0].go.set()
+    until(lambda: len(came) == 4)
+    assert came[-1] == "b0"
+    leave(made)

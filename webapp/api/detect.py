@@ -19,6 +19,7 @@ from webapp.limits import limits
 from webapp.limits.limits import Uploader
 from webapp.uploads.admission import require_room
 from webapp.uploads.parse import receive_images
+from webapp.uploads.slots import upload_slot
 
 LONGEST_WAIT = 20
 ERRORS = {"too_large": TooLarge, "unsupported": Unsupported}
@@ -35,10 +36,11 @@ def detect() -> ResponseReturnValue:
     client = client_of_request()
     require_room()
     limits.check_adaptive_limit(client.id)
-    uploads = receive_images()
-    limits.count_alone(Uploader(client.id, None, None, sum(each.size for each in uploads)))
-    counter.upload(client.id)
-    release()
+    with upload_slot(client):
+        uploads = receive_images()
+        limits.count_alone(Uploader(client.id, None, None, sum(each.size for each in uploads)))
+        counter.upload(client.id)
+        release()
     with measured("wait"):
         ticket = detection.ask(uuid7().hex, [upload.key for upload in uploads], client)
         results = detection.wait(ticket, LONGEST_WAIT)

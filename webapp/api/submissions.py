@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from flask import Blueprint
@@ -17,11 +17,9 @@ from webapp.http.body_limits import UPLOAD, accepts
 from webapp.http.timing import elapsed, measured
 from webapp.limits import limits
 from webapp.uploads import admission
-from webapp.uploads.concurrency_limit import ConcurrencyLimit
 from webapp.uploads.decision_waiter import until_decided
 from webapp.uploads.parse import Incoming, receive, receive_image
-
-_upload_slots = ConcurrencyLimit()
+from webapp.uploads.slots import upload_slot
 
 
 def register(blueprint: Blueprint, url: str) -> None:
@@ -49,7 +47,7 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
     limits.check_adaptive_limit(client.id)
     key = admission.idempotency_key()
     with ExitStack() as held:
-        with _upload_slot():
+        with upload_slot(client):
             incoming = receive()
             how = held.enter_context(admission.chosen_mode(client, incoming))
             row = admission.admit(client, incoming, key, how)
@@ -62,15 +60,3 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
                 row.client = client
     return answer(row, fresh=how == mode.ASYNC)
 
-
-@contextmanager
-def _upload_slot() -> Iterator[None]:
-    """Hold an upload slot for the block; the timing ``line`` is the wait for it.
-
-    A waiting request holds no database connection: the running ones need them.
-    """
-    release()
-    with ExitStack() as held:
-        with measured("line"):
-            held.enter_context(_upload_slots.slot())
-        yield
