@@ -18,8 +18,8 @@ from webapp.http.timing import measured
 from webapp.limits import limits
 from webapp.limits.limits import Uploader
 from webapp.uploads.admission import require_room
+from webapp.uploads.concurrency_limit import upload_slot
 from webapp.uploads.parse import receive_images
-from webapp.uploads.slots import upload_slot
 
 LONGEST_WAIT = 20
 ERRORS = {"too_large": TooLarge, "unsupported": Unsupported}

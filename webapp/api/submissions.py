@@ -17,9 +17,9 @@ from webapp.http.body_limits import UPLOAD, accepts
 from webapp.http.timing import elapsed, measured
 from webapp.limits import limits
 from webapp.uploads import admission
+from webapp.uploads.concurrency_limit import upload_slot
 from webapp.uploads.decision_waiter import until_decided
 from webapp.uploads.parse import Incoming, receive, receive_image
-from webapp.uploads.slots import upload_slot
 
 RESPONSE_TIME = 0.1  # seconds from the end of the wait to the last byte, on a busy machine
 

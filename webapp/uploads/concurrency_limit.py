@@ -12,9 +12,12 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
+from models.clients.client import Client
+from models.database.connection import release
 from models.errors import Unavailable
+from webapp.http.timing import measured
 
 SLOTS = 32  # concurrent uploads: keeps the processor busy while some wait for disk or servers
 SHARED = 3  # slots of one owner while another one is active, times its weight
@@ -144,3 +147,19 @@ class ConcurrencyLimit:
             if not self._held[owner]:
                 del self._held[owner]
             self._hand_out()
+
+
+_upload_slots = ConcurrencyLimit()
+
+
+@contextmanager
+def upload_slot(client: Client) -> Iterator[None]:
+    """Hold an upload slot for the block; the timing ``line`` is the wait for it.
+
+    A waiting request holds no database connection: the running ones need them. Raises Unavailable.
+    """
+    release()
+    with ExitStack() as held:
+        with measured("line"):
+            held.enter_context(_upload_slots.slot(client.id, client.weight))
+        yield
