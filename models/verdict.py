@@ -159,13 +159,18 @@ def evidence_for_client(finding: Finding) -> dict[str, Any]:
     return evidence
 
 
+# Direction controls, which would turn the sentence around a quoted text round.
+_NO_DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+
+
 def explain(finding: Finding) -> str:
     """The finding as a sentence for a person, without the full stop."""
     evidence = finding.evidence
     picture = "" if finding.image is None else f"picture {finding.image + 1}"
     match finding.check:
         case "rules":
-            return f"A rule for {_words(finding.label)} matched “{evidence.get('text', '')}”"
+            text = str(evidence.get("text", "")).translate(_NO_DIRECTIONS)
+            return f"A rule for {_words(finding.label)} matched “{text}”"
         case "known_hashes":
             return f"{_shown(finding)} {_explain_known(evidence)}"
         case "duplicates":

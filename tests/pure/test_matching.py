@@ -72,6 +72,7 @@ def hits(text: str, matcher: Matcher = USUAL) -> list[tuple[str, str]]:
         "phone, photo, savvy phish",
         "snake_case_name, is_hit, e-mail, t-shirt, x-ray, #1 C#",
         "the forbidden  city; gadgets",
+        "a cowboy in a western\nunion dues",
     ],
 )
 def test_it_leaves_ordinary_text_alone(text: str) -> None:
@@ -137,7 +138,7 @@ def test_it_leaves_ordinary_text_alone(text: str) -> None:
         ("f-o-r-b-i-d-d-e-n g-a-d-g-e-t", "forbidden gadget", "f-o-r-b-i-d-d-e-n g-a-d-g-e-t"),
         ("f o r b i d d e n g a d g e t", "forbidden gadget", "f o r b i d d e n g a d g e t"),
         ("bl0w    j0b", "blow job", "bl0w    j0b"),
-        ("by West3rn\nUnion", "western union", "West3rn\nUnion"),
+        ("by West3rn \u00a0Union", "western union", "West3rn \u00a0Union"),
         ("w e s t e r n   u n i o n", "western union", "w e s t e r n   u n i o n"),
         ("s & m", "s&m", "s & m"),
         ("no 1488 here", "1488", "1488"),
@@ -307,6 +308,19 @@ def test_a_word_matches_itself(word: str) -> None:
         "é fuuuck ",
         "\ud800",
         "1",
+        "vi<b>",
+        "<!--",
+        "&#105;",
+        "[a](b) ",
+        "[a",
+        "\u202ea ",
+        "🇻",
+        "fu\nck ",
+        "*a ",
+        "western un*on ",
+        "I",
+        "ı ",
+        "a😀",
     ],
 )
 def test_a_megabyte_is_matched_in_linear_time(unit: str) -> None:

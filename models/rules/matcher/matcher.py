@@ -14,6 +14,7 @@ from typing import Any
 
 import re2
 
+from models.rules.matcher.displayed import displayed
 from models.rules.matcher.domains import Domains, canonical_host
 from models.rules.matcher.normalise import Folded
 from models.rules.matcher.terms import Terms
@@ -29,13 +30,18 @@ _REGEX_GROUP = 50  # regexes tested together in one pass
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """A rule as the matcher needs it. `kind` is one of KINDS; `action` reject, review or allow."""
+    """A rule as the matcher needs it. `kind` is one of KINDS; `action` reject, review or allow.
+
+    Accents and a dotless i in the pattern must be in the text, unless `ignore_accents`. Accents of
+    the text beyond the pattern's never matter. Regexes match as they are written.
+    """
 
     id: int
     kind: str
     pattern: str
     action: str
     label: str
+    ignore_accents: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,24 +148,38 @@ class Matcher:
         self._term_rules = [*valid["word"], *valid["phrase"]]
         self._domain_rules = valid["domain"]
         self._regex_rules = valid["regex"]
-        self._terms = Terms(rule.pattern for rule in self._term_rules)
-        self._domains = Domains(rule.pattern for rule in self._domain_rules)
+        self._terms = Terms((rule.pattern, rule.ignore_accents) for rule in self._term_rules)
+        self._domains = Domains((rule.pattern, rule.ignore_accents) for rule in self._domain_rules)
         self._regexes = _Regexes([rule.pattern for rule in self._regex_rules])
 
     def find(self, text: str) -> list[Match]:
-        """All matches, also of `allow` rules, by start; at most MAX_MATCHES. Never raises."""
+        """All matches, also of `allow` rules, by start; at most MAX_MATCHES. Never raises.
+
+        The text is read as it is stored and as it is displayed.
+        """
+        budget = _Budget()
+        shown = displayed(text)
+        matches = {
+            Match(rule, start, end, text[start:end])
+            for rule, start, end in self._found(text, budget)
+            if shown is None or rule.kind == "regex" or not shown.touches(start, end)
+        }
+        if shown is not None:
+            for rule, *place in self._found(shown.text, budget):
+                start, end = shown.span(*place) if rule is not UNFINISHED else (0, 0)
+                matches.add(Match(rule, start, end, text[start:end]))
+        return sorted(matches, key=_order)[:MAX_MATCHES]
+
+    def _found(self, text: str, budget: _Budget) -> Iterator[tuple[RuleSpec, int, int]]:
+        """The rules that match the text, with the start and end of each match."""
         folded = Folded(text)
-        spans = (
+        for rules, hits in (
             (self._term_rules, self._terms.find(folded, MAX_MATCHES)),
             (self._domain_rules, self._domains.find(folded, MAX_MATCHES)),
-            ([*self._regex_rules, UNFINISHED], self._regexes.find(text, MAX_MATCHES)),
-        )
-        matches = {
-            Match(rules[key], start, end, text[start:end])
-            for rules, hits in spans
-            for key, start, end in hits
-        }
-        return sorted(matches, key=_order)[:MAX_MATCHES]
+            ([*self._regex_rules, UNFINISHED], self._regexes.find(text, MAX_MATCHES, budget)),
+        ):
+            for key, start, end in hits:
+                yield rules[key], start, end
 
 
 def _order(match: Match) -> tuple[bool, int, int, int]:
@@ -180,6 +200,13 @@ def effective(matches: list[Match]) -> list[Match]:
     ]
 
 
+@dataclass(slots=True)
+class _Budget:
+    """The thread time that is left for regexes on a text."""
+
+    seconds: float = MAX_SECONDS
+
+
 class _Regexes:
     """Regular expressions, tested in groups first, as most texts match none.
 
@@ -195,16 +222,16 @@ class _Regexes:
             for keys in _grouped([member.programsize for member in self._members])
         ]
 
-    def find(self, text: str, limit: int) -> Iterator[tuple[int, int, int]]:
+    def find(self, text: str, limit: int, budget: _Budget) -> Iterator[tuple[int, int, int]]:
         """At most `limit` matches of each: key, start and end.
 
-        A final key equal to the number of regexes means that MAX_SECONDS passed before all ran.
+        A final key equal to the number of regexes means that the budget was spent before all ran.
         """
         if not self._groups:
             return
         raw = text.encode("utf-8", "replace")  # a lone surrogate becomes one "?"
         decoded = raw.decode("utf-8")
-        until = thread_time() + MAX_SECONDS
+        until = thread_time() + budget.seconds
         for keys, gate in self._groups:
             if gate is None or gate.search(raw):
                 for key in keys:
@@ -214,7 +241,8 @@ class _Regexes:
                         break
             if thread_time() > until:
                 yield len(self._members), 0, 0
-                return
+                break
+        budget.seconds = until - thread_time()
 
 
 def _grouped(sizes: list[int]) -> Iterator[range]:

@@ -10,21 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Look-alikes that Unicode does not decompose, by the Latin letter they imitate. Taken from
-# Unicode's confusables (UTS 39), without scripts for which rules would then mismatch (Georgian,
-# Ethiopic, Indic, CJK). Each letter is mapped in both cases, so a Cyrillic or Greek rule still
-# matches its own script in any case: pattern and text are folded alike.
-_IMITATIONS = """
-a аαɑᴀꭺᎪꓮ   b вβʙƀᏴꓐ  c сϲᴄᏟꓚ   d ԁđᴅᎠꓓɗ  e еεєᴇᎬꓰəҽ  f ƒꜰꓝք  g ɡɢᏀꓖց  h нһħʜᎻꓧհ
-i іιıɪɩɨᎥӏ  j јϳᴊᎫꓙ   k кκᴋᏦꓗ   l łʟᏞꓡɫ  m мμᴍᎷꓟ    n ηɴռոꓠ   o оοøᴏօꓳɵ  p рρᴘᏢꓑ
-q ԛʠ        r гʀᎡꓣ    s ѕꜱꓢᏚʂ   t тτŧᴛᎢꓔ  u υᴜսꓴʋ    v ѵνᴠᏙꓦ   w ԝωᴡᏔᎳꓪ   x хχꓫ
-y уγʏүꓬƴ    z ζᴢᏃꓜʐ
-"""
-_LOOKALIKES = {
-    imitation: latin
-    for latin, imitations in zip(*[iter(_IMITATIONS.split())] * 2, strict=True)
-    for imitation in imitations
-}
+from models.rules.matcher.look_alikes import (
+    EITHER_I_OR_L,
+    look_alikes,
+    rare_scripts_of,
+    script_of,
+)
 
 # Accents. Marks of Indic and South-East Asian scripts are vowels and are kept.
 _ACCENTS = re.compile(
@@ -40,6 +31,7 @@ _SPACELESS = (
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 _UNSPACED_RUN = re.compile(f"[{_SPACELESS}{_HANGUL}]+")
 _OPENS_ANYWHERE = re.compile(f"[{_SPACELESS}]")
+NEWLINES = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 TABLE_LIMIT = 20_000  # cached characters; others are folded each time
 _SCRIPTS = {
     "latin": "a-zA-Z\u00c0-\u024f",
@@ -56,9 +48,8 @@ _ONLY_IN = {
 }
 
 
-# A capital I inside a lower-case word looks like an l ("kiIl"); this letter means either.
-EITHER_I_OR_L = "\u01c0"
-_CAPITAL_I = re.compile(r"I(?=[a-z])(?<=[a-z]I)")
+_CAPITAL_I = re.compile(r"I+(?![A-Z])")
+_BEGINS_WITH_L = re.compile("I[aeiouy][a-zI]")  # as "Ioser" does, unlike "It", "In" and "Is"
 
 
 class _Letters(dict[int, str]):
@@ -73,9 +64,13 @@ class _Letters(dict[int, str]):
 
 def _fold(char: str) -> str:
     """The letters for one character: none, one, or several ("ﬁ" gives "fi")."""
+    if char in look_alikes():
+        return look_alikes()[char]
     category = unicodedata.category(char)
     if category == "Cf" or char in _FILLERS or _ACCENTS.match(char):
         return ""
+    if char in NEWLINES:
+        return "\n"
     if category[0] == "C" or char in "™℠":
         return " "
     if char in "\u3002\ufe12\uff0e\uff61":
@@ -85,7 +80,7 @@ def _fold(char: str) -> str:
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", _unboxed(char)))
     folded = unicodedata.normalize("NFKC", bare).casefold()
     letters = _ACCENTS.sub("", unicodedata.normalize("NFKC", folded))
-    return "".join(_LOOKALIKES.get(letter, letter) for letter in letters)
+    return "".join(look_alikes().get(letter, letter) for letter in letters)
 
 
 def _unboxed(char: str) -> str:
@@ -114,10 +109,13 @@ class Folded:
         self.letters = _read(text)
 
     def letters_either_i(self) -> str:
-        """The letters, with EITHER_I_OR_L for each capital I between two lower-case letters."""
-        if not _CAPITAL_I.search(self.text):
+        """The letters, with EITHER_I_OR_L for each capital I that may be an l ("kIIl", "Ioser")."""
+        if "I" not in self.text:
             return self.letters
-        return _read(_CAPITAL_I.sub(EITHER_I_OR_L, self.text))
+        text = _CAPITAL_I.sub(_either, self.text)
+        if text == self.text:
+            return self.letters
+        return f" {text.lower()} " if self.text.isascii() else _read(text)
 
     def place(self, index: int) -> int:
         """The position in the text of the letter at `index` (0 to the number of letters)."""
@@ -130,7 +128,7 @@ class Folded:
     def is_written_in(self, script: str) -> bool:
         """Whether the text has letters that only this script has, so it imitates no other."""
         if script not in self._written:
-            self._written[script] = _ONLY_IN[script].search(self.text) is not None
+            self._written[script] = _has_only_in(script, self.text)
         return self._written[script]
 
     def _find_starts(self) -> list[int]:
@@ -143,6 +141,16 @@ class Folded:
             starts += [*flat[done:first], flat[first], *flat[first:last], flat[last]]
             done = last
         return [*starts, *flat[done:], len(self.text)]
+
+
+def _either(run: re.Match[str]) -> str:
+    """EITHER_I_OR_L for capitals behind a lower-case letter, or at the start of "Ioser"."""
+    text, at = run.string, run.start()
+    before = text[at - 1] if at else " "
+    inside = "a" <= before <= "z"
+    if inside or (_BEGINS_WITH_L.match(text, at) and not before.isalnum()):
+        return EITHER_I_OR_L * len(run[0])
+    return run[0]
 
 
 def _read(text: str) -> str:
@@ -164,4 +172,13 @@ def closes_anywhere(char: str) -> bool:
 
 def scripts_of(text: str) -> set[str]:
     """The scripts, of those that have look-alikes, that the text has letters of."""
-    return {script for script, letters in _USES.items() if letters.search(text)}
+    text = unicodedata.normalize("NFKC", text)
+    scripts = {script for script, letters in _USES.items() if letters.search(text)}
+    return scripts | rare_scripts_of(text)
+
+
+def _has_only_in(script: str, text: str) -> bool:
+    """Whether the text has letters that only this script has."""
+    if script in _ONLY_IN:
+        return _ONLY_IN[script].search(text) is not None
+    return any(script_of(char) == script and char not in look_alikes() for char in text)

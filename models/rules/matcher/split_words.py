@@ -1,43 +1,42 @@
-"""Joins words that were split ("f.uck", "via-gra", "v i a g r a"), and finds masked words.
+"""Joins words that were split ("f.uck", "via-gra", "fu⏎ck"), and finds masked words.
 
 A joined text is a list of pieces, (start, end) of letters in order. Every function takes time
-linear in the text.
+linear in the text. `spelled_rows.py` joins rows of single letters.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
+
+from models.rules.matcher.ordinary_words import is_ordinary
 
 Piece = tuple[int, int]
 
 JOIN = "\x01"  # in a marked shape: punctuation that may be inside one word
 BREAK = "\n"  # after the letters: the boundary between two lists of pieces
+EMOJI = "\u2300-\u23ff\u2500-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff"  # in [ ]
 
 _JOIN_BEFORE_LETTER = re.compile(f"{JOIN}(?=[^ {JOIN}])")
 _JOINS = re.compile(f"{JOIN}+")
-_SINGLES = re.compile(" [^ ](?: {1,3}[^ ]){2,}(?= )")
 _ADDRESS = f"www{JOIN}"
-_CONTEXT = 24  # characters on both sides of a spelled-out word, for phrases that contain it
-_LONGEST_ROW = 64  # letters; longer rows are only read whole
-_SHORTEST_ROW = 3  # letters that must remain when a short word is cut from a row
+_SHORTEST_SPLIT = 4  # letters of a word that "cu.m" or "se-x" is not read as
+_IN_UNITS = frozenset(".-/'\u2019\u2010\u2011\u2013")  # the marks in "cu.m", "km/h", "t-in"
 
 # Endings of ordinary compounds: "strap-on" does not match "strapon", unless the rule has a hyphen.
 _PARTICLES = frozenset("on off up out by to down over".split())
-
-# A row of letters may begin or end with one of these: "b u y v i a g r a", "a v i a g r a". (Not
-# with "the" or "in", as "therapist" and "cumin" do.)
-_LEADS = "a i my no buy get hot new you free best cheap big".split()
-_TAILS = "a i u 2 me you now".split()
 
 # One or two masked letters, not at the ends. Double dots and hyphens are too common, so they count
 # only after a first letter ("f--k").
 _LETTER = r"[^\W\d_]"
 _MASKED = re.compile(
-    rf"{_LETTER}+(?:[*#_.-]|[*#_]{{2}}|[*#_]{_LETTER}+[*#_]){_LETTER}+|{_LETTER}(?:\.\.|--){_LETTER}+"
+    rf"{_LETTER}+(?:[*#_.-]|[*#_]{{2}}|[{EMOJI}]{{1,2}}|[*#_]{_LETTER}+[*#_]){_LETTER}+"
+    rf"|{_LETTER}(?:\.\.|--){_LETTER}+"
 )
 _SHORTEST_MASKED = 4
+_LONGEST_PIECE = 24  # letters of a word that is joined across a line break or has a masked end
+_WORD_BEFORE = re.compile(rf"(?<![^\W_]){_LETTER}+\Z")
+_WORD_AFTER = re.compile(rf"{_LETTER}{{1,{_LONGEST_PIECE}}}(?![^\W_])")
+_LINE_BREAK = re.compile("[-\u2010]?\r?\n[ \t]*")
 
 
 def split_words(marked: str) -> list[Piece]:
@@ -53,74 +52,80 @@ def split_words(marked: str) -> list[Piece]:
     return words
 
 
-def joined(marked: str, words: list[Piece]) -> list[Piece]:
+def joined(marked: str, letters: str, words: list[Piece]) -> list[Piece]:
     """The whole text without the punctuation inside these words; empty if no word is joined."""
     pieces, done = [], 0
     for start, end in words:
-        if _may_join(marked[start:end]):
+        if _may_join(marked[start:end], letters[start:end]):
             for join in _JOINS.finditer(marked, start, end):
                 pieces.append((done, join.start()))
                 done = join.end()
     return [*pieces, (done, len(marked))] if pieces else []
 
 
-def _may_join(word: str) -> bool:
+def _may_join(word: str, letters: str) -> bool:
     """Whether a word may have been split on purpose.
 
     "cu.m" is a unit, "strap-on" a compound and "www.example.com" an address.
     """
-    if len(word) - word.count(JOIN) <= 3 or word.startswith(_ADDRESS):
+    if word.startswith(_ADDRESS):
         return False
+    if len(word) - word.count(JOIN) < _SHORTEST_SPLIT:
+        marks = {letter for letter, kind in zip(letters, word, strict=True) if kind == JOIN}
+        return marks.isdisjoint(_IN_UNITS) and not any(map(str.isdigit, letters))
     parts = word.split(JOIN)
     return not (len(parts) == 2 and parts[1] in _PARTICLES and len(parts[0]) > 1)
 
 
 def masked(letters: str, words: list[Piece]) -> list[Piece]:
-    """Words with one or two masked letters ("f*ck", "s#it", "f--k")."""
-    return [
+    """Words with one or two masked letters ("f*ck", "s#it", "f--k", "fuc*")."""
+    inside = [
         (start, end)
         for start, end in words
         if end - start >= _SHORTEST_MASKED and _MASKED.fullmatch(letters, start, end)
     ]
+    return [*inside, *_masked_ends(letters)] if "*" in letters else inside
 
 
-def spelled_out(shape: str) -> list[Piece]:
-    """Rows of single letters ("v i a g r a"), each with its context.
+def _masked_ends(letters: str) -> list[Piece]:
+    """Words whose first or last letter is masked ("*uck", "fuc*"); "rap*" has a footnote."""
+    words = []
+    at = letters.find("*")
+    while at >= 0:
+        before, after = _word_before(letters, at), _word_after(letters, at + 1)
+        if before and not after and letters[at + 1] not in "*_":
+            words.append((before[0], at + 1))
+        elif after and not before and letters[at - 1] == " " and letters[after[1]] != "*":
+            words.append((at, after[1]))
+        at = letters.find("*", at + 1)
+    return [
+        (start, end)
+        for start, end in words
+        if end - start >= _SHORTEST_MASKED and not is_ordinary(letters[start:end].strip("*"))
+    ]
 
-    Only single letters are joined, never "push it" or "smart watch". Wider gaps separate words. A
-    row is also read without a short word at its beginning or end.
+
+def across_lines(letters: str) -> list[Piece]:
+    """The words that line breaks split in two ("fu⏎ck", "via-⏎gra"), each between two spaces.
+
+    Two words that are whole themselves are not joined ("hand⏎job"), unless a hyphen joins them.
     """
-    pieces = []
-    for row in _SINGLES.finditer(shape):
-        start, end = row.start() + 1, row.end()
-        letters = [at for at in range(start, end) if shape[at] != " "]
-        narrow = min(after - at for at, after in pairwise(letters))
-        wide = [count for count in range(1, len(letters)) if _gap(letters, count) > narrow]
-        for cuts in _cuts("".join([shape[at] for at in letters]), wide):
-            pieces += [(len(shape), len(shape) + 1), (max(0, start - _CONTEXT), start)]
-            pieces += _words(letters, cuts)
-            pieces.append((end, min(end + _CONTEXT, len(shape))))
+    pieces: list[Piece] = []
+    for line in _LINE_BREAK.finditer(letters):
+        before, after = _word_before(letters, line.start()), _word_after(letters, line.end())
+        if before and after and before[1] - before[0] + after[1] - after[0] >= _SHORTEST_SPLIT:
+            halves = letters[slice(*before)], letters[slice(*after)]
+            if not line[0][0].isspace() or not all(map(is_ordinary, halves)):
+                pieces += [(len(letters), len(letters) + 1), (0, 1), before, after, (0, 1)]
     return pieces
 
 
-def _gap(letters: list[int], count: int) -> int:
-    return letters[count] - letters[count - 1]
+def _word_before(letters: str, at: int) -> Piece | None:
+    start = max(0, at - _LONGEST_PIECE - 1)
+    word = _WORD_BEFORE.search(letters[start:at])
+    return (start + word.start(), at) if word and word.start() else None
 
 
-def _cuts(row: str, wide: list[int]) -> Iterator[set[int]]:
-    """The letter counts after which a word ends, for each way to read the row."""
-    yield set(wide)
-    if len(row) > _LONGEST_ROW:
-        return
-    first, last = (wide[0], wide[-1]) if wide else (len(row), 0)
-    heads = [len(lead) for lead in _LEADS if row.startswith(lead)]
-    tails = [len(row) - len(tail) for tail in _TAILS if row.endswith(tail)]
-    heads = [0, *(at for at in heads if at + _SHORTEST_ROW <= first)]
-    tails = [0, *(at for at in tails if at >= last + _SHORTEST_ROW)]
-    yield from ({*wide, head, tail} - {0} for head in heads for tail in tails if head or tail)
-
-
-def _words(letters: list[int], cuts: set[int]) -> Iterator[Piece]:
-    """The letters, and one of the spaces at each cut."""
-    for count, at in enumerate(letters, 1):
-        yield at, at + 1 + (count in cuts)
+def _word_after(letters: str, at: int) -> Piece | None:
+    word = _WORD_AFTER.match(letters, at)
+    return word.span() if word else None

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 import ahocorasick
 
+from models.rules.matcher.accents import has_accents, is_turkish, required_accents
+from models.rules.matcher.edges import is_whole
+from models.rules.matcher.masked_words import candidates, with_masks, words_of
 from models.rules.matcher.normalise import Folded, closes_anywhere, opens_anywhere
 from models.rules.matcher.split_words import JOIN, Piece
 from models.rules.matcher.text_views import Squeezed, View, plain_view, squeezes, views
@@ -21,10 +24,14 @@ from models.rules.matcher.verify import is_foreign, is_loose, spells
 _DIGRAPHS = {"f": "ph", "w": "vv"}  # "phuck", "vvhore"
 _SHORTEST_RESPELLED = 4
 _SHORTEST_RUN_TOGETHER = 6  # letters
+_SHORTEST_INSIDE = 5  # letters of a term that is found inside a long row of single letters
 
 
 class Term(NamedTuple):
-    """A word or phrase: its shape, its letters, and the symbols required before and after them."""
+    """A word or phrase: its shape, its letters, the symbols required before and after them.
+
+    `accents` are those of the pattern that a match must have; None if the rule ignores accents.
+    """
 
     key: int
     pattern: str
@@ -32,31 +39,36 @@ class Term(NamedTuple):
     letters: str
     head: str
     tail: str
+    accents: tuple[str, ...] | None
 
 
 # The terms of one shape: unchanged, without runs of letters, and without spaces.
 Owners = tuple[tuple[Term, ...], ...]
 _UNCHANGED, _RUNLESS, _RUN_TOGETHER = range(3)
+_NO_OWNERS: Owners = ((), (), ())
 
 
 class Terms:
-    """Patterns to find. A pattern's key is its index in `patterns`."""
+    """Patterns to find, each with whether its accents are ignored. A key is a pattern's index."""
 
     # pyahocorasick and ahocorasick_rs are equally fast (3 µs per KB; 10,000 terms: 6 and 8 ms to
     # build, 4 and 2 MB). The former yields matches one by one, so many matches need no memory, and
     # it accepts any string.
 
-    def __init__(self, patterns: Iterable[str]) -> None:
+    def __init__(self, patterns: Iterable[tuple[str, bool]]) -> None:
         self._literals: list[tuple[int, str]] = []
         owners: dict[str, list[list[Term]]] = {}
-        for key, pattern in enumerate(patterns):
-            term = _term(key, pattern)
+        for key, (pattern, ignore_accents) in enumerate(patterns):
+            term = _term(key, pattern, ignore_accents=ignore_accents)
             if term is None:
                 self._literals.append((key, pattern.strip()))
                 continue
             for way, shape, spelling in _ways(term):
                 owners.setdefault(_padded(shape), [[], [], []])[way].append(spelling)
         self._reach = max(map(len, owners), default=0)
+        self._phrase_words = {
+            word for shape in owners if " " in shape[1:-1] for word in shape.split()
+        }
         self._automaton: Any = _automaton(owners) if owners else None
 
     def find(self, folded: Folded, limit: int) -> Iterator[tuple[int, int, int]]:
@@ -67,6 +79,7 @@ class Terms:
             return
         for view in views(folded):
             yield from islice(self._unmask(view), limit)
+            yield from islice(self._look_inside(view), limit)
             for squeezed in squeezes(view):
                 yield from self._scan(view, squeezed, limit)
 
@@ -83,12 +96,30 @@ class Terms:
 
     def _unmask(self, view: View) -> Iterator[tuple[int, int, int]]:
         """The terms that masked words may be, looked up in the automaton with wildcards."""
-        for start, end in view.masked:
-            pattern = f" {view.shape[start:end].replace(' ', JOIN)} "
-            for shape in self._automaton.keys(pattern, JOIN, ahocorasick.MATCH_EXACT_LENGTH):
-                for term in self._automaton.get(shape)[1][_UNCHANGED]:
-                    if len(term.letters) == end - start and _fits(term, view, (start, end)):
-                        yield from _hit(term, view, start, end)
+        if not view.masked:
+            return
+        shape = with_masks(view.shape, view.masked)
+        for places in candidates(view, shape, self._phrase_words):
+            pattern = f" {' '.join([shape[start:end] for start, end in places])} "
+            for found in self._automaton.keys(pattern, JOIN, ahocorasick.MATCH_EXACT_LENGTH):
+                for term in self._automaton.get(found)[1][_UNCHANGED]:
+                    if _fits(term, view, places):
+                        bare = term._replace(accents=None)  # the mask may stand for one
+                        yield from _hit(bare, view, places[0][0], places[-1][1])
+
+    def _look_inside(self, view: View) -> Iterator[tuple[int, int, int]]:
+        """The terms inside long rows of single letters without gaps between the words."""
+        for letters in (stretch for row in view.rows for stretch in row.unspaced()):
+            text = "".join([view.shape[at] for at in letters])
+            for start in range(len(text) - _SHORTEST_INSIDE + 1):
+                known = self._automaton.longest_prefix(f" {text[start : start + self._reach]}") - 1
+                for end in range(start + _SHORTEST_INSIDE, start + known + 1):
+                    _, owners = self._automaton.get(f" {text[start:end]} ", (0, _NO_OWNERS))
+                    for term in (*owners[_UNCHANGED], *owners[_RUN_TOGETHER]):
+                        places = letters[start:end]
+                        spelled = "".join([view.letters[at] for at in places])
+                        if spells((term.shape, term.letters), (text[start:end], spelled)):
+                            yield from _hit(term, view, places[0], places[-1] + 1)
 
 
 def _automaton(owners: dict[str, list[list[Term]]]) -> Any:
@@ -99,7 +130,7 @@ def _automaton(owners: dict[str, list[list[Term]]]) -> Any:
     return automaton
 
 
-def _term(key: int, pattern: str) -> Term | None:
+def _term(key: int, pattern: str, *, ignore_accents: bool) -> Term | None:
     """The pattern as a term; None if it has no letters (an emoji), so it is searched literally."""
     view = plain_view(pattern)
     shape = view.shape.strip(" ")
@@ -108,7 +139,8 @@ def _term(key: int, pattern: str) -> Term | None:
     start = view.shape.index(shape)
     end = start + len(shape)
     head, tail = view.letters[:start].strip(), view.letters[end:].strip()
-    return Term(key, pattern, shape, view.letters[start:end], head, tail)
+    accents = None if ignore_accents else required_accents(pattern)
+    return Term(key, pattern, shape, view.letters[start:end], head, tail, accents)
 
 
 def _ways(term: Term) -> Iterator[tuple[int, str, Term]]:
@@ -176,22 +208,49 @@ def _spelled(
             yield from _hit(term, view, first, last)
 
 
-def _fits(term: Term, view: View, place: Piece) -> bool:
-    """Whether the unmasked letters match the term."""
-    shape, letters = (text[slice(*place)] for text in (view.shape, view.letters))
-    triples = zip(term.letters, shape, letters, strict=True)
-    return spells(
-        (term.shape, term.letters),
-        (term.shape, "".join([want if kind == " " else have for want, kind, have in triples])),
-    )
+def _fits(term: Term, view: View, places: list[Piece]) -> bool:
+    """Whether the unmasked letters of the words at these places match the term."""
+    words = words_of(term.shape)
+    if [end - start for start, end in words] != [end - start for start, end in places]:
+        return False
+    shape, letters, done = "", "", places[0][0]
+    for word, (start, end) in zip(words, places, strict=True):
+        triples = zip(
+            term.letters[slice(*word)],
+            view.shape[start:end],
+            view.letters[start:end],
+            strict=True,
+        )
+        shape += view.shape[done:start] + term.shape[slice(*word)]
+        letters += view.letters[done:start]
+        letters += "".join([want if kind == " " else have for want, kind, have in triples])
+        done = end
+    return spells((term.shape, term.letters), (shape, letters))
 
 
 def _hit(term: Term, view: View, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-    """The match's key and span in the original text, unless its symbols or script differ."""
-    if _has_symbols(term, view, first, last):
-        span = view.span(first - len(term.head), last + len(term.tail))
-        if not is_foreign(term.pattern, view.folded.text[slice(*span)], view.folded):
-            yield term.key, *span
+    """The match's key and span in the original text, unless its edges, accents or script differ."""
+    if not _has_symbols(term, view, first, last):
+        return
+    start, end = view.span(first - len(term.head), last + len(term.tail))
+    text = view.folded.text
+    phrase, joined = " " in term.shape, view.is_joined(first, last)
+    together = not phrase and " " in term.pattern
+    if (
+        is_whole(text, start, end, phrase=phrase, joined=joined, together=together)
+        and _has_accents(term, text[start:end], text)
+        and not is_foreign(term.pattern, text[start:end], view.folded)
+    ):
+        yield term.key, start, end
+
+
+def _has_accents(term: Term, hit: str, text: str) -> bool:
+    """Whether the match has the pattern's accents, and no dotless i that is another letter."""
+    if term.accents is None:
+        return True
+    if term.accents:
+        return has_accents(term.accents, hit)
+    return hit.isascii() or not is_turkish(hit, text)
 
 
 def _has_symbols(term: Term, view: View, first: int, last: int) -> bool:

@@ -21,20 +21,24 @@ from itertools import accumulate
 
 import re2
 
-from models.rules.matcher.normalise import EITHER_I_OR_L, TABLE_LIMIT, Folded
+from models.rules.matcher.look_alikes import EITHER_I_OR_L
+from models.rules.matcher.normalise import TABLE_LIMIT, Folded
+from models.rules.matcher.spelled_rows import Row, single_letters, spelled_out
 from models.rules.matcher.split_words import (
     BREAK,
     JOIN,
     Piece,
+    across_lines,
     joined,
     masked,
-    spelled_out,
     split_words,
 )
 
 _JOINERS = frozenset("._-*#~'`/\\|^\u00b4·•\u2010\u2011\u2013\u2018\u2019\u30fb")
+_EMOJI = frozenset(("So", "Sk"))  # categories: symbols and emoji, their skin tones
 _DIGIT_CLASS = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b", "9": "g"}
 _SYMBOL_CLASS = {"@": "a", "$": "s", "!": "i", "|": "i", "+": "t", "€": "e", "£": "l"}
+_SYMBOL_CLASS |= {"\u00a9": "c", "\u00ae": "r", "\u2b55": "o", "\U0001f4b2": "s"}  # © ® ⭕ 💲
 
 # The letters that a leet character may mean. `1` is an i in "v1agra" and an l in "1oser".
 READINGS = {
@@ -44,8 +48,10 @@ READINGS = {
 }
 _BANG_INSIDE = re.compile(r"!\w")
 
-# "shit!" ends in punctuation, "sh!t" and "ki||" do not.
-_CLOSING_SYMBOLS = re.compile(r"(?:[!+]|(?<!\|)\|(?!\|))+(?![\w@$€£|])")
+# "shit!" ends in punctuation and "Viagra®" in a mark, "sh!t" and "ki||" do not.
+_CLOSING_SYMBOLS = re.compile(
+    "(?:[!+\u00a9\u00ae\u2b55\U0001f4b2]|(?<!\\|)\\|(?!\\|))+(?![\\w@$€£|])"
+)
 _SPACES = re.compile(" {2,}")
 _RUNS = re.compile(r"(.)\1+", re.DOTALL)
 _REPEATED = re.compile(r"(.)(?=\1)", re.DOTALL)
@@ -82,7 +88,7 @@ class _Shapes(dict[int, str]):
     def _shape(self, char: str) -> str:
         if char in self.classes:
             return self.classes[char]
-        if char in _JOINERS:
+        if char in _JOINERS or unicodedata.category(char) in _EMOJI:
             return JOIN
         return char if _in_word(char) else " "
 
@@ -101,7 +107,8 @@ class View:
     """One way to read a text: its shape, and the letters behind each character of the shape.
 
     If `pieces` are given, shape and letters are joined from those pieces of `shape` and `source`.
-    `masked` are the words with masked letters, as positions in the shape.
+    `masked` are the words with masked letters, as positions in the shape; `rows` are the rows of
+    single letters.
     """
 
     def __init__(
@@ -111,10 +118,12 @@ class View:
         shape: str,
         pieces: list[Piece] | None = None,
         masked: Sequence[Piece] = (),
+        rows: Sequence[Row] = (),
     ) -> None:
         self.folded = folded
         self.shape = shape if pieces is None else _put_together(shape, pieces)
         self.masked = masked
+        self.rows = rows
         self._source = source
         self._pieces = pieces
 
@@ -209,7 +218,9 @@ def squeezes(view: View) -> Iterator[Squeezed]:
 
 def _readings(folded: Folded, letters: str, marked: str) -> Iterator[View]:
     shape, words = marked.replace(JOIN, " "), split_words(marked)
-    yield View(folded, letters, shape, masked=masked(letters, words))
-    for pieces in (joined(marked, words), spelled_out(shape)):
+    rows = single_letters(shape)
+    yield View(folded, letters, shape, masked=masked(letters, words), rows=rows)
+    lines = across_lines(letters) if "\n" in letters else []
+    for pieces in (joined(marked, letters, words), spelled_out(shape, rows), lines):
         if pieces:
             yield View(folded, letters, shape, pieces)

@@ -6,12 +6,20 @@ import re
 from itertools import groupby
 
 from models.rules.matcher.normalise import Folded, scripts_of
+from models.rules.matcher.split_words import EMOJI
 from models.rules.matcher.text_views import RARELY_DOUBLED, READINGS
 
-_SENTENCE_END = re.compile(r"[.!?;…\u3002\uff01\uff1f]\s|\n\s*\n")
+# What may stand between two words of a phrase: spaces, with marks of emphasis or quotes at the
+# words ("*blow* job"), marks of evasion without spaces ("blow_job"), an emoji. Sentence punctuation
+# ("group: sex", "casino, bonus", "date – rape"), slashes and line breaks part the words.
+_QUOTES = r"*_~`'\"\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_BRIDGE = re.compile(
+    rf"[{_QUOTES}]{{0,3}}[^\S\n\r\v\f]+[{_QUOTES}]{{0,3}}"
+    rf"|(?:(?!\.\.)[-\u2010-\u2013{_QUOTES}\u00b4\\|^+=.#\u00b7•\u30fb]){{1,3}}"
+    rf"|[^\S\n\r\v\f]*[{EMOJI}]{{1,2}}[^\S\n\r\v\f]*"
+)
 _QUANTITY = re.compile(r"\d{2,}\D+|\D+\d{2,}|[^a-z]*\d[^a-z]*")
 _LOOSE_PUNCTUATION = frozenset("-_.,'`\u2019\u2010\u2011")
-_MAX_GAP = 3  # visible characters between two words of a phrase
 
 
 def spells(pattern: tuple[str, str], candidate: tuple[str, str]) -> bool:
@@ -48,14 +56,14 @@ def _same_run(kind: str, want: str, have: str) -> bool:
 
 
 def _same_gap(want: str, have: str) -> bool:
-    """Symbols of the pattern ("s&m") are required; else any short gap within a sentence matches."""
+    """Symbols of the pattern ("s&m") are required; else the gap must not part the words."""
     if not is_loose(want):
         return _required(want) <= set(have)
-    return len("".join(have.split())) <= _MAX_GAP and not _SENTENCE_END.search(have)
+    return _BRIDGE.fullmatch(have) is not None
 
 
 def is_loose(gap: str) -> bool:
-    """Whether a gap of a pattern requires no symbol, so any short gap matches."""
+    """Whether a gap of a pattern requires no symbol, so any gap that bridges matches."""
     return not _required(gap)
 
 

@@ -21,6 +21,11 @@ REASONS = {
     "profanity": "Profanity",
     "other": "Other",
 }
+_OVERRIDE = '<bdi class="override" title="From here on, letters are shown from {}">{}</bdi>'
+OVERRIDES = {
+    "\u202d": Markup(_OVERRIDE).format("left to right", "→"),
+    "\u202e": Markup(_OVERRIDE).format("right to left", "←"),
+}
 LONG = {"contact_off_site": "Off-site contact", "known": "Known image", "error": "Machine error"}
 LONG |= {"erased": "Erased undecided", "appeal": "Appealed"}
 UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
@@ -35,6 +40,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(initials)
     app.add_template_filter(size)
     app.add_template_filter(thousands)
+    app.add_template_filter(with_overrides, "overrides")
     app.add_template_global(many)
     app.jinja_env.globals["reasons"] = REASONS
 
@@ -119,14 +125,25 @@ def marked(text: str, field: str, findings: Iterable[Finding]) -> Markup:
     for found in matches:
         start, end = max(found.evidence["start"], done), found.evidence["end"]
         if start < end:
-            parts.append(escape(text[done:start]))
+            parts.append(with_overrides(text[done:start]))
             parts.append(
                 Markup('<mark class="{}" title="{}">{}</mark>').format(
-                    found.action, explain(found), text[start:end]
+                    found.action, explain(found), with_overrides(text[start:end])
                 )
             )
             done = end
-    return Markup("").join([*parts, escape(text[done:])])
+    return Markup("").join([*parts, with_overrides(text[done:])])
+
+
+def with_overrides(text: str) -> Markup:
+    """The text, escaped, with a label before each direction override, which turns letters round.
+
+    The override stays, so a moderator sees the letters in the order in which the site shows them.
+    """
+    shown = escape(text)
+    for override, label in OVERRIDES.items():
+        shown = shown.replace(override, label + override)
+    return shown
 
 
 def _is_match(found: Finding, field: str, length: int) -> bool:
