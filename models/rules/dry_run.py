@@ -58,11 +58,17 @@ class DryRun:
 
 
 def run(
-    kind: str, pattern: str, action: str, text: str = "", *, run_in_thread: Run | None = None
+    kind: str,
+    pattern: str,
+    action: str,
+    text: str = "",
+    *,
+    ignore_accents: bool = False,
+    run_in_thread: Run | None = None,
 ) -> DryRun:
     """Try the rule; raises Invalid for an invalid one. ``run_in_thread`` runs the CPU work."""
     check(kind, pattern, action, LABELS[-1])
-    spec = RuleSpec(0, kind, pattern.strip(), action, LABELS[-1])
+    spec = RuleSpec(0, kind, pattern.strip(), action, LABELS[-1], ignore_accents)
     matcher = Matcher([spec, *([] if action == "allow" else _exceptions())])
     begun = time.monotonic()
     rows = _last()
@@ -74,7 +80,7 @@ def run(
 
 
 def _exceptions() -> list[RuleSpec]:
-    columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label)
+    columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label, Rule.ignore_accents)
     active = (Rule.action == "allow") & Rule.active & Rule.removed_at.is_null()
     return [RuleSpec(*row) for row in Rule.select(*columns).where(active).tuples()]
 

@@ -17,7 +17,7 @@ from models.sheets.import_plan import Key, Plan, require
 
 COLUMNS: tuple[str, ...] = ("kind", "pattern", "action", "label")
 OFF = ("0", "false", "no", "off")
-ON = ("1", "true", "yes", "on", "")
+ON = ("1", "true", "yes", "on")
 
 
 def plan(rows: Sequence[Mapping[str, str]]) -> Plan[Rule]:
@@ -29,10 +29,16 @@ def _facts(row: Mapping[str, str]) -> dict[str, Any]:
     values = {name: row.get(name, "").strip() for name in COLUMNS}
     require(values, COLUMNS)
     check(*values.values())
-    active = row.get("active", "").strip().lower()
-    if active not in (*ON, *OFF):
-        raise Invalid(f"active must be 1 or 0, not {active!r}.")
-    return {**values, "active": active not in OFF}
+    active = _switch(row, "active", default=True)
+    ignore_accents = _switch(row, "ignore_accents", default=False)
+    return {**values, "active": active, "ignore_accents": ignore_accents}
+
+
+def _switch(row: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = row.get(name, "").strip().lower()
+    if value not in ("", *ON, *OFF):
+        raise Invalid(f"{name} must be 1 or 0, not {value!r}.")
+    return value in ON if value else default
 
 
 def _key(facts: dict[str, Any]) -> Key:

@@ -87,7 +87,7 @@ def versions(rule: Rule) -> list[RuleVersion]:
     for row in query:
         before, after = row.details.get("before"), row.details["after"]
         oldest = before
-        changed = tuple(name for name in FACTS if before and before[name] != after[name])
+        changed = tuple(name for name in FACTS if before and before.get(name) != after.get(name))
         same = after == rule.facts and rule.removed_at is None
         back = "" if same or row.action == "rule.remove" else f"{row.id}-after"
         who = row.moderator.name if row.moderator_id else "a script"
@@ -106,7 +106,7 @@ def go_back(rule: Rule, version: str, moderator_id: int) -> Rule:
     row = Audit.get_or_none(Audit.id == int(number)) if number.isdigit() else None
     if row is None or row.subject != rule.subject or not row.details.get(side):
         raise NotFound("This rule has no such version.")
-    facts = row.details[side]
+    facts = {"ignore_accents": False, **row.details[side]}  # an older version says nothing of it
     try:
         return Rule.change(rule.id, moderator_id, **{name: facts[name] for name in FACTS})
     except Conflict as error:

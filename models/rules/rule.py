@@ -29,7 +29,8 @@ KINDS = ("word", "phrase", "regex", "domain")
 ACTIONS = ("reject", "review", "allow")
 FIELDS = ("title", "description")
 log = logging.getLogger("sluice.rules")
-FACTS = ("kind", "pattern", "action", "label", "active")  # the values in a version of a rule
+# The values in a version of a rule.
+FACTS = ("kind", "pattern", "action", "label", "active", "ignore_accents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Rule(Model):
     action = peewee.TextField()
     label = peewee.TextField()
     active = peewee.BooleanField(default=True)
+    ignore_accents = peewee.BooleanField(default=False)  # of the pattern, see RuleSpec
     source = peewee.TextField(default="moderator")
     moderator = peewee.ForeignKeyField(Moderator, null=True)
     created_at = peewee.DateTimeField()
@@ -78,12 +80,14 @@ class Rule(Model):
         label: str,
         *,
         active: bool = True,
+        ignore_accents: bool = False,
         moderator_id: int | None = None,
     ) -> Rule:
         """Add a rule; raises Invalid for an invalid pattern, Conflict if the rule exists."""
         pattern = pattern.strip()
         check(kind, pattern, action, label)
-        values = dict(zip(FACTS, (kind, pattern, action, label, active), strict=True))
+        facts = (kind, pattern, action, label, active, ignore_accents)
+        values = dict(zip(FACTS, facts, strict=True))
         taken = Conflict(f"A {kind} rule with this pattern already exists.", field="pattern")
         with db.atomic():
             rule = cls._find_existing(kind, pattern)
@@ -227,7 +231,7 @@ class Rule(Model):
         values = []
         for row in rows:
             check(*row[:4])
-            facts = dict(zip(FACTS, row, strict=True))
+            facts = dict(zip(FACTS[:5], row, strict=True))
             times = {"created_at": peewee.fn.now(), "updated_at": peewee.fn.now()}
             values.append({**facts, **times, "source": source, "removed_at": None})
         unique = {(value["kind"], value["pattern"]): value for value in values}
@@ -260,7 +264,7 @@ def check(kind: str, pattern: str, action: str, label: str) -> None:
 
 
 def _matcher() -> Matcher:
-    columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label)
+    columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label, Rule.ignore_accents)
     rows = Rule.select(*columns).where(Rule.active, Rule.removed_at.is_null()).order_by(Rule.id)
     made = Matcher(RuleSpec(*row) for row in rows.tuples())
     for spec, reason in made.broken:

@@ -423,3 +423,28 @@ def test_what_is_not_there_is_said_to_be_not_there(admin):
         assert admin.get(path).status_code == 404
     reply = admin.get("/rules", params={"kind": "x'", "state": "?", "after": "-1", "q": "\0%_\\"})
     assert reply.status_code == 200
+
+
+def test_a_rule_can_ignore_its_accents_and_an_older_version_comes_back(stack, api, admin, word):
+    form = {"kind": "word", "pattern": f"{word}ñ", "action": "reject", "label": "scam"}
+    number = admin.post("/rules", ignore_accents="1", **form).url.rsplit("/", 1)[1].split("?")[0]
+    assert "checked" in admin.get(f"/rules/{number}").text.split('name="ignore_accents"')[1][:120]
+    eventually(lambda: api.decided(title=f"{word}n")["verdict"] == "rejected")
+    seen = re.search(r'name="seen" value="([^"]+)"', admin.get(f"/rules/{number}").text)[1]
+    admin.post(f"/rules/{number}", form="/rules", seen=seen, **form)
+    [(ignores,)] = stack.sql("SELECT ignore_accents FROM rule WHERE id = %s", number)
+    assert ignores is False
+    eventually(lambda: api.decided(title=f"so {word}n")["verdict"] == "approved")
+    page = admin.get(f"/rules/{number}").text
+    assert "any accents" in page
+    version = re.search(r'name="version" value="([^"]+)"', page)[1]
+    admin.post(f"/rules/{number}/version", form="/rules", version=version)
+    [(ignores,)] = stack.sql("SELECT ignore_accents FROM rule WHERE id = %s", number)
+    assert ignores is True
+
+
+def test_a_dry_run_ignores_accents_if_the_form_does(admin, word):
+    form = {"kind": "word", "pattern": f"{word}ñ", "action": "reject", "text": f"{word}n"}
+    for more, hits in (({}, 0), ({"ignore_accents": "1"}, 1)):
+        reply = admin.post("/rules/try", form="/rules", headers=FRAGMENT, **form, **more)
+        assert reply.text.count("<mark") == hits

@@ -127,7 +127,11 @@ def new() -> str:
 def add() -> Any:
     """Add a rule."""
     try:
-        rule = Rule.add(*_fields(), moderator_id=auth.moderator().id)
+        rule = Rule.add(
+            *_fields(),
+            ignore_accents=_ignores_accents(request.form),
+            moderator_id=auth.moderator().id,
+        )
     except SluiceError as error:
         return _refused(None, error)
     return redirect(url_for("rules.edit", rule_id=rule.id, saved=1), 303)
@@ -147,7 +151,8 @@ def edit(rule_id: int) -> str:
 def change(rule_id: int) -> Any:
     """Change a rule; refused if it changed after the editor was opened."""
     rule = Rule.find(rule_id)
-    wanted = dict(zip(FACTS, _fields(), strict=False))
+    wanted: dict[str, Any] = dict(zip(FACTS, _fields(), strict=False))
+    wanted["ignore_accents"] = _ignores_accents(request.form)
     try:
         Rule.change(rule_id, auth.moderator().id, seen=request.form.get("seen", ""), **wanted)
     except SluiceError as error:
@@ -225,7 +230,14 @@ def _trial(form: Any) -> dict[str, Any]:
     if not pattern.strip():
         return {"trial": None}
     try:
-        trial = dry_run.run(kind, pattern, action, form.get("text", ""), run_in_thread=offload)
+        trial = dry_run.run(
+            kind,
+            pattern,
+            action,
+            form.get("text", ""),
+            ignore_accents=_ignores_accents(form),
+            run_in_thread=offload,
+        )
     except Invalid as error:
         return {"trial": None, "wrong": error}
     return {"trial": trial, "shown": dry_run.SHOWN, "action": action}
@@ -234,6 +246,10 @@ def _trial(form: Any) -> dict[str, Any]:
 def _fields() -> tuple[str, str, str, str]:
     kind, pattern, action, label = (request.form.get(name, "") for name in FACTS[:4])
     return kind, pattern, action, label
+
+
+def _ignores_accents(form: Any) -> bool:
+    return form.get("ignore_accents") in (True, "1", "on")
 
 
 def _done() -> ListNotice | None:
