@@ -4,15 +4,19 @@ One cap holds for every client (max-min fairness): the heaviest clients are limi
 lighter client is limited only when the cap has come down to its own rate. The cap moves like TCP's
 window (additive increase, multiplicative decrease). It stays as it is while the load falls, and
 while the load is between ``CALM`` of its bound and the bound (hysteresis).
+
+A mode comes first: what ``async`` or ``fast_track`` can answer is not refused. The wait and the
+review debt count only while the last mode is in use (``mode.is_last``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from models.settings import Settings
 
+WAIT, DEBT, ERRORS = "wait", "debt", "errors"  # the signals
 LOWER = 0.7  # the cap is lowered to this share of itself
 STEPS = 20  # the cap rises in this many steps back to where it began
 CALM = 0.8  # share of the bounds below which the cap rises
@@ -23,8 +27,9 @@ FALLING = 0.98  # a load below this share of the last round's load is falling
 class Signals:
     """How overloaded the server is; an unknown signal is 0.
 
-    ``wait``: seconds until a job that is enqueued now is decided. ``debt``: seconds that it takes
-    to work off the review debt. ``errors``: percent of responses or jobs that fail.
+    ``wait``: seconds until a job that is enqueued now is decided; 0 while a mode is left that
+    answers without the queue. ``debt``: seconds that it takes to work off the review debt; 0 unless
+    the last mode is in use. ``errors``: percent of responses or jobs that fail.
     """
 
     wait: float = 0.0
@@ -36,7 +41,8 @@ class Signals:
 class AdaptiveLimit:
     """A limited client: ``before`` and ``lowest`` are its old and its lowest uploads per minute.
 
-    ``since`` is in seconds of the epoch; ``reason`` is a few words.
+    ``since`` is in seconds of the epoch; ``reason`` is a few words; ``signal`` is what was
+    too high.
     """
 
     client_id: int
@@ -44,6 +50,7 @@ class AdaptiveLimit:
     lowest: int
     since: float
     reason: str
+    signal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +72,41 @@ class State:
         return int(self.cap or 0)
 
 
-def measure(signals: Signals, settings: Settings) -> tuple[float, str]:
-    """The highest load as a share of its bound (1 is the bound itself), and its reason in words."""
+def measure(signals: Signals, settings: Settings) -> tuple[float, str, str]:
+    """The highest load as a share of its bound (1 is the bound itself), its reason, its signal."""
     bounds = (
         (
+            WAIT,
             signals.wait,
             settings.adaptive_max_wait,
             "the wait is {:,.0f} s, the maximum is {:,g} s",
         ),
         (
+            DEBT,
             signals.debt,
             settings.adaptive_max_debt,
             "unchecked uploads take {:,.0f} s to check, the maximum is {:,g} s",
         ),
         (
+            ERRORS,
             signals.errors,
             settings.adaptive_max_error_rate,
             "{:.1f} % of responses or jobs fail, the maximum is {:g} %",
         ),
     )
-    shares = [(now / bound, text.format(now, bound)) for now, bound, text in bounds if bound]
-    return max(shares, default=(0.0, ""))
+    shares = [
+        (now / bound, text.format(now, bound), signal)
+        for signal, now, bound, text in bounds
+        if bound
+    ]
+    return max(shares, default=(0.0, "", ""))
 
 
 def decide(
     before: State, signals: Signals, rates: Mapping[int, float], now: float, settings: Settings
 ) -> State:
     """The state after a round; ``rates`` are each client's recent uploads per minute."""
-    level, reason = measure(signals, settings)
+    level, reason, signal = measure(signals, settings)
     cap, start = before.cap, before.start
     heaviest = max(rates.values(), default=0.0)
     if level >= 1 and level >= before.level * FALLING:
@@ -108,7 +122,10 @@ def decide(
         if limit.before > cap
     )
     if level >= CALM:
-        limits += _newly_limited(limits, rates, cap, now, reason, settings)
+        limits += tuple(
+            AdaptiveLimit(client_id, before, int(cap), now, reason, signal)
+            for client_id, before in _newly_limited(limits, rates, cap, settings)
+        )
     return State(cap, start, level, limits) if limits else State(level=level)
 
 
@@ -121,18 +138,14 @@ def _lower(cap: float | None, heaviest: float, floor: int) -> float | None:
 
 
 def _newly_limited(
-    limits: tuple[AdaptiveLimit, ...],
-    rates: Mapping[int, float],
-    cap: float,
-    now: float,
-    reason: str,
-    settings: Settings,
-) -> tuple[AdaptiveLimit, ...]:
-    """The clients above the cap that are not limited yet; ``before`` is at most their own limit."""
+    limits: tuple[AdaptiveLimit, ...], rates: Mapping[int, float], cap: float, settings: Settings
+) -> Iterator[tuple[int, int]]:
+    """The clients above the cap that are not limited yet, with their uploads per minute.
+
+    These are at most the client's own limit.
+    """
     limited = {limit.client_id for limit in limits}
     most = settings.max_uploads_per_minute_per_client or float("inf")
-    return tuple(
-        AdaptiveLimit(client_id, int(min(rate, most)), int(cap), now, reason)
-        for client_id, rate in sorted(rates.items(), key=lambda item: -item[1])
-        if client_id not in limited and min(rate, most) > cap
-    )
+    for client_id, rate in sorted(rates.items(), key=lambda item: -item[1]):
+        if client_id not in limited and min(rate, most) > cap:
+            yield client_id, int(min(rate, most))

@@ -55,6 +55,19 @@ def lasts(depth: float, threshold: float, growth: float, above: bool) -> bool:
     return depth >= threshold * COMING_DOWN or depth + growth * HORIZON >= threshold
 
 
+def is_last(mode: str, settings: Settings) -> bool:
+    """Whether no other mode can answer more uploads than this one.
+
+    With a FAST_TRACK_DEPTH above MAX_QUEUE_SIZE fast_track never begins, so async is the last.
+    """
+    return mode == FAST_TRACK or (mode == ASYNC and not has_fast_track(settings))
+
+
+def has_fast_track(settings: Settings) -> bool:
+    """Whether the queue can become long enough for fast_track."""
+    return settings.fast_track_depth <= settings.max_queue_size
+
+
 def why(load: Load, mode: str, settings: Settings) -> str:
     """The reason for a mode, as a short text."""
     if mode == DIRECT:

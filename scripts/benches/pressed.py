@@ -10,9 +10,9 @@ from scripts.benches.figures import Figure, Measure
 from scripts.benches.http import Plan
 
 HEAVY = 7  # uploads of the heavy client for one of each other
-MAX_WAIT = 5  # seconds; ADAPTIVE_MAX_WAIT
+MAX_DEBT = 5  # seconds; ADAPTIVE_MAX_DEBT
 NOTE = (
-    f"of ten uploads seven are one client's; ADAPTIVE_MAX_WAIT is {MAX_WAIT} s; clients ignore the"
+    f"of ten uploads seven are one client's; ADAPTIVE_MAX_DEBT is {MAX_DEBT} s; clients ignore the"
     " Retry-After of a 429"
 )
 
@@ -22,7 +22,7 @@ def pressed(plan: Plan) -> list[Figure]:
     uploads, connections, settings = sizes(plan)
     seen: dict[str, Burst] = {}
     for state in ("off", "on"):
-        limits = {"ENABLE_ADAPTIVE_RATE_LIMITING": state, "ADAPTIVE_MAX_WAIT": MAX_WAIT}
+        limits = {"ENABLE_ADAPTIVE_RATE_LIMITING": state, "ADAPTIVE_MAX_DEBT": MAX_DEBT}
         name = f"pressed-{state}"
         [seen[state]], stated = run(
             plan, uploads[1:], connections, name, heavy=HEAVY, **settings, **limits

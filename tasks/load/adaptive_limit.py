@@ -16,7 +16,7 @@ from typing import Any
 import redis
 
 from models.audit.log import Audit
-from models.capacity import adaptive_limit, wait_estimate
+from models.capacity import adaptive_limit, mode, wait_estimate
 from models.capacity.adaptive_limit import AdaptiveLimit, Signals, State
 from models.clients.client import Client
 from models.expiring_values import ExpiringValues
@@ -25,7 +25,7 @@ from tasks.load import heartbeat, response_counts, snapshot
 from tasks.queue.lanes import get_redis
 
 EVERY = 5.0  # seconds between two rounds
-STATE_KEY = "sluice:adaptive_limit"
+STATE_KEY = "sluice:adaptive_limit:2"  # 2: with the signal, which 0.2.0 could not read
 ROUND_KEY = "sluice:adaptive_limit:round"  # the lock of one round
 NEXT_KEY = "sluice:adaptive_limit:next:"  # and the client's id: when its next upload is due
 EXPIRY = 30  # seconds until the state expires if it is not renewed
@@ -67,13 +67,17 @@ def update() -> None:
 
 
 def signals() -> Signals:
-    """How overloaded the server is now; raises redis.RedisError."""
-    queue = snapshot.read()
+    """How overloaded the server is now; raises redis.RedisError.
+
+    In fast_track uploads do not wait in the queue, so the wait is no reason to refuse one.
+    """
+    queue, name = snapshot.read(), snapshot.current()["mode"]
     rates = [beat["jobs_per_second"] for beat in snapshot.workers() if beat["state"] != "stale"]
-    debt = snapshot.snapshot()["queues"]["review_debt"]
+    owed = snapshot.snapshot()["queues"]["review_debt"]
+    last = mode.is_last(name, get_settings())
     return Signals(
-        wait=snapshot.estimated_wait() if queue.depth else 0.0,
-        debt=wait_estimate.estimate(queue.depth + debt, rates) if debt else 0.0,
+        wait=snapshot.estimated_wait() if last and name != mode.FAST_TRACK else 0.0,
+        debt=wait_estimate.estimate(queue.depth + owed, rates) if last and owed else 0.0,
         errors=max(_failed_responses(), _failed_jobs(time.monotonic(), heartbeat.workers())),
     )
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 import pytest
@@ -19,10 +20,20 @@ from tests.support.stack import Stack, running
 FLOOR = 30  # more than the light client sends
 
 
+# A worker that is stopped counts with ten jobs a second: what waits is overdue at once.
+OVERDUE = {"ADAPTIVE_MAX_WAIT": "1", "ADAPTIVE_MAX_DEBT": "1"}
+COMMON = {
+    "ADAPTIVE_MIN_UPLOADS_PER_MINUTE": str(FLOOR),
+    "SYNC_TIMEOUT": "0.1",
+    "SYNC_MAX_DEPTH": "1",
+    "WEB_INSTANCES": "2",
+}
+
+
 @pytest.fixture(scope="module")
 def own() -> Iterator[Stack]:
-    settings = {"ADAPTIVE_MAX_WAIT": "1", "ADAPTIVE_MIN_UPLOADS_PER_MINUTE": str(FLOOR)}
-    with running(WEB_INSTANCES="2", **settings, SYNC_TIMEOUT="0.1", SYNC_MAX_DEPTH="1") as stack:
+    """Its last mode begins at 20 jobs; then review debt grows."""
+    with running(**COMMON, **OVERDUE, FAST_TRACK_DEPTH="20") as stack:
         yield stack
 
 
@@ -74,7 +85,7 @@ def test_the_heaviest_client_is_limited_and_gets_the_reason(heavy: Api, overload
     [reply] = eventually(lambda: refused(heavy))
     document = reply.json()
     assert document["type"] == "urn:sluice:too_many"
-    assert "overloaded (the wait is" in document["detail"]
+    assert "overloaded (unchecked uploads take" in document["detail"]
     assert document["lowered"] == document["adaptive_limit"]  # the name of 0.1.0
     limit = document["adaptive_limit"]["limit"]
     assert FLOOR <= limit < document["adaptive_limit"]["before"]
@@ -102,7 +113,7 @@ def test_the_dashboard_names_the_client_and_its_limits(own: Stack, overloaded: i
     page = eventually(lambda: "1 client limited" in dashboard(console) and dashboard(console))
     assert "<strong>Heavy</strong>" in page
     assert "<strong>Light</strong>" not in page
-    assert "the wait is" in page
+    assert "unchecked uploads take" in page
 
 
 def test_the_limit_is_restored_after_the_overload_and_the_audit_has_both(
@@ -133,3 +144,45 @@ def test_the_limit_expires_without_the_standby(own: Stack, heavy: Api, light: Ap
     finally:
         own.kill("standby", signal.SIGCONT)
         os.kill(worker, signal.SIGCONT)
+
+
+def a_round(stack: Stack) -> dict:
+    """The state after one more round of the standby."""
+    stack.redis().delete(STATE_KEY)
+    return eventually(lambda: state_of(stack))
+
+
+@contextmanager
+def flood(stack: Stack, count: int) -> Iterator[tuple[Api, list[requests.Response]]]:
+    """One client's texts while the worker is stopped: its API, and the responses."""
+    pid = stack.pids()["worker_00"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        api = Api(stack.url, stack.json("client", "create", "Lone", "--json")["key"])
+        yield api, [api.submit(title=f"much {number}") for number in range(count)]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_lone_client_is_answered_by_every_mode_before_it_is_refused() -> None:
+    """The wait is far above its bound in async already; fast_track answers without a wait."""
+    settings = {**OVERDUE, "ADAPTIVE_MAX_DEBT": "0", "FAST_TRACK_DEPTH": "60"}
+    with running(**COMMON, **settings) as stack, flood(stack, 100) as (api, replies):
+        assert a_round(stack)["limits"] == []
+        replies += [api.submit(title=f"more {number}") for number in range(40)]
+        assert {reply.status_code for reply in replies} <= {200, 202}
+        modes = [reply.json()["mode"] for reply in replies]
+        assert {"async", "fast_track"} <= set(modes)
+        assert modes[-1] == "fast_track"
+        assert a_round(stack)["limits"] == []
+
+
+def test_without_fast_track_a_long_wait_limits_the_heaviest_client() -> None:
+    """The queue is full before it is long enough, so async is the last mode."""
+    settings = {**OVERDUE, "MAX_QUEUE_SIZE": "50", "FAST_TRACK_DEPTH": "1000"}
+    with running(**COMMON, **settings) as stack, flood(stack, 120) as (api, replies):
+        assert {reply.status_code for reply in replies} <= {200, 202}
+        [limit] = eventually(lambda: state_of(stack).get("limits"))
+        assert limit["signal"] == "wait"
+        [reply] = eventually(lambda: refused(api))
+        assert "overloaded (the wait is" in reply.json()["detail"]

@@ -38,15 +38,15 @@ def test_below_the_bounds_no_client_is_limited():
 
 
 @pytest.mark.parametrize(
-    ("signals", "words"),
+    ("signals", "signal", "words"),
     [
-        (Signals(wait=61), "the wait is 61 s, the maximum is 60 s"),
-        (Signals(debt=700), "unchecked uploads take 700 s to check, the maximum is 600 s"),
-        (Signals(errors=12), "12.0 % of responses or jobs fail, the maximum is 5 %"),
-        (Signals(wait=61, errors=12), "12.0 % of responses or jobs fail, the maximum is 5 %"),
+        (Signals(wait=61), "wait", "the wait is 61 s, the maximum is 60 s"),
+        (Signals(debt=700), "debt", "unchecked uploads take 700 s to check, the maximum is 600 s"),
+        (Signals(errors=12), "errors", "12.0 % of responses or jobs fail, the maximum is 5 %"),
+        (Signals(61, errors=12), "errors", "12.0 % of responses or jobs fail, the maximum is 5 %"),
     ],
 )
-def test_each_bound_limits_only_the_heaviest_and_gives_the_reason(signals, words):
+def test_each_bound_limits_only_the_heaviest_and_gives_the_reason(signals, signal, words):
     state = after(signals)
     assert limited(state) == [HEAVY]
     assert (state.uploads_per_minute, state.limits[0].before, state.limits[0].reason) == (
@@ -54,6 +54,7 @@ def test_each_bound_limits_only_the_heaviest_and_gives_the_reason(signals, words
         1000,
         words,
     )
+    assert state.limits[0].signal == signal
 
 
 @pytest.mark.parametrize("name", ["wait", "debt", "error_rate"])

@@ -6,7 +6,16 @@ from itertools import pairwise
 
 import pytest
 
-from models.capacity.mode import Load, choose, forced_async, shortage
+from models.capacity.mode import (
+    ASYNC,
+    FAST_TRACK,
+    MODES,
+    Load,
+    choose,
+    forced_async,
+    is_last,
+    shortage,
+)
 from models.settings import Settings
 from tasks.load.response_counts import rate
 
@@ -108,3 +117,13 @@ def test_settings_force_async() -> None:
     images = Settings(moderation_image_async=True)
     assert forced_async(has_text=True, has_images=True, settings=images)
     assert not forced_async(has_text=True, has_images=False, settings=images)
+
+
+def test_fast_track_is_the_last_mode() -> None:
+    settings = Settings(fast_track_depth=1000, max_queue_size=10_000)
+    assert [name for name in MODES if is_last(name, settings)] == [FAST_TRACK]
+
+
+def test_async_is_the_last_mode_where_the_queue_cannot_become_long_enough() -> None:
+    settings = Settings(fast_track_depth=1000, max_queue_size=999)
+    assert [name for name in MODES if is_last(name, settings)] == [ASYNC, FAST_TRACK]

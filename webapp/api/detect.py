@@ -15,7 +15,7 @@ from tasks.moderation import detect as detection
 from webapp.api.keys import client_of_request
 from webapp.http.body_limits import UPLOAD, accepts
 from webapp.http.timing import measured
-from webapp.limits import limits
+from webapp.limits import adaptive_limit, limits
 from webapp.limits.limits import Uploader
 from webapp.uploads.admission import require_room
 from webapp.uploads.concurrency_limit import upload_slot
@@ -35,7 +35,7 @@ def detect() -> ResponseReturnValue:
     """Have a worker score the pictures; the end of the request deletes the files."""
     client = client_of_request()
     require_room()
-    limits.check_adaptive_limit(client.id)
+    adaptive_limit.require_detect(client)
     with upload_slot(client):
         uploads = receive_images()
         limits.count_alone(Uploader(client.id, None, None, sum(each.size for each in uploads)))

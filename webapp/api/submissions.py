@@ -15,7 +15,7 @@ from webapp.api.keys import client_of_request
 from webapp.api.status import answer
 from webapp.http.body_limits import UPLOAD, accepts
 from webapp.http.timing import elapsed, measured
-from webapp.limits import limits
+from webapp.limits import adaptive_limit
 from webapp.uploads import admission
 from webapp.uploads.concurrency_limit import upload_slot
 from webapp.uploads.decision_waiter import until_decided
@@ -46,7 +46,7 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
     """Accept an upload; wait for its verdict in the modes sync and direct."""
     client = client_of_request()
     admission.require_room()
-    limits.check_adaptive_limit(client.id)
+    adaptive_limit.require_upload(client)
     key = admission.idempotency_key()
     with ExitStack() as held:
         with upload_slot(client):

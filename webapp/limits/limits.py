@@ -18,7 +18,6 @@ from limits import RateLimitItem, parse_many
 
 from models.errors import TooMany
 from models.settings import Settings, get_settings
-from tasks.load import adaptive_limit
 from tasks.observability import metrics
 from tasks.queue.redis_connection import connect
 from webapp.limits import redis_windows
@@ -38,7 +37,6 @@ BYTES = "client_bytes"  # the scope whose limit counts bytes, not uploads
 LIMITS = "sluice_limits"  # Flask extension: the active limits
 CHARGE = "sluice_charge"  # Flask extension: counts an upload in this process
 PREFIX = "sluice_v1"  # change it with the strategy: its keys have other types
-ADAPTIVE = "adaptive_limit"  # in the metric, the header fields and the problem document
 NAME = "\0"  # placeholder for the name of an upload in the key of a limit
 
 
@@ -103,35 +101,6 @@ def init_app(app: Flask) -> None:
     scopes = _scopes(settings)
     app.extensions[LIMITS] = _limits(scopes)
     app.extensions[CHARGE] = _limited(scopes)
-
-
-def check_adaptive_limit(client_id: int) -> None:
-    """Raise TooMany if this client's adaptive limit is used up, before its body is read.
-
-    A repeat with an Idempotency-Key counts too: the upload that it repeats is not known yet.
-    """
-    limited = adaptive_limit.limit_of(client_id)
-    if limited is None:
-        return
-    quota, limit = limited
-    wait = adaptive_limit.take(client_id, quota)
-    if wait:
-        old = _headers(metrics.OLD_ADAPTIVE_SCOPE, quota, 60, wait)
-        headers = {
-            field: f"{value}, {old[field]}"
-            for field, value in _headers(ADAPTIVE, quota, 60, wait).items()
-        }
-        details = {"limit": quota, "before": limit.before, "reason": limit.reason}
-        for name in (ADAPTIVE, metrics.OLD_ADAPTIVE_SCOPE):
-            metrics.meters().limited.labels(name).inc()
-        raise TooMany(
-            f"The server is overloaded ({limit.reason}). The adaptive limit lowers this client from"
-            f" {limit.before:,} to {quota:,} uploads per minute for now.",
-            retry_after=wait,
-            headers=headers,
-            # "lowered" is the name that 0.1.0 used; 0.2 is the last release that sends it.
-            more={ADAPTIVE: details, "lowered": details},
-        )
 
 
 def count_of(uploader: Uploader, key: str = "") -> Count | None:
@@ -282,7 +251,7 @@ def _refusal(scope: str, item: RateLimitItem, wait: int) -> TooMany:
     return TooMany(
         f"{SUBJECTS.get(scope, 'You')} may {_allowed(scope, item.amount)} in {span}.",
         retry_after=wait,
-        headers=_headers(scope, item.amount, item.get_expiry(), wait),
+        headers=rate_headers(scope, item.amount, item.get_expiry(), wait),
     )
 
 
@@ -292,7 +261,7 @@ def _allowed(scope: str, amount: int) -> str:
     return "make 1 upload" if amount == 1 else f"make {amount:,} uploads"
 
 
-def _headers(scope: str, quota: int, window: int, wait: int) -> dict[str, str]:
+def rate_headers(scope: str, quota: int, window: int, wait: int) -> dict[str, str]:
     """The headers of the IETF draft (ratelimit-headers): the policy, and 0 remaining."""
     unit = ';qu="content-bytes"' if scope == BYTES else ""
     return {
