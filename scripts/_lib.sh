@@ -36,7 +36,7 @@ is_root() { [ "$(id -u)" = 0 ]; }
 # Root never runs the server as root: SLUICE_USER, else the owner of var/, else sluice or nobody.
 choose_service_user() {
   local owner=
-  SERVICE_USER=$(id -un 2>/dev/null || id -u)
+  SERVICE_USER=$(id -un 2>/dev/null) || SERVICE_USER=$(id -u)
   is_root || return 0
   [ -d "${SLUICE_HOME:-$ROOT/var}" ] && owner=$(stat -Lc %U "${SLUICE_HOME:-$ROOT/var}")
   if [ -n "${SLUICE_USER:-}" ]; then
@@ -115,10 +115,36 @@ load_environment() {
   done <"$SLUICE_HOME/run/environment"
 }
 
+# Fails with what to do if the service user cannot use SLUICE_HOME. Without it, a script would say
+# that nothing runs, or show a traceback.
+require_home() {
+  local owner
+  [ -d "$SLUICE_HOME" ] || return 0
+  "${AS_SERVICE[@]}" test -r "$SLUICE_HOME" -a -w "$SLUICE_HOME" -a -x "$SLUICE_HOME" && return 0
+  owner=$(stat -Lc %U "$SLUICE_HOME")
+  if is_root; then
+    fail "$SERVICE_USER cannot use $SLUICE_HOME, which belongs to $owner:" \
+      "run chown -R $SERVICE_USER on it, or set another SLUICE_USER or SLUICE_HOME"
+  fi
+  fail "$SERVICE_USER cannot use $SLUICE_HOME: run this as its owner, $owner, or as root"
+}
+
+# As root: says as whom Sluice runs, and how it gets a user of its own if that one is shared.
+say_service_user() {
+  is_root || return 0
+  printf '  %-12s %s\n' user "$SERVICE_USER"
+  [ "$SERVICE_USER" = nobody ] || return 0
+  printf '  %-12s %s\n' '' "Other programs may run as nobody too: they could read the secrets." \
+    '' "To give Sluice a user of its own, as root:" \
+    '' "  useradd --system --home-dir /var/lib/sluice sluice" \
+    '' "  scripts/down; chown -R sluice: $SLUICE_HOME; scripts/up"
+}
+
 # Replaces the script by a Python module, as the service user, with the environment of `up`.
 module() {
   umask 077
   [ -x "$VENV/bin/python" ] || fail "nothing is installed yet: run scripts/up first"
+  require_home
   load_environment
   service_environment
   exec "${AS_SERVICE[@]}" "$VENV/bin/python" -m "$@"

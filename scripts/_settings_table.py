@@ -18,7 +18,8 @@ Each setting is an environment variable, read once when a process starts. `SLUIC
 (`var/sluice.env`) may hold settings as `NAME=value` lines; the environment takes precedence. A
 secret may be kept in a file of its own: `DATABASE_URL_FILE` is the path of a file that holds
 `DATABASE_URL`, and every other setting has such a variable too. An invalid value stops the start
-with a line that names the setting.
+with a line that names the setting, its file and its line. A name that is not a setting is a warning
+with the nearest name. `scripts/settings check` prints all of them, and asks the servers.
 
 This page is generated: change the help texts in `models/settings/table.py`, then run
 `python scripts/_settings_table.py > docs/settings.md`.

@@ -25,6 +25,20 @@ GUARDED = ("audit", "audit_chain", "audit_head", "decision")
 LOCK = 7_243_002
 
 
+def check_schema() -> None:
+    """Raises SettingError if this role may not create tables in the schema that it uses."""
+    role, database, schema, may_create = one(
+        "SELECT current_user, current_database(), current_schema(),"
+        " has_schema_privilege(current_schema(), 'CREATE')"
+    ) or ("", "", None, False)
+    if not may_create:
+        raise SettingError(
+            f"the role {role} may not create tables in the schema {schema or 'public'} of the"
+            f" database {database}: as a superuser, run GRANT ALL ON SCHEMA {schema or 'public'} TO"
+            f" {role} in this database, or make {role} the database's owner"
+        )
+
+
 def check_owner() -> None:
     """Raises SettingError if another role owns the tables; they must be reassigned first."""
     row = one(

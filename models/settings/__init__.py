@@ -1,6 +1,6 @@
 """The operator's settings, read once from the environment into one frozen object.
 
-Open ``table.py`` first: every setting with its default, unit and help text. ``settings.py`` reads
+Open ``table.py`` first: every setting with its default, unit and help text. ``sources.py`` reads
 them, ``validation.py`` validates them, ``process.py`` holds those of the running process.
 """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,12 @@ def parse(name: str, text: str, default: Any, choices: tuple[str, ...]) -> Any:
         return Path(text)
     kind = type(default)
     try:
-        return kind(text)
+        value = kind(text)
     except ValueError as error:
         raise SettingError(f"{variable} is {text!r}; it must be a number") from error
+    if kind is float and not math.isfinite(value):
+        raise SettingError(f"{variable} is {text!r}; it must be a finite number")
+    return value
 
 
 def _parse_bool(variable: str, text: str) -> bool:
@@ -47,32 +51,71 @@ def _parse_bool(variable: str, text: str) -> bool:
     return words[text.lower()]
 
 
-def read_named_files(env: Mapping[str, str], names: list[str]) -> dict[str, str]:
-    """The values of the settings that are given as ``NAME_FILE``."""
-    values = {}
-    for name in names:
-        path = env.get(f"{name}_FILE", "")
-        if path and name not in env:
-            try:
-                values[name] = Path(path).read_text("utf-8").strip()
-            except OSError as error:
-                raise SettingError(f"{name}_FILE: {path}: {error.strerror}") from error
-    return values
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """A file of ``NAME=value`` lines as far as it can be read.
+
+    ``lines`` has the number of each name's line, ``errors`` a sentence for each line that cannot be
+    read, ``repeated`` a sentence for each name that an earlier line has too.
+    """
+
+    path: Path
+    values: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> EnvFile:
+        """The file; an empty one if it does not exist. Comments and blank lines are skipped."""
+        made = cls(path)
+        try:
+            text = path.read_text("utf-8-sig")
+        except (FileNotFoundError, NotADirectoryError):
+            return made
+        except OSError as error:
+            made.errors.append(f"{path} cannot be read: {error.strerror}")
+            return made
+        except UnicodeDecodeError:
+            made.errors.append(f"{path} is not UTF-8 text")
+            return made
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.strip() and not line.lstrip().startswith("#"):
+                made._add(number, line)
+        return made
+
+    def place(self, name: str) -> str:
+        """``FILE:LINE`` of a name."""
+        return f"{self.path}:{self.lines[name]}"
+
+    def _add(self, number: int, line: str) -> None:
+        name, sign, value = line.partition("=")
+        name = name.strip()
+        if not sign or not name or "\0" in line:  # the line itself may hold a secret
+            self.errors.append(f"{self.path}:{number}: the line is not NAME=value")
+            return
+        if name in self.values:
+            self.repeated.append(
+                f"{self.path}:{number}: {name} is also set in line {self.lines[name]}; the last"
+                " line counts"
+            )
+        self.values[name] = value.strip().strip("\"'")
+        self.lines[name] = number
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The ``NAME=value`` lines of a file; comments and blank lines are skipped."""
+    """The ``NAME=value`` lines of a file; raises SettingError for any other line."""
+    file = EnvFile.read(path)
+    if file.errors:
+        raise SettingError(file.errors[0])
+    return file.values
+
+
+def read_value_file(name: str, path: str) -> str:
+    """The value of a setting that is given as ``NAME_FILE``; raises SettingError."""
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    values = {}
-    for number, line in enumerate(lines, 1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        name, sign, value = line.partition("=")
-        if not sign:
-            raise SettingError(f"{path}:{number}: {line!r} is not NAME=value")
-        values[name.strip()] = value.strip().strip("\"'")
-    return values
+        return Path(path).read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingError(f"{name}_FILE: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingError(f"{name}_FILE: {path} is not UTF-8 text") from error

@@ -7,25 +7,30 @@ may be in its own file: ``NAME_FILE`` is its path.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 from models.errors import SettingError
-from models.settings.parsing import parse, read_env_file, read_named_files
-from models.settings.table import ROOT, Table
+from models.settings.sources import Sources
+from models.settings.table_notices import FullTable
 from models.settings.urls import is_bucket
 from models.settings.validation import check
 
 # The loopback address for each wildcard address
 LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104
+# Reserved for documentation: the kernel looks up its route, and no packet is sent.
+ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 
 
 @dataclass(frozen=True)
-class Settings(Table):
+class Settings(FullTable):
     """The operator's settings and the values derived from them."""
 
     def __post_init__(self) -> None:
@@ -33,17 +38,32 @@ class Settings(Table):
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the environment and ``sluice.env``; raises SettingError for an invalid one."""
-        env = dict(os.environ if environ is None else environ)
-        home = Path(env.get("SLUICE_HOME") or ROOT / "var").resolve()
-        env = {**read_env_file(home / "sluice.env"), **env, "SLUICE_HOME": str(home)}
-        env = {**read_named_files(env, [f.name.upper() for f in fields(cls)]), **env}
-        values = {
-            f.name: parse(f.name, env[f.name.upper()], f.default, f.metadata["choices"])
-            for f in fields(cls)
-            if env.get(f.name.upper(), "") != ""
-        }
-        return cls(**values)
+        """Read the environment and ``sluice.env``; raises SettingError for the first mistake."""
+        settings, errors = cls.load_valid(environ)
+        if errors:
+            more = f"; {len(errors) - 1} more: see scripts/settings check" if errors[1:] else ""
+            raise SettingError(errors[0] + more)
+        return settings
+
+    @classmethod
+    def load_valid(cls, environ: Mapping[str, str] | None = None) -> tuple[Settings, list[str]]:
+        """The settings as far as they are valid, and a sentence for each mistake.
+
+        An invalid setting has its default. It is for scripts that must work with any file, such as
+        ``scripts/down``.
+        """
+        sources = Sources.read(os.environ if environ is None else environ)
+        errors = list(sources.errors)
+        values = sources.values(errors)
+        while True:
+            try:
+                return cls(**values), errors
+            except SettingError as error:
+                named = [name.lower() for name in sources.named(error.detail)]
+                removed = [name for name in named if values.pop(name, None) is not None]
+                if not removed:
+                    raise
+                errors.append(sources.located(error.detail))
 
     @property
     def database(self) -> str:
@@ -92,11 +112,14 @@ class Settings(Table):
 
     @property
     def url(self) -> str:
-        """Base URL of this server as browsers see it, without a trailing slash."""
+        """Base URL of this server as browsers see it, without a trailing slash.
+
+        Without PUBLIC_URL it has HOST, or this machine's own address if HOST is all addresses.
+        """
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = f"[{self.local_host}]" if ":" in self.local_host else self.local_host
-        return f"{self.scheme}://{host}:{self.port}"
+        host = own_address(self.host) if self.host in LOOPBACK else self.host
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def local_host(self) -> str:
@@ -135,3 +158,14 @@ class Settings(Table):
         if len(value) < 32:
             raise SettingError(f"{path} has fewer than 32 characters: remove it, run scripts/up")
         return value
+
+
+@cache
+def own_address(host: str) -> str:
+    """This machine's address on its default route, for a wildcard address; else loopback."""
+    families = (socket.AF_INET6, socket.AF_INET) if ":" in host else (socket.AF_INET,)
+    for family in families:
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((ELSEWHERE[family], 9))
+            return str(probe.getsockname()[0])
+    return LOOPBACK[host]

@@ -1,4 +1,7 @@
-"""The table of settings: each with its default, its unit, and the help that the docs print."""
+"""The table of settings: each with its default, its unit, and the help that the docs print.
+
+``table_notices.py`` continues it: alerts, webhooks and the console.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,10 @@ class Table:
         " that share no metrics folder; empty: the web processes serve all metrics",
     )
     log_format: str = _setting("json", "format of log lines", choices=("json", "text"))
+    log_max_size: int = _setting(
+        10 * 1024 * 1024, "size at which a log file is rotated; 0 is never", unit="bytes"
+    )
+    log_files: int = _setting(3, "rotated files that are kept of each log")
     metrics_allowed: str = _setting(
         "", "addresses or networks that may read /metrics besides localhost, comma-separated"
     )
@@ -78,13 +85,14 @@ class Table:
     )
     adaptive_max_wait: float = _setting(
         60.0,
-        "adaptive limit: lower limits when the estimated wait exceeds this; 0 is off",
+        "adaptive limit: lower limits when the estimated wait exceeds this in mode async and"
+        " fast_track cannot begin (FAST_TRACK_DEPTH above MAX_QUEUE_SIZE); 0 is off",
         unit="s",
     )
     adaptive_max_debt: float = _setting(
         300.0,
         "adaptive limit: lower limits when working off the review debt would take longer than"
-        " this; 0 is off",
+        " this in mode fast_track; 0 is off",
         unit="s",
     )
     adaptive_max_error_rate: float = _setting(
@@ -242,59 +250,3 @@ class Table:
         300, "autoscaling: how long the load must stay low before workers are stopped", unit="s"
     )
     max_priority_workers: int = _setting(8, "most workers for the priority queue only")
-
-    # Alerts; 0 turns a rule off
-    alert_urls: str = _setting(
-        "", "where alerts are sent: Apprise URLs, separated by space or comma"
-    )
-    alert_after: float = _setting(
-        30.0,
-        "how long a reading must stay above its threshold before an alert begins, or below it"
-        " before the alert ends",
-        unit="s",
-    )
-    alert_queue_depth: int = _setting(8000, "alert when more jobs than this wait", unit="jobs")
-    alert_memory: int = _setting(
-        85, "alert when more than this share of memory is in use", unit="%"
-    )
-    alert_disk: int = _setting(
-        90, "alert when more than this share of the disk is in use", unit="%"
-    )
-    alert_connections: int = _setting(
-        90,
-        "alert when more than this share of the connections of PostgreSQL or Redis is in use",
-        unit="%",
-    )
-    alert_error_rate: float = _setting(
-        5.0, "alert when more than this share of a minute's responses is 5xx", unit="%"
-    )
-    alert_answer_seconds: float = _setting(
-        5.0, "alert when the p95 latency of a minute's responses exceeds this", unit="s"
-    )
-    alert_review_debt_age: int = _setting(
-        300, "alert when the oldest review debt is older than this", unit="s"
-    )
-    alert_oldest_flag_age: int = _setting(
-        86_400, "alert when the oldest open flag is older than this", unit="s"
-    )
-
-    # Webhooks
-    webhook_allowed_hosts: str = _setting(
-        "",
-        "private hosts, addresses or networks that webhooks may call, comma-separated",
-    )
-
-    # Console
-    undo_seconds: int = _setting(
-        10, "delay of a decision's webhook, in which an undo sends nothing", unit="s"
-    )
-    session_hours: int = _setting(12, "lifetime of a sign-in", unit="h")
-    retention_days: int = _setting(
-        30, "how long originals, texts and addresses are kept; 0 is for ever", unit="days"
-    )
-    stats_raw_days: int = _setting(
-        30,
-        "how long load samples and counts by minute are kept; counts by hour and day are kept"
-        " for ever",
-        unit="days",
-    )

@@ -1,4 +1,7 @@
-"""Parses storage and Redis URLs: a bucket of an S3-compatible store, or Redis Sentinel."""
+"""Parses the URLs of servers: PostgreSQL, Redis or its sentinels, an S3-compatible store.
+
+No message contains a URL, because it may hold a password.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from models.errors import SettingError
 
+POSTGRES = ("postgresql", "postgres")
 REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 SENTINEL_PORT = 26379
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -95,15 +99,62 @@ def is_sentinel(redis_url: str) -> bool:
     return "+sentinel://" in redis_url
 
 
+def check_database(setting: str, url: str) -> None:
+    """Raises SettingError if this is not the URL of a PostgreSQL server."""
+    _check_scheme(setting, url, POSTGRES)
+    _check_server(setting, url)
+
+
 def check_redis(url: str) -> None:
     """Raises SettingError if this is not a valid REDIS_URL."""
-    scheme = url.partition("://")[0]
-    if scheme not in REDIS:
-        raise SettingError(
-            f"REDIS_URL must begin with one of {', '.join(f'{s}://' for s in REDIS)}"
-        )
+    _check_scheme("REDIS_URL", url, REDIS)
     if is_sentinel(url):
         Sentinels.parse(url)
+        return
+    parts = _check_server("REDIS_URL", url)
+    number = parts.path.strip("/")
+    if parts.scheme != "unix" and number and not number.isdigit():
+        raise SettingError("REDIS_URL's path must be the number of a database, such as /0")
+
+
+def check_public(url: str) -> None:
+    """Raises SettingError if this is not a valid PUBLIC_URL."""
+    if not url.startswith(("http://", "https://")) or not _split("PUBLIC_URL", url).hostname:
+        raise SettingError("PUBLIC_URL must be a URL such as https://moderation.example.org")
+
+
+def server_of(url: str) -> str:
+    """``HOST:PORT`` of a server's URL, or its socket; for messages, so without the login."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return unquote(parts.path)
+    if "+sentinel" in parts.scheme:
+        return parts.netloc.rpartition("@")[2]
+    host = parts.netloc.rpartition("@")[2]
+    return host or dict(parse_qsl(parts.query)).get("host", "") or "its socket"
+
+
+def _check_scheme(setting: str, url: str, schemes: tuple[str, ...]) -> None:
+    scheme, sign, _ = url.partition("://")
+    if not sign or scheme not in schemes:
+        allowed = ", ".join(f"{each}://" for each in schemes)
+        raise SettingError(f"{setting} must begin with one of {allowed}")
+
+
+def _check_server(setting: str, url: str) -> SplitResult:
+    """The parts of a server's URL; raises SettingError for what its library would misread."""
+    parts = _split(setting, url)
+    if "#" in url:
+        raise SettingError(f"{setting} contains #; in a password write %23")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", url):
+        raise SettingError(f"{setting} has a % without two hexadecimal digits; for % write %25")
+    try:
+        parts.port  # noqa: B018  (it raises)
+    except ValueError as error:
+        raise SettingError(
+            f"{setting} has an invalid port; in a password write %40 for @, %2F for / and %3A for :"
+        ) from error
+    return parts
 
 
 def _split(setting: str, url: str) -> SplitResult:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from ipaddress import ip_address
 from pathlib import Path
 
 from models.errors import SettingError
 from models.settings.allowed_hosts import Allowed
 from models.settings.parsing import addresses, names
 from models.settings.table import Table
-from models.settings.urls import Bucket, check_redis, is_bucket
+from models.settings.table_notices import FullTable
+from models.settings.urls import (
+    Bucket,
+    check_database,
+    check_public,
+    check_redis,
+    is_bucket,
+)
 
 
-def check(settings: Table) -> None:
+def check(settings: FullTable) -> None:
     """Raise SettingError naming the invalid setting."""
     for f in fields(settings):
         value = getattr(settings, f.name)
@@ -45,12 +53,19 @@ def check(settings: Table) -> None:
     if not all("://" in address for address in addresses(settings.alert_urls)):
         raise SettingError("ALERT_URLS must contain URLs such as mailto://…")
     Allowed.parse(settings.webhook_allowed_hosts)
+    _check_web(settings)
+    _check_detectors(settings)
+    _check_servers(settings)
+
+
+def _check_servers(settings: Table) -> None:
     if settings.database_pooled and not settings.database_url:
         raise SettingError("DATABASE_POOLED requires DATABASE_URL")
     if settings.database_owner_url and not settings.database_url:
         raise SettingError("DATABASE_OWNER_URL requires DATABASE_URL")
-    _check_web(settings)
-    _check_detectors(settings)
+    for name in ("database_url", "database_owner_url", "database_replica_url"):
+        if getattr(settings, name):
+            check_database(name.upper(), getattr(settings, name))
     if settings.redis_url:
         check_redis(settings.redis_url)
     if is_bucket(settings.storage_url):
@@ -65,8 +80,9 @@ def _check_detectors(settings: Table) -> None:
         raise SettingError("NSFW_ENGINE=remote requires MODERATION_IMAGE_SERVICE_URL")
     for url in urls:
         if not url.startswith(("http://", "https://")):
+            shown = re.sub(r"[^/@]*@", "", url)  # without a login
             raise SettingError(
-                f"MODERATION_IMAGE_SERVICE_URL contains {url!r}; each must begin with http:// or"
+                f"MODERATION_IMAGE_SERVICE_URL contains {shown!r}; each must begin with http:// or"
                 " https://"
             )
 
@@ -83,6 +99,9 @@ def _check_tls(settings: Table) -> None:
 
 
 def _check_web(settings: Table) -> None:
+    if settings.public_url:
+        check_public(settings.public_url)
+    _check_host(settings.host)
     if settings.secrets_path and not Path(settings.secrets_path).is_absolute():
         raise SettingError("SECRETS_PATH must be an absolute path")
     listen, servers = settings.web_listen, names(settings.web_servers)
@@ -94,3 +113,13 @@ def _check_web(settings: Table) -> None:
         for value in values:
             if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", value):
                 raise SettingError(f"{name} contains {value!r}, which is not HOST:PORT")
+
+
+def _check_host(host: str) -> None:
+    """HOST is an address or a name; the port is a setting of its own."""
+    try:
+        ip_address(host)
+    except ValueError as error:
+        if not re.fullmatch(r"[\w.-]+", host):
+            text = f"HOST is {host!r}; it must be an address without a port, such as 0.0.0.0"
+            raise SettingError(text) from error

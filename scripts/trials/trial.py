@@ -19,7 +19,7 @@ from scripts._own_stack import Stack, make
 from scripts.trials.client import Sender
 from scripts.trials.compare import compare, owed, undecided
 from scripts.trials.receiver import Receiver
-from tasks.stack.console import Step
+from tasks.stack.steps import Step
 from tests.support import database_template
 
 WIDTH = 20  # characters of the bar

@@ -17,10 +17,12 @@ from models.audit import hash_chain
 from models.database.connection import connect, connection, db
 from models.errors import Conflict, Invalid
 from models.settings import Settings, use_settings
+from models.settings.sources import FILE
 from tasks.backup import archive, database
 from tasks.servers import layout
-from tasks.stack.console import Step, one_line_errors
+from tasks.stack.console import one_line_errors
 from tasks.stack.down import clear
+from tasks.stack.steps import Step
 
 NOT_RESTORED = """\
 Not in a backup, and not restored:
@@ -31,23 +33,35 @@ Not in a backup, and not restored:
   - media in a bucket
   - logs, and files outside SLUICE_HOME that settings name, such as certificates
 """
+HELD = "No webhook is sent: sluice.env has HOLD_WEBHOOKS=on. Remove that line to send what is owed."
+OWED = "Webhooks that were owed are sent when it starts; for a test, restore with --hold-webhooks."
+# Settings that name something outside the folder, which a copy beside the original must not share.
+SHARED = ("DATABASE_URL", "REDIS_URL", "STORAGE_URL", "ALERT_URLS")
+COPY = """\
+If the original still runs, this copy must not share its servers: before scripts/up, change
+{names} in {file}.
+"""
 
 
 def main() -> None:
     """Restore or verify; an expected failure is one line and exit code 1."""
     parser = argparse.ArgumentParser(prog="scripts/restore", add_help=False)
     parser.add_argument("--verify", action="store_true")
+    parser.add_argument("--hold-webhooks", action="store_true")
     options = parser.parse_args()
     os.umask(0o077)
     with one_line_errors("restore", OSError, psycopg2.Error):
         if options.verify:
             verify(sys.stdin.buffer)
         else:
-            restore(sys.stdin.buffer)
+            restore(sys.stdin.buffer, hold_webhooks=options.hold_webhooks)
 
 
-def restore(source: BinaryIO) -> None:
-    """Restore everything and compare it; after a failure the folder is empty again."""
+def restore(source: BinaryIO, *, hold_webhooks: bool = False) -> None:
+    """Restore everything and compare it; after a failure the folder is empty again.
+
+    ``hold_webhooks``: the restored server sends no webhook until a person changes that.
+    """
     home = use_settings(Settings.load()).sluice_home
     if home.is_dir() and any(home.iterdir()):
         raise Conflict(f"{home} is not empty: set SLUICE_HOME to an empty folder")
@@ -56,12 +70,25 @@ def restore(source: BinaryIO) -> None:
         settings = _prepare(home)
         _load(settings, home / archive.DUMP, manifest)
         (home / archive.DUMP).unlink()
+        if hold_webhooks:
+            _hold_webhooks(home / FILE)
     except BaseException:
         _empty(home)
         raise
     print(
         f"\nRestored to {home}: scripts/up starts it.\n\n{NOT_RESTORED.format(at=manifest['at'])}"
     )
+    print(HELD if hold_webhooks else OWED)
+    shared = [name for name in SHARED if getattr(settings, name.lower())]
+    if shared:
+        print(COPY.format(names=", ".join(shared), file=home / FILE))
+
+
+def _hold_webhooks(path: Path) -> None:
+    """Set HOLD_WEBHOOKS in the restored settings."""
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    kept = [line for line in lines if line.partition("=")[0].strip() != "HOLD_WEBHOOKS"]
+    layout.write(path, "\n".join([*kept, "HOLD_WEBHOOKS=on", ""]))
 
 
 def verify(source: BinaryIO) -> None:

@@ -29,7 +29,8 @@ from tasks.commands.capacity_planning import (
     plan,
 )
 from tasks.load import snapshot
-from tasks.stack.console import fail, one_line_errors
+from tasks.stack.console import end_with_reader, one_line_errors
+from tasks.stack.steps import fail
 
 USAGE_ERROR = 2  # exit code of an invalid option, as of argparse
 FEWEST = 1000  # submissions or pictures; with fewer the bytes per row are unreliable
@@ -58,6 +59,7 @@ def main() -> None:
     rates = ASSUMED if options.defaults else measured(settings)
     needs = plan(demand, rates, prices, cores_a_machine=options.cores)
     burst = _burst(options, settings, rates, needs) if options.burst else None
+    end_with_reader()
     if options.json:
         print(json.dumps(_document(demand, rates, prices, needs, burst), indent=2))
     else:

@@ -260,6 +260,7 @@ def brief() -> dict[str, Any]:
         "review_debt": report["queues"]["review_debt"],
         "scaled": report["scaled"],
         "health": report["health"],
+        "webhooks_held": get_settings().hold_webhooks,
     }
 
 

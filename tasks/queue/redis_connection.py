@@ -47,6 +47,11 @@ def connect(settings: Settings, most: int | None = None) -> redis.ConnectionPool
     return pool
 
 
+def plain_pool(settings: Settings, timeout: float) -> redis.ConnectionPool:
+    """A pool of one connection without the circuit breaker, for scripts that ask once."""
+    return _pool(settings, 1, timeout, timeout)
+
+
 def trouble() -> str:
     """What is wrong with Redis, in words, as far as this process knows; "" if it works."""
     return get_breaker().trouble

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pwd
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from models.errors import SettingError
 from models.settings import Settings
+from tasks.servers.layout import user_name
 
 log = logging.getLogger("sluice.certificate")
 _last_warning = ""  # so that it is logged once
@@ -74,7 +74,7 @@ def _bytes(name: str, path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        user = pwd.getpwuid(os.getuid()).pw_name
+        user = user_name(os.getuid())
         raise SettingError(
             f"{name}: {user} cannot read {path}: {error.strerror};"
             " docs/operating.md shows how certbot can copy it"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import re
 import resource
 import shlex
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 from models.errors import SettingError
 from models.settings import ROOT, Settings, names
-from tasks.servers.layout import write
+from tasks.servers.layout import user_name, write
 from tasks.servers.postgres import APPLICATION, OWNER, SUPERUSER
 from tasks.servers.procfile import SINGLE, Program
 
@@ -25,7 +24,8 @@ def write_all(settings: Settings, programs: list[Program]) -> None:
     etc = settings.sluice_home / "etc"
     write(etc / "nginx.conf", nginx(settings))
     write(etc / "redis.conf", redis(settings))
-    write_postgres(settings)
+    if not settings.database_url:
+        write_postgres(settings)
     for program in programs:
         write(etc / "commands" / program.name, program.command + "\n")
     write(etc / "supervisord.conf", supervisor(settings, programs))
@@ -184,8 +184,16 @@ def postgres_authentication() -> str:
 
 
 def postgres_identities() -> str:
-    """Let this system user connect as the application, and as nothing else."""
-    user = pwd.getpwuid(os.getuid()).pw_name
+    """Let this system user connect as the application, and as nothing else.
+
+    Raises SettingError if it has no name: PostgreSQL identifies it by that.
+    """
+    user = user_name(os.getuid())
+    if user == str(os.getuid()):
+        raise SettingError(
+            f"the user {user} has no name on this machine, which the embedded PostgreSQL needs:"
+            " add it to /etc/passwd, or set DATABASE_URL"
+        )
     return f'sluice "{user}" {APPLICATION}\n'
 
 
@@ -202,8 +210,8 @@ nodaemon = true
 silent = true
 pidfile = {_ini(run)}/supervisord.pid
 logfile = {_ini(home)}/log/supervisord.log
-logfile_maxbytes = 10MB
-logfile_backups = 3
+logfile_maxbytes = {settings.log_max_size}
+logfile_backups = {settings.log_files}
 childlogdir = {_ini(home)}/log
 minfds = 1024
 strip_ansi = false
@@ -214,10 +222,11 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl = unix://{_ini(run)}/supervisor.sock
 """
-    return head + "".join(_section(home, program) for program in programs)
+    return head + "".join(_section(settings, program) for program in programs)
 
 
-def _section(home: Path, program: Program) -> str:
+def _section(settings: Settings, program: Program) -> str:
+    home = settings.sluice_home
     pool = program.name not in SINGLE
     member = f"{program.stem}_%(process_num)02d" if pool else program.name
     instance = "%(process_num)02d" if pool else "00"
@@ -239,8 +248,8 @@ killasgroup = true
 priority = {program.phase}
 redirect_stderr = true
 stdout_logfile = {_ini(home)}/log/{member}.log
-stdout_logfile_maxbytes = 10MB
-stdout_logfile_backups = 3
+stdout_logfile_maxbytes = {settings.log_max_size}
+stdout_logfile_backups = {settings.log_files}
 """
 
 

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import secrets
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 
 from models.errors import SettingError
 from models.settings import ROOT, Settings, read_env_file
+from models.settings.variables import BINARIES, PASSED, PASSED_PREFIXES, setting_names
 from tasks.observability import metric_files
 
 FOLDERS = ("acme", "etc", "etc/commands", "log", "media", "run", "secrets", "tmp", "tmp/nginx")
 BODIES = "tmp/nginx/body"  # where nginx writes request bodies; nginx.conf has the same path
 SECRETS = ("session", "redis", "hash", "seal")
 SHARED = ("session", "hash", "seal")  # must be in SECRETS_PATH, if it is set
-
-# What a process may inherit besides the settings. The rest of the environment of `up`, which may
-# hold tokens, is not passed on.
-PASSED = {"LANG", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
-PASSED |= {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
-PASSED_PREFIXES = tuple(
-    "ALERT_ AWS_ CUDA_ JAX_ KERAS_ LC_ MALLOC_ NVIDIA_ OMP_ OTEL_ SLUICE_ XLA_".split(" ")
-)
 
 
 def metrics_folder(settings: Settings) -> Path:
@@ -82,6 +75,14 @@ def write(path: Path, text: str) -> None:
     fresh.rename(path)
 
 
+def user_name(number: int) -> str:
+    """The name of a user of this machine; its number, as a text, if it has none."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
 def library(package: str) -> Path:
     """Folder of an installed package."""
     return Path(sysconfig.get_path("purelib")) / package
@@ -110,15 +111,10 @@ def _binary(variable: str, package: str, pattern: str) -> Path:
 
 def setting_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of an environment that are settings."""
-    names = _names() | {"NGINX_BIN", "REDIS_BIN", "POSTGRES_BIN"}
+    names = setting_names() | BINARIES
     return {
         k: v for k, v in environ.items() if k in names or k.startswith(("ALERT_", "AWS_", "OTEL_"))
     }
-
-
-def _names() -> set[str]:
-    names = {f.name.upper() for f in fields(Settings)}
-    return names | {f"{name}_FILE" for name in names}
 
 
 def process_environment(settings: Settings) -> dict[str, str]:
@@ -128,7 +124,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
     `scripts/restart` applies changes of the file.
     """
     file = read_env_file(settings.sluice_home / "sluice.env")
-    variables = {**{k: v for k, v in file.items() if k not in _names()}, **os.environ}
+    variables = {**{k: v for k, v in file.items() if k not in setting_names()}, **os.environ}
     for name in ("DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE"):
         variables.pop(name, None)  # only for migrations
     passed = {k: v for k, v in variables.items() if k in PASSED or k.startswith(PASSED_PREFIXES)}
@@ -161,10 +157,17 @@ def store_environment(settings: Settings) -> None:
     write(settings.sluice_home / "run" / "environment", "".join(lines))
 
 
-def settings_of_running(settings: Settings) -> Settings:
-    """The settings with which the running stack was started."""
-    stored = read_env_file(settings.sluice_home / "run" / "environment")
-    return Settings.load({**os.environ, **stored})
+def store_url(settings: Settings) -> None:
+    """Store the URL at which nginx serves now, until `down`."""
+    write(settings.sluice_home / "run" / "url", settings.url + "\n")
+
+
+def running_url(settings: Settings) -> str:
+    """The URL at which the running stack serves; ``sluice.env`` may have changed since."""
+    try:
+        return (settings.sluice_home / "run" / "url").read_text("utf-8").strip()
+    except OSError:  # a release that stored none started it
+        return settings.url
 
 
 @contextmanager

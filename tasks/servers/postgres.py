@@ -22,6 +22,7 @@ import psycopg2
 
 from models.errors import Unavailable
 from models.settings import Settings
+from tasks.servers.external_servers import check_database
 from tasks.servers.layout import postgres_folder, write
 
 OWNER, APPLICATION, SUPERUSER = "sluice_owner", "sluice", "postgres"
@@ -128,18 +129,31 @@ def _passwords(settings: Settings) -> str:
 
 
 def wait_for(settings: Settings, seconds: float) -> None:
-    """Wait until the application's database answers; an embedded one is made first."""
+    """Wait until the application's database answers; an embedded one is made first.
+
+    Raises Unavailable after ``seconds``; SettingError at once if the server refuses the login.
+    """
     end = time.monotonic() + seconds
     while True:
         try:
-            if not settings.database_url:
-                make_database(settings)
-            psycopg2.connect(settings.database, connect_timeout=3).close()
+            _connect_once(settings)
             return
-        except psycopg2.OperationalError as error:
+        except Unavailable:
             if time.monotonic() > end:
-                raise Unavailable(f"PostgreSQL does not answer: {str(error).strip()}") from error
+                raise
             time.sleep(0.05)
+
+
+def _connect_once(settings: Settings) -> None:
+    if settings.database_url:
+        check_database("DATABASE_URL", settings.database_url)
+        return
+    try:
+        make_database(settings)
+        psycopg2.connect(settings.database, connect_timeout=3).close()
+    except psycopg2.OperationalError as error:
+        text = " ".join(str(error).split())
+        raise Unavailable(f"the embedded PostgreSQL does not answer: {text}") from error
 
 
 def make_database(settings: Settings) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 
-from models.settings import Settings, use_settings
+from models.settings import Settings
 from tasks.servers import processes
 from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import REST, SERVERS, TRAITS, WEB
 from tasks.servers.supervisor_client import UNREACHABLE, Supervisor
-from tasks.stack.console import Step, one_line_errors
+from tasks.stack.console import one_line_errors, valid_settings
+from tasks.stack.steps import Step
 
 STOPPED = {"STOPPED", "EXITED", "FATAL"}
 
 
 def main() -> None:
     with one_line_errors("down"):
-        settings = use_settings(Settings.load())
+        settings = valid_settings()
         with stack_lock(settings):
             if not processes.of_stack(settings):
                 print("Sluice is not running.")

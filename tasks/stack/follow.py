@@ -9,8 +9,8 @@ from models.settings import Settings
 from tasks.observability import logs
 from tasks.servers.layout import stack_lock
 from tasks.servers.supervisor_client import UNREACHABLE, Supervisor
-from tasks.stack.console import Step
 from tasks.stack.down import stop
+from tasks.stack.steps import Step
 
 POLL_EVERY = 0.5  # seconds
 

@@ -15,11 +15,12 @@ import peewee
 from models import migrate
 from models.database.connection import connect, parameters
 from models.errors import SettingError, Unavailable
-from models.settings import Settings, use_settings
+from models.settings import Settings
 from tasks.servers import layout, postgres
-from tasks.stack.console import one_line_errors
+from tasks.stack.console import checked_settings, one_line_errors
 
 POSTGRES_TIMEOUT = 120.0  # seconds for PostgreSQL to answer
+UP_TO_DATE = "the schema is up to date"
 SCHEMA_TIMEOUT = 600.0  # seconds for the migrations of another host
 
 
@@ -29,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     os.umask(0o077)
     with one_line_errors("migrate", peewee.PeeweeException):
-        settings = use_settings(Settings.load())
+        settings = checked_settings()
         if not settings.database_url:
             raise SettingError("DATABASE_URL is required; scripts/up migrates its own database")
         layout.make_folders(settings)
@@ -42,7 +43,7 @@ def apply(settings: Settings) -> str:
     """Apply pending migrations; safe on several hosts at once."""
     connect(settings, pool=1, owner=True)
     done = migrate.migrate(parameters(settings.database).get("user", ""))
-    return "\n".join(done) or "the schema is up to date"
+    return "\n".join(done) or migrate.newer() or UP_TO_DATE
 
 
 def wait(settings: Settings) -> str:
@@ -53,7 +54,7 @@ def wait(settings: Settings) -> str:
         if time.monotonic() > end:
             raise Unavailable(f"{missing}: run scripts/migrate")
         time.sleep(0.5)
-    return "the schema is up to date"
+    return migrate.newer() or UP_TO_DATE
 
 
 def _missing() -> str:

@@ -9,13 +9,22 @@ import time
 from collections.abc import Sequence
 
 from models.errors import Conflict, Unavailable
-from models.settings import Settings, use_settings
-from tasks.servers import certificate, configs, postgres, procfile, worker_pool
+from models.settings import Settings
+from tasks.servers import (
+    certificate,
+    configs,
+    external_servers,
+    layout,
+    postgres,
+    procfile,
+    worker_pool,
+)
 from tasks.servers.health_probe import web_answers
 from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import TRAITS
 from tasks.servers.supervisor_client import UNREACHABLE, SupervisedProcess, Supervisor
-from tasks.stack.console import INTERRUPTED, NOT_RUNNING, Step, fail, one_line_errors
+from tasks.stack.console import checked_settings, one_line_errors, warn
+from tasks.stack.steps import INTERRUPTED, NOT_RUNNING, Step, fail
 from tasks.stack.up import START_TIMEOUT, check_nginx, migrate, tail
 
 NGINX_RETRIES = 1.2  # seconds, above `fail_timeout`: then nginx tries an instance again
@@ -28,7 +37,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=(*GROUPS, []), metavar="NAME")
     options = parser.parse_args()
     with one_line_errors("restart"):
-        settings = use_settings(Settings.load())
+        settings = checked_settings()
         try:
             with stack_lock(settings):
                 if not Supervisor(settings).is_running():
@@ -47,6 +56,7 @@ def restart(settings: Settings, names: Sequence[str]) -> None:
     No request fails: a web instance finishes its requests while nginx uses the other instances, and
     the next one stops only when this one answers again. No job is lost: a worker finishes its job.
     """
+    warn(external_servers.unavailable(settings))
     if settings.tls_certificate:
         certificate.install(settings)
     configs.write_all(settings, procfile.programs(settings, worker_pool.sizes(settings)))
@@ -66,6 +76,7 @@ def restart(settings: Settings, names: Sequence[str]) -> None:
 def _reload_nginx(settings: Settings) -> None:
     with Step("nginx") as step:
         os.kill(int((settings.run / "nginx.master").read_text("ascii")), signal.SIGHUP)
+        layout.store_url(settings)
         step.text = "configuration reloaded"
 
 

@@ -13,10 +13,10 @@ import subprocess
 from typing import NoReturn
 
 from models.errors import Invalid, SettingError
-from models.settings import ROOT, Settings, use_settings
+from models.settings import ROOT, Settings
 from tasks.observability import metric_files
 from tasks.servers import certificate, configs, layout, procfile
-from tasks.stack.console import one_line_errors
+from tasks.stack.console import checked_settings, one_line_errors
 from tasks.stack.up import check_nginx
 
 # Not the embedded servers, and not autoscale, which needs our own supervisor.
@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     os.umask(0o077)
     with one_line_errors("run"):
-        become(use_settings(Settings.load()), options.name, options.number)
+        become(checked_settings(), options.name, options.number)
 
 
 def become(settings: Settings, name: str, number: int) -> NoReturn:

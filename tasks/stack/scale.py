@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from models.errors import Conflict, Invalid
-from models.settings import Settings, use_settings
+from models.settings import Settings
 from tasks.servers import worker_pool
 from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import TRAITS
 from tasks.servers.supervisor_client import SupervisedProcess, Supervisor
-from tasks.stack.console import needs_stack, one_line_errors
+from tasks.stack.console import needs_stack, one_line_errors, valid_settings
 
 LABELS = {"worker": "workers", "worker-priority": "priority workers"}
 
@@ -22,7 +22,7 @@ def main() -> None:
     options = parser.parse_args()
     sizes = {"worker": options.workers, "worker-priority": options.priority}
     with one_line_errors("scale"), needs_stack("scale"):
-        settings = use_settings(Settings.load())
+        settings = valid_settings()
         changes = scale(settings, {name: n for name, n in sizes.items() if n is not None})
         for name, (before, after) in changes.items():
             print(f"{LABELS[name]}: {before} → {after}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -13,15 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from models.settings import ROOT, Settings, use_settings
-from tasks.servers import processes
+from models.settings import ROOT, Settings
+from tasks.servers import layout, processes
 from tasks.servers.supervisor_client import (
     UNREACHABLE,
     SupervisedProcess,
     Supervisor,
     UnixConnection,
 )
-from tasks.stack.console import NOT_RUNNING, one_line_errors
+from tasks.stack.console import end_with_reader, one_line_errors, valid_settings
+from tasks.stack.steps import NOT_RUNNING
 
 TIMEOUT = 2.5  # seconds for the supervisor and the web instances, which are asked at once
 READ_TIMEOUT = 10.0  # seconds to read the load in a new process, where no web instance runs
@@ -32,9 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/status")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `scripts/status | head` is no error
     with one_line_errors("status"):
-        report = status(use_settings(Settings.load()))
+        report = status(valid_settings())
+    end_with_reader()
     print(json.dumps(report, indent=2) if options.json else text(report))
     if not report["running"]:
         raise SystemExit(NOT_RUNNING)
@@ -57,10 +57,21 @@ def status(settings: Settings) -> dict[str, Any]:
             members = None
         answers = [answer.result() for answer in asked]
     if members is None:
-        return {"running": False, "url": settings.url, **UNKNOWN, "processes": _orphans(settings)}
+        return {
+            "running": False,
+            "url": layout.running_url(settings),
+            **UNKNOWN,
+            "processes": _orphans(settings),
+        }
     listed = [_describe(member) for member in members if member.state != "STOPPED"]
     load = next((answer for answer in answers if answer), None) or _otherwise(members)
-    return {"running": True, "url": settings.url, **UNKNOWN, **load, "processes": listed}
+    return {
+        "running": True,
+        "url": layout.running_url(settings),
+        **UNKNOWN,
+        **load,
+        "processes": listed,
+    }
 
 
 def _ask(address: str) -> dict[str, Any]:
@@ -150,6 +161,8 @@ def text(report: dict[str, Any]) -> str:
         for part in report.get("health", [])
         if part["name"] in ("Rules", "Decoder") and part["state"] == "near"
     ]
+    if report.get("webhooks_held"):
+        down.append("Webhooks are held: HOLD_WEBHOOKS is on")
     scaled = report.get("scaled")
     if scaled:
         ago = _duration(int(time.time() - scaled["at"]))

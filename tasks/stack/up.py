@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -15,20 +16,33 @@ from pathlib import Path
 from typing import NoReturn
 
 from models.errors import Unavailable
-from models.settings import ROOT, Settings, use_settings
+from models.settings import ROOT, Settings
 from tasks import storage
 from tasks.observability import metric_files, tracing
-from tasks.servers import certificate, configs, layout, postgres, processes, procfile, worker_pool
+from tasks.servers import (
+    certificate,
+    configs,
+    external_servers,
+    layout,
+    postgres,
+    processes,
+    procfile,
+    worker_pool,
+)
 from tasks.servers.health_probe import site_answers
 from tasks.servers.layout import stack_lock
 from tasks.servers.procfile import REST, SERVERS, WEB, Program
 from tasks.servers.supervisor_client import Supervisor
-from tasks.stack.console import Step, one_line_errors
+from tasks.stack.console import checked_settings, one_line_errors
 from tasks.stack.down import clear, stop
 from tasks.stack.follow import follow
+from tasks.stack.steps import Step
+from tasks.stack.welcome import print_already_up, print_welcome
 from tasks.storage import StorageDown
 
 START_TIMEOUT = 60.0  # seconds until a server or the application must answer
+FAILING_TIMEOUT = 5.0  # seconds of a server that exits again and again
+FAILING = ("BACKOFF", "FATAL")  # states of the supervisor
 
 
 def main() -> None:
@@ -38,16 +52,16 @@ def main() -> None:
     signal.signal(signal.SIGHUP, _interrupt)
     started = time.monotonic()
     with one_line_errors("up"):
-        settings = use_settings(Settings.load())
+        settings = checked_settings()
         layout.make_folders(settings)
         with stack_lock(settings):
             if Supervisor(settings).is_running():
-                print(f"Sluice is already up: {layout.settings_of_running(settings).url}")
+                print_already_up(settings, options)
                 return
             if options.workers is not None:
                 worker_pool.store(settings, "worker", settings.workers)
-            start(settings)
-        print_welcome(settings, time.monotonic() - started)
+            warnings = start(settings)
+        print_welcome(settings, time.monotonic() - started, warnings)
     if not options.detach:
         raise SystemExit(follow(settings))
 
@@ -65,8 +79,11 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def start(settings: Settings) -> None:
-    """Start everything until the server answers; on failure stop everything."""
+def start(settings: Settings) -> list[str]:
+    """Start everything until the server answers; on failure stop everything.
+
+    Returns a sentence for each server that the settings name and that does not answer.
+    """
     clean_up(settings)
     layout.make_folders(settings)
     for port in filter(None, (settings.port, settings.http_port)):
@@ -80,7 +97,8 @@ def start(settings: Settings) -> None:
     try:
         with Step("servers") as step:
             start_servers(settings, programs)
-            step.text = "PostgreSQL, Redis"
+            warnings = external_servers.unavailable(settings)
+            step.text = "PostgreSQL, Redis" if not warnings else "not all of them answer"
         with Step("database") as step:
             step.text = migrate(settings)
         with Step("processes") as step:
@@ -88,6 +106,7 @@ def start(settings: Settings) -> None:
     except BaseException:
         stop(settings)
         raise
+    return warnings
 
 
 def clean_up(settings: Settings) -> None:
@@ -112,19 +131,22 @@ def check_port(settings: Settings, port: int) -> None:
                 f"port {port} is only for root: run sysctl -w {hint}, or use a port above 1023"
             ) from error
         except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            hint = "choose another with --port N" if taken else "HOST must be of this machine"
             where = f"port {port} of {settings.host}"
-            raise Unavailable(f"{where}: {error.strerror}; choose another with --port N") from error
+            raise Unavailable(f"{where}: {error.strerror}; {hint}") from error
 
 
 def prepare(settings: Settings, programs: list[Program]) -> None:
     layout.make_secrets(settings)
     layout.check_secrets(settings)
-    with contextlib.suppress(StorageDown):  # it may become available later
+    with contextlib.suppress(StorageDown):  # it may become available later; the end says so
         storage.of(settings).check()
     if settings.tls_certificate:
         certificate.install(settings)
     configs.write_all(settings, programs)
     layout.store_environment(settings)
+    layout.store_url(settings)
     check_nginx(settings)
     if not settings.database_url:
         postgres.prepare(settings)
@@ -170,11 +192,19 @@ def wait_for_servers(settings: Settings, supervisor: Supervisor) -> None:
     try:
         postgres.wait_for(settings, START_TIMEOUT if not settings.database_url else 10)
     except Unavailable as error:
+        if settings.database_url:
+            raise
         log = settings.sluice_home / "log" / "postgres.log"
         raise Unavailable(f"{error.detail}\n{tail(log)}") from error
     if settings.redis_url:
         return  # while it is down, submissions use the direct mode
+    started = time.monotonic()
     while not (settings.run / "redis.sock").is_socket():
+        waited = time.monotonic() - started
+        failing = any(m.group == "redis" and m.state in FAILING for m in supervisor.members())
+        if waited > START_TIMEOUT or (failing and waited > FAILING_TIMEOUT):
+            log = settings.sluice_home / "log" / "redis.log"
+            raise Unavailable(f"the embedded Redis does not start; {log} ends:\n{tail(log)}")
         time.sleep(0.02)
 
 
@@ -182,7 +212,7 @@ def migrate(settings: Settings) -> str:
     command = [sys.executable, "-m", "models.migrate"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
-        raise Unavailable(f"the migrations failed:\n{done.stderr.strip()[-2000:]}")
+        raise Unavailable(f"the migrations failed: {done.stderr.strip()[-2000:]}")
     return (done.stdout.strip().splitlines() or ["up to date"])[-1]
 
 
@@ -204,7 +234,7 @@ def wait_until_healthy(settings: Settings, supervisor: Supervisor) -> None:
     """Wait until /healthz answers through nginx; give up early if a process keeps failing."""
     end = time.monotonic() + START_TIMEOUT
     while not site_answers(settings):
-        failing = [m for m in supervisor.members() if m.state in ("BACKOFF", "FATAL")]
+        failing = [m for m in supervisor.members() if m.state in FAILING]
         needed = [m for m in failing if m.group in ("nginx", "web")]
         if time.monotonic() > end or (needed and time.monotonic() > end - START_TIMEOUT + 10):
             name = needed[0].name if needed else "web_00"
@@ -221,21 +251,6 @@ def names(programs: list[Program], phases: set[int]) -> list[str]:
         if program.phase in phases
         for member in program.members[: program.started]
     ]
-
-
-def print_welcome(settings: Settings, seconds: float) -> None:
-    command = [sys.executable, "-m", "models.accounts.setup_link"]
-    link = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    print(f"\nSluice is up after {seconds:.1f} s.\n")
-    print(f"  Console   {settings.url}/console/")
-    if link:
-        print(f"  Set up    {link}")
-        print("            (works once; creates the first administrator and an API key)")
-    if exposed := layout.readable_by_others(settings):
-        print(f"  Warning   everybody on this machine can read {', '.join(map(str, exposed))}:")
-        print(f"            run chmod o-rwx {settings.sluice_home}")
-    print(f"  Logs      {settings.sluice_home / 'log'}")
-    print("  Next      scripts/status, scripts/demo, scripts/down\n", flush=True)
 
 
 def tail(path: Path, lines: int = 8) -> str:

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 from models.database.connection import connection
-from models.settings import per_process
+from models.settings import get_settings, per_process
 from models.settings.allowed_hosts import Allowed
 from models.webhooks import delivery, endpoint
 from models.webhooks.delivery import Delivery
@@ -41,7 +41,12 @@ _ended = threading.Event()
 
 
 def deliver_due() -> int:
-    """Send what is due, and more as calls end; returns the number of started calls."""
+    """Send what is due, and more as calls end; returns the number of started calls.
+
+    With HOLD_WEBHOOKS nothing is sent, and all calls stay owed.
+    """
+    if get_settings().hold_webhooks:
+        return 0
     started, end = 0, time.monotonic() + ROUND
     while time.monotonic() < end:
         _ended.clear()

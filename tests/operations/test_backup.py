@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.api import Api, eventually, unique
+from tests.support.receiver import receiving
 from tests.support.stack import Stack, running
 
 
@@ -108,6 +109,43 @@ def test_the_restored_stack_is_identical_and_serves(
     assert api.decided("review_a.jpg")["verdict"] == "review"
     undecided = "SELECT id FROM submission WHERE verdict IS NULL"
     eventually(lambda: not other.sql(undecided))  # what was open when it was saved
+
+
+def test_a_test_restore_sends_no_webhook_until_that_is_allowed(
+    busy: Stack, new_stack: Any, tmp_path: Path
+) -> None:
+    with receiving() as hook:
+        hook.status = 503
+        made = busy.json("client", "create", "Hooks", "--webhook", hook.url, "--json")
+        Api(busy.url, made["key"]).decided(title="A chair")
+        owed = "SELECT state, attempts FROM delivery"
+        eventually(lambda: hook.calls)
+        busy.run("backup", str(tmp_path / "x.tar"))
+        busy.sql("UPDATE client SET webhook_disabled_at = now() WHERE name = 'Hooks'")
+        other: Stack = new_stack(PRIORITY_WORKERS="0")
+        told = restore(other, "--hold-webhooks", tmp_path / "x.tar")
+        assert told.returncode == 0, told.stderr
+        assert "No webhook is sent: sluice.env has HOLD_WEBHOOKS=on" in told.stdout
+        assert "HOLD_WEBHOOKS is on" in other.up().stdout
+        before, [(started,)] = other.sql(owed), other.sql("SELECT now()::text")
+        other.sql("UPDATE delivery SET due_at = now(), lease_until = NULL")
+        other.sql("UPDATE client SET webhook_paused_until = NULL")
+        hook.calls.clear()
+        hook.status = 200
+        samples = "SELECT 1 FROM load_sample WHERE at > %s::timestamptz"
+        eventually(lambda: other.sql(samples, started))  # every duty of the standby has run
+        assert (hook.calls, other.sql(owed)) == ([], before)
+        settings = other.home / "sluice.env"
+        settings.write_text(settings.read_text().replace("HOLD_WEBHOOKS=on\n", ""))
+        other.run("restart", "standby")
+        eventually(lambda: [row[0] for row in other.sql(owed)] == ["delivered"], 60)
+        assert len(hook.calls) == 1
+
+
+def test_verify_holds_nothing(busy: Stack, saved: Path) -> None:
+    told = restore(busy, "--verify", "--hold-webhooks", saved)
+    assert told.returncode == 1
+    assert told.stderr == "restore: --verify starts nothing: leave out --hold-webhooks\n"
 
 
 def test_a_folder_that_is_not_empty_is_refused(busy: Stack, saved: Path) -> None:

@@ -174,3 +174,9 @@ def test_an_invalid_number_is_an_error(new_stack, text):
     refused = new_stack().run("plan", "--uploads-per-day", text, check=False)
     assert refused.returncode == 2
     assert "--uploads-per-day" in refused.stderr
+
+
+def test_a_reader_that_ends_early_is_no_error():
+    command = f"{sys.executable} -m tasks.commands.plan --uploads-per-day 1000 --defaults | true"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

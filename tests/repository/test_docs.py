@@ -50,6 +50,25 @@ def test_every_link_leads_somewhere(page: str) -> None:
         assert (path.parent / Path(target)).exists(), target
 
 
+def test_every_message_of_the_troubleshooting_page_is_one_of_the_code() -> None:
+    """The longest part of it that is the same each time stands in the source."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    section = page.partition("## Messages of the scripts")[2].partition("## Symptoms")[0]
+    messages = re.findall(r"^\| (?:.*?)`([^`]+)`(?: at a restore)? \|", section, re.M)
+    assert len(messages) > 15
+    code = "".join(
+        path.read_text("utf-8")
+        for folder in ("models", "tasks", "scripts")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".sh", "") and path.is_file()
+    )
+    code = re.sub(r'" ?\\?\n\s+f?"', "", code)  # a message may span lines
+    names = r"…|HOST:PORT|\b[A-Z]+_URL|\bWORK\w+|\bPORT\b|/srv/sluice|[\w.]*:?\d+|root|'x'|Warning"
+    for message in messages:
+        fixed = max((part.strip(" :()") for part in re.split(names, message)), key=len)
+        assert fixed in code or fixed == "Address already in use", message
+
+
 def test_every_script_that_the_readme_names_is_there() -> None:
     for name in set(re.findall(r"scripts/([a-z]+)", README)):
         assert (ROOT / "scripts" / name).is_file(), name

@@ -17,7 +17,8 @@ MOST_FILES = 15
 SETUP = (ROOT / "setup.cfg").read_text("utf-8")
 PACKAGES = sorted(path.parent for layer in LAYERS for path in (ROOT / layer).rglob("__init__.py"))
 MAP = ROOT / "docs" / "architecture.md"
-PAGES = (ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+TOP = ("CONTRIBUTING.md", "README.md", "SECURITY.md")
+PAGES = (*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md")))
 FOLDERS = ("models", "tasks", "webapp", "tests", "templates", "static", "scripts", "docs", "deploy")
 NAMED = re.compile(rf"(?<![\w/.])((?:{'|'.join(FOLDERS)})/[\w./*-]*)")
 # What a page names that is no file of the tree: an example, a folder that is made, a Deployment.

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from models.errors import SettingError
 from models.settings import ROOT, Settings
 from tasks.servers import configs, procfile, worker_pool
 from webapp.console.shared import sheet_upload
@@ -80,3 +81,22 @@ def test_nginx_and_the_application_have_the_same_body_limits():
     assert f"client_max_body_size {body_limits.SMALL // 1024}k;" in text
     assert f"client_max_body_size {sheet_upload.BODY.size // 1024**2}m;" in text
     assert f"client_max_body_size {settings().max_body_size};" in text
+
+
+def test_logs_are_rotated_as_the_settings_say():
+    config = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"))
+    it = settings(log_max_size=1234, log_files=7)
+    config.read_string(configs.supervisor(it, programs()))
+    sections = [name for name in config if name.startswith("program:")]
+    for name in sections:
+        section = config[name]
+        assert section["stdout_logfile_maxbytes"] == "1234"
+        assert section["stdout_logfile_backups"] == "7"
+    assert config["supervisord"]["logfile_maxbytes"] == "1234"
+    assert config["supervisord"]["logfile_backups"] == "7"
+
+
+def test_a_user_without_a_name_is_told_what_the_embedded_postgresql_needs(monkeypatch):
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    with pytest.raises(SettingError, match=r"the user 54321 has no name .* set DATABASE_URL"):
+        configs.postgres_identities()

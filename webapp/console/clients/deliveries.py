@@ -11,6 +11,7 @@ from flask_login import login_required
 
 from models.clients.client import Client
 from models.errors import Conflict
+from models.settings import get_settings
 from models.webhooks import delivery
 from models.webhooks.delivery import EVENTS, STATES, Delivery, DeliveryFilter
 from webapp.http import fragments
@@ -91,6 +92,7 @@ def show() -> str:
         webhooks=Client.select().where(Client.webhook_url.is_null(False)).exists(),
         states=STATES,
         events=EVENTS,
+        held=get_settings().hold_webhooks,
         **values,
     )
 
