@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import peewee
@@ -23,12 +24,13 @@ from models.settings import Settings, use_settings
 from models.statistics.load_samples import LoadSample
 from tasks.alerts.alerting import Alerting
 from tasks.hash_bank import request_hash
-from tasks.load import adaptive_limit, prometheus, snapshot
+from tasks.load import adaptive_limit, liveness, metrics_server, snapshot
 from tasks.maintenance import retention, rollup, sweep
 from tasks.observability import logs, metrics, tracing
 from tasks.servers import certificate
 from tasks.webhooks import deliver
 
+LONGEST_RUN = 600.0  # seconds
 log = logging.getLogger("sluice.standby")
 
 
@@ -40,6 +42,7 @@ class Duty:
     every: float
     act: Callable[[], object]
     own_connection: bool = False  # it connects itself, and also runs while PostgreSQL is down
+    longest: float = LONGEST_RUN  # seconds until a run counts as stuck; 0 for one without a bound
 
     def run(self, stop: threading.Event) -> None:
         """Run until the process stops; a failure is logged and the next run follows."""
@@ -47,12 +50,15 @@ class Duty:
         while not stop.wait(pause):
             pause = self.every
             try:
-                with contextlib.nullcontext() if self.own_connection else connection.connection():
+                with liveness.expected(self.name, self.longest), self._connection():
                     self.act()
             except peewee.PeeweeException as error:
                 log.warning("%s: PostgreSQL: %s", self.name, str(error).strip().split("\n")[0])
             except Exception:
                 log.exception("%s failed", self.name)
+
+    def _connection(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext() if self.own_connection else connection.connection()
 
 
 def sample() -> None:
@@ -84,17 +90,17 @@ def duties(settings: Settings, stop: threading.Event) -> tuple[Duty, ...]:
         Duty("deliveries", 0.5, deliver.deliver_due),
         Duty("expired deliveries", 600.0, deliver.give_up),
         Duty("load sample", 10.0, sample),
-        Duty("statistics", rollup.EVERY, lambda: rollup.count(stop)),
+        Duty("statistics", rollup.EVERY, lambda: rollup.count(stop), longest=0),
         Duty("partitions", 60.0, rollup.keep),
         Duty("adaptive limit", adaptive_limit.EVERY, adaptive_limit.update),
         Duty("alerts", alerts.every, alerts.evaluate, own_connection=True),
         Duty("notices", 1.0, alerts.send_notices),
         Duty("known images", 10.0, request_hash.enqueue_owed),
         Duty("certificate", 5.0, lambda: certificate.follow(settings)),
-        Duty("orphaned files", 600.0, sweep.remove_orphans),
+        Duty("orphaned files", 600.0, sweep.remove_orphans, longest=0),
         Duty("old alerts", 3600.0, purge_alerts),
-        Duty("retention", 600.0, lambda: retention.purge(stop)),
-        Duty("file removal", 10.0, retention.tidy),
+        Duty("retention", 600.0, lambda: retention.purge(stop), longest=0),
+        Duty("file removal", 10.0, retention.tidy, longest=0),
     )
 
 
@@ -108,7 +114,7 @@ def main() -> None:
     all_duties = duties(settings, stop)
     connection.connect(settings, pool=len(all_duties) + 4)
     metrics.start()
-    prometheus.serve()
+    metrics_server.serve()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     threads = [

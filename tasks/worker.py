@@ -26,7 +26,7 @@ from models.submissions.image import Image
 from models.submissions.submission import Submission
 from tasks.heatmaps import draw as heatmaps
 from tasks.images.decoder_child import DecoderDown
-from tasks.load import prometheus
+from tasks.load import metrics_server
 from tasks.load.heartbeat import Heartbeat
 from tasks.moderation import checks, direct_mode, hash_known_image, pipeline
 from tasks.moderation import detect as detection
@@ -66,7 +66,7 @@ class Worker:
         setproctitle.setproctitle(f"sluice {self.name}")
         connection.connect(settings, pool=6)
         metrics.start()
-        prometheus.serve()
+        metrics_server.serve()
         self.heart.start()
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
         threading.Thread(

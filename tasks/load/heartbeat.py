@@ -14,7 +14,8 @@ import psutil
 import redis
 
 from models.capacity.wait_estimate import Pace
-from models.settings import Settings, per_process
+from models.settings import Settings, get_settings, per_process
+from tasks.load import liveness
 from tasks.queue.lanes import get_redis
 
 KEY = "sluice:worker:"
@@ -23,6 +24,9 @@ EVERY = 2.0  # seconds
 EXPIRY = 15  # seconds
 MEASURE_EVERY = 0.5  # seconds between two measurements of the pace
 CHANGED = 0.15  # share of the reported pace; a larger change is reported at once
+JOB = "job"  # what the liveness probe calls a worker's job
+JOB_GRACE = 120.0  # seconds beyond PROCESSING_TIMEOUT until a job counts as stuck
+LONGEST_BEAT = 60.0  # seconds until the heartbeat's thread counts as stuck
 SHORT_GAP = 0.05  # seconds; a shorter gap between two jobs counts as busy time
 
 
@@ -63,6 +67,7 @@ class Heartbeat:
         """A job has begun; a short gap since the last job counts as busy time."""
         now = time.monotonic()
         self.state = "busy"
+        self._expect_progress()
         self._busy_since = self._ended if now - self._ended < SHORT_GAP else now
 
     def end(self, *, failed: bool = False, jobs: int = 1) -> None:
@@ -73,13 +78,20 @@ class Heartbeat:
         self.state = "idle"
         self.count(jobs)
         self.errors += failed
+        liveness.done(JOB)
 
     def count(self, jobs: int) -> None:
         """Count completed jobs of a batch that is still running."""
         self.processed += jobs
+        if self._busy_since is not None:  # a commit may be counted after the job's end
+            self._expect_progress()
+
+    def _expect_progress(self) -> None:
+        liveness.expect(JOB, get_settings().processing_timeout + JOB_GRACE)
 
     def _run(self) -> None:
         while True:
+            liveness.expect("heartbeat", LONGEST_BEAT)
             self._measure()
             changed = abs(self._pace.rate - self._reported_pace) > CHANGED * self._reported_pace
             if changed or time.monotonic() - self._reported >= EVERY - MEASURE_EVERY / 2:

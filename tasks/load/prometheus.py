@@ -6,12 +6,11 @@ cannot be read is left out, and ``sluice_part_up`` says which part is down.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import peewee
-from prometheus_client import CollectorRegistry, Metric, start_http_server
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -23,7 +22,6 @@ from models.settings import get_settings
 from tasks.load import snapshot
 from tasks.observability import metric_files, metrics
 
-log = logging.getLogger("sluice.scrape")
 Rows = Iterable[tuple[tuple[str, ...], float]]
 
 
@@ -58,22 +56,6 @@ class Measures:
 
     def collect(self) -> list[Metric]:
         return measures()
-
-
-def serve() -> None:
-    """Serve the counters of this host's processes, if METRICS_LISTEN asks for it.
-
-    It is for hosts without a web process. Only the web processes serve the state of the server.
-    """
-    host, _, port = get_settings().metrics_listen.rpartition(":")
-    if not port:
-        return
-    measured = CollectorRegistry()
-    measured.register(Measures())
-    try:
-        start_http_server(int(port), host.strip("[]"), measured)
-    except OSError as error:
-        log.error("METRICS_LISTEN=%s: %s", get_settings().metrics_listen, error.strerror)
 
 
 def state() -> list[Metric]:

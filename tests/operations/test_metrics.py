@@ -282,8 +282,8 @@ def test_without_a_folder_a_process_counts_in_memory(tmp_path: Path, monkeypatch
 def test_a_worker_without_a_web_process_serves_its_metrics(tmp_path: Path) -> None:
     """As a worker in a container does, whose files no web process sees."""
     code = "from models.settings import Settings, use_settings; use_settings(Settings.load());"
-    code += "from tasks.load import prometheus; from tasks.observability import metrics;"
-    code += "metrics.meters().decoding.observe(0.2); prometheus.serve();"
+    code += "from tasks.load import metrics_server; from tasks.observability import metrics;"
+    code += "metrics.meters().decoding.observe(0.2); metrics_server.serve();"
     code += "print(flush=True); input()"
     port = free_port()
     environ = {

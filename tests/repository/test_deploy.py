@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import jsonschema
+import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 
 from models.settings import ROOT, Settings
@@ -84,6 +87,26 @@ class TestCompose:
         for name, service in OURS.items():
             assert service["read_only"] and service["user"] == "10001:10001", name
 
+    def test_every_service_that_runs_on_has_a_health_check(self) -> None:
+        for name, service in compose()["services"].items():
+            disabled = service["healthcheck"].get("disable", False)
+            assert disabled == (name == "migrate"), name
+
+    def test_every_image_has_an_exact_version(self) -> None:
+        for name, service in compose()["services"].items():
+            image = re.sub(r"\$\{\w+:-(.+)\}", r"\1", service["image"])
+            assert re.search(r":\d+\.\d+(\.\d+)?(-[a-z]+)?$", image), name
+        config = configparser.ConfigParser()
+        config.read(ROOT / "setup.cfg", encoding="utf-8")
+        version = config["metadata"]["version"]
+        assert {service["image"] for service in OURS.values()} == {
+            f"${{SLUICE_IMAGE:-sluice:{version}}}"
+        }
+        [image] = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())[
+            "images"
+        ]
+        assert image["newTag"] == version
+
     def test_its_secrets_are_those_that_the_script_makes(self, tmp_path: Path) -> None:
         for _ in range(2):
             done = subprocess.run(
@@ -100,6 +123,24 @@ class TestDockerfile:
     def test_its_linter_is_content(self) -> None:
         program = Path(sys.executable).with_name("hadolint")
         subprocess.run([program, DEPLOY / "Dockerfile"], check=True)
+
+    def test_its_base_has_an_exact_version(self) -> None:
+        text = (DEPLOY / "Dockerfile").read_text()
+        assert re.search(r"^ARG PYTHON=python:3\.\d+\.\d+-slim-[a-z]+$", text, re.M)
+
+    def test_the_first_layer_can_install_the_packages(self, tmp_path: Path) -> None:
+        """Alone: before the tree is copied, only the files that are named there exist."""
+        head = (DEPLOY / "Dockerfile").read_text().partition("COPY . .")[0]
+        for *names, target in (line.split() for line in re.findall(r"^COPY (.+)$", head, re.M)):
+            (tmp_path / target).mkdir(parents=True, exist_ok=True)
+            for name in names:
+                shutil.copy(ROOT / name, tmp_path / target)
+        done = subprocess.run(
+            [sys.executable, "-I", tmp_path / "scripts" / "_install.py", "--check"],
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (1, "")  # nothing is installed there
 
     def test_what_the_image_holds_is_enough(self, tmp_path: Path) -> None:
         """The tree as Dockerfile.dockerignore lets it through, alone."""

@@ -53,7 +53,29 @@ def test_no_pod_may_more_than_it_must(name: str, pod: dict[str, Any]) -> None:
         assert tight["capabilities"] == {"drop": ["ALL"]}
         assert {"limits", "requests"} == set(container["resources"])
     if name in ("Deployment/web", "Deployment/nginx"):
-        assert {"livenessProbe", "readinessProbe"} <= set(pod["containers"][0])
+        assert "readinessProbe" in pod["containers"][0]
+    if name.startswith("Deployment/"):
+        assert "livenessProbe" in pod["containers"][0]
+
+
+def test_what_listens_for_prometheus_can_be_reached_by_it_and_is_probed_there() -> None:
+    config = next(d for d in documents() if d["kind"] == "ConfigMap")["data"]
+    port = int(config["METRICS_LISTEN"].rpartition(":")[2])
+    policy = next(d for d in documents() if named(d) == "NetworkPolicy/metrics")["spec"]
+    [rule] = policy["ingress"]
+    assert [each["port"] for each in rule["ports"]] == [port]
+    assert rule["from"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    ]
+    [expression] = policy["podSelector"]["matchExpressions"]
+    own_port = {"web", "nginx", "migrate"}
+    assert set(expression["values"]) == {name.partition("/")[2] for name, _ in pods()} - own_port
+    for name, pod in pods():
+        if name.partition("/")[2] in expression["values"]:
+            [container] = pod["containers"]
+            assert {"name": "metrics", "containerPort": port} in container["ports"]
+            for probe in ("livenessProbe", "startupProbe"):
+                assert container[probe]["httpGet"] == {"path": "/healthz", "port": "metrics"}
 
 
 def test_what_points_at_pods_finds_them() -> None:
