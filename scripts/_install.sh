@@ -48,7 +48,7 @@ make_home() {
     mkdir -m 700 "$SLUICE_HOME"
   fi
   if is_root && [ "$(stat -c %U "$SLUICE_HOME")" = root ]; then
-    [ -z "$(ls -A "$SLUICE_HOME")" ] || require_home
+    [ -z "$(ls -A "$SLUICE_HOME")" ] || refuse_home
     chown "$SERVICE_USER:$(id -g "$SERVICE_USER")" "$SLUICE_HOME"
     "${AS_SERVICE[@]}" test -x "$SLUICE_HOME" || move_home
   fi

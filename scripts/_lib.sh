@@ -118,9 +118,13 @@ load_environment() {
 # Fails with what to do if the service user cannot use SLUICE_HOME. Without it, a script would say
 # that nothing runs, or show a traceback.
 require_home() {
-  local owner
   [ -d "$SLUICE_HOME" ] || return 0
-  "${AS_SERVICE[@]}" test -r "$SLUICE_HOME" -a -w "$SLUICE_HOME" -a -x "$SLUICE_HOME" && return 0
+  "${AS_SERVICE[@]}" test -r "$SLUICE_HOME" -a -w "$SLUICE_HOME" -a -x "$SLUICE_HOME" ||
+    refuse_home
+}
+
+refuse_home() {
+  local owner
   owner=$(stat -Lc %U "$SLUICE_HOME")
   if is_root; then
     fail "$SERVICE_USER cannot use $SLUICE_HOME, which belongs to $owner:" \
