@@ -61,4 +61,3 @@ def _submit(receive: Callable[[], Incoming]) -> tuple[dict[str, Any], int]:
                 row = until_decided(row.id, client.id, left)
                 row.client = client
     return answer(row, fresh=how == mode.ASYNC)
-
