@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.api import PICTURES, Api, content, drawn, eventually, unique
+from tests.support.known_images import forget
 from tests.support.stack import Stack
 
 
@@ -90,8 +91,7 @@ def test_a_blocked_picture_is_known_by_its_bytes_and_by_its_look(
         assert "known" in exact["reasons"][0]["explanation"]
         assert alike["reasons"][0]["check"] == "known_hashes"
     finally:
-        stack.sql("DELETE FROM known_hash")
-        stack.sql("UPDATE revision SET number = number + 1 WHERE name = 'known_hashes'")
+        forget(stack)
         time.sleep(2)
     assert api.decided(unique("safe_chelsea.jpg"))["verdict"] == "approved"
 
@@ -108,8 +108,7 @@ def test_an_allowed_picture_is_not_scored(api: Api, stack: Stack, tmp_path) -> N
     try:
         assert api.decided(picture)["verdict"] == "approved"
     finally:
-        stack.sql("DELETE FROM known_hash")
-        stack.sql("UPDATE revision SET number = number + 1 WHERE name = 'known_hashes'")
+        forget(stack)
         time.sleep(2)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.support.api import Api, eventually, unique
 from tests.support.console import Console, person
+from tests.support.known_images import none_known
 from tests.support.stack import Stack
 from tests.support.two_frames import FORMATS, animation, sheet, still
 
@@ -24,16 +25,9 @@ def moderator(stack: Stack) -> Console:
 
 
 @pytest.fixture(autouse=True)
-def forget(stack: Stack) -> Iterator[None]:
-    """Nothing is known before a test, nor after it."""
-
-    def clear() -> None:
-        stack.sql("DELETE FROM known_hash")
-        stack.sql("UPDATE revision SET number = number + 1 WHERE name = 'known_hashes'")
-
-    clear()
-    yield
-    clear()
+def nothing_known(stack: Stack) -> Iterator[None]:
+    with none_known(stack):
+        yield
 
 
 @pytest.fixture

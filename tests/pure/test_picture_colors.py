@@ -7,32 +7,19 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tasks.images.decode import Limits, Picture, accepted, frame_previews, read
+from tasks.images.decode import Limits, Picture, accepted, frame_previews
 from tests.support import odd_pictures as odd
+from tests.support.decoded import as_file, decoded
 from tests.support.hostile import chunk, encoded, png, with_png_chunk
+from tests.support.odd_parts import COLOUR_CHUNKS, EXIF
 
-Look = Callable[[bytes], Picture]
 BROWN, LINEAR, SWAPPED = (180, 120, 60), (219, 183, 133), (60, 120, 180)
 NEAR = 3  # levels
 needs_avif = pytest.mark.skipif("AVIF" not in accepted(), reason="Pillow has none")
-
-
-@pytest.fixture
-def look(tmp_path: Path) -> Look:
-    """Decodes bytes."""
-
-    def look(data: bytes) -> Picture:
-        path = tmp_path / "picture"
-        path.write_bytes(data)
-        return read(path, Limits())
-
-    return look
 
 
 def flat(mode: str = "RGB", size: tuple[int, int] = (64, 48)) -> Image.Image:
@@ -49,37 +36,40 @@ def is_near(colour: tuple[int, ...], expected: tuple[int, ...], levels: int = NE
 
 
 PNG = encoded(flat(), "PNG")
-SRGB_CHUNK = chunk(b"sRGB", b"\0")
-PNG_COLOURS: dict[str, tuple[bytes, tuple[int, int, int]]] = {
-    "gamma of 1": (odd.gama(100_000), LINEAR),
-    "gamma of sRGB": (odd.gama(45_455), BROWN),
-    "gamma of 0": (odd.gama(0), BROWN),
-    "extreme gamma": (odd.gama(20_000), (116, 42, 2)),
-    "gamma with a wrong checksum": (odd.broken(odd.gama(100_000)), BROWN),
-    "sRGB before gamma": (SRGB_CHUNK + odd.gama(100_000), BROWN),
-    "an empty sRGB": (chunk(b"sRGB", b"") + odd.gama(100_000), LINEAR),
-    "sRGB of an unknown intent": (chunk(b"sRGB", b"\x09") + odd.gama(100_000), LINEAR),
-    "sRGB with a wrong checksum": (odd.broken(SRGB_CHUNK) + odd.gama(100_000), LINEAR),
-    "primaries without a gamma": (odd.CHRM_SWAPPED, BROWN),
-    "primaries and gamma": (odd.gama(45_455) + odd.CHRM_SWAPPED, (57, 121, 181)),
-    "profile": (odd.iccp(odd.swapped()), SWAPPED),
-    "profile before sRGB": (SRGB_CHUNK + odd.iccp(odd.swapped()), SWAPPED),
-    "profile of another method": (odd.iccp(odd.swapped(), method=1), BROWN),
-    "profile with a wrong checksum": (odd.broken(odd.iccp(odd.swapped())), BROWN),
-    "broken profile, then gamma": (odd.iccp(b"x" * 200) + odd.gama(100_000), LINEAR),
-    "code points of sRGB": (chunk(b"cICP", b"\x01\x0d\0\x01") + odd.gama(100_000), BROWN),
-    "linear code points": (chunk(b"cICP", b"\x01\x08\0\x01"), LINEAR),
-    "code points of Display P3": (chunk(b"cICP", b"\x0c\x0d\0\x01"), (190, 117, 45)),
-    "code points of television": (chunk(b"cICP", b"\x01\x01\0\x01"), (176, 113, 49)),
-    "code points of PQ": (chunk(b"cICP", b"\x09\x10\0\x01"), (255, 0, 0)),
-    "unknown code points": (chunk(b"cICP", b"\x03\x03\0\x01"), BROWN),
+PNG_COLOURS = {
+    "gamma of 1": LINEAR,
+    "gamma of sRGB": BROWN,
+    "gamma of 0": BROWN,
+    "extreme gamma": (116, 42, 2),
+    "gamma with a wrong checksum": BROWN,
+    "sRGB before gamma": BROWN,
+    "an empty sRGB": LINEAR,
+    "sRGB of an unknown intent": LINEAR,
+    "sRGB with a wrong checksum": LINEAR,
+    "primaries without a gamma": BROWN,
+    "primaries and gamma": (57, 121, 181),
+    "profile": SWAPPED,
+    "profile before sRGB": SWAPPED,
+    "profile of another method": BROWN,
+    "profile with a wrong checksum": BROWN,
+    "broken profile, then gamma": LINEAR,
+    "code points of sRGB": BROWN,
+    "linear code points": LINEAR,
+    "code points of Display P3": (190, 117, 45),
+    "code points of television": (176, 113, 49),
+    "code points of PQ": (255, 0, 0),
+    "unknown code points": BROWN,
 }
 
 
+def test_every_odd_colour_has_an_expected_one() -> None:
+    assert PNG_COLOURS.keys() == COLOUR_CHUNKS.keys()
+
+
 @pytest.mark.parametrize("name", PNG_COLOURS)
-def test_a_png_is_scored_in_the_colours_that_browsers_show(look: Look, name: str) -> None:
-    added, expected = PNG_COLOURS[name]
-    picture = look(with_png_chunk(PNG, added))
+def test_a_png_is_scored_in_the_colours_that_browsers_show(name: str) -> None:
+    expected = PNG_COLOURS[name]
+    picture = decoded(with_png_chunk(PNG, COLOUR_CHUNKS[name]))
     assert is_near(first_colour(picture), expected), first_colour(picture)
     assert picture.doubts == []
     shown = picture.preview.getpixel((10, 10))
@@ -105,21 +95,21 @@ FORMATS = ["PNG", "JPEG", "WEBP", pytest.param("AVIF", marks=needs_avif)]
     ids=["sRGB", "swapped", "linear", "printer", "link", "P3", "grey", "cut"],
 )
 def test_a_profile_is_applied_as_browsers_do(
-    look: Look, format: str, icc: bytes, expected: tuple[int, ...]
+    format: str, icc: bytes, expected: tuple[int, ...]
 ) -> None:
-    picture = look(odd.coloured(flat(), format, icc))
+    picture = decoded(odd.coloured(flat(), format, icc))
     assert is_near(first_colour(picture), expected, 6), first_colour(picture)
     assert picture.doubts == []
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 @pytest.mark.parametrize("icc", [odd.profile(space=b"GRAY", gamma=1.0), odd.profile(gamma=1.0)])
-def test_a_grey_picture_takes_grey_and_colour_profiles(look: Look, format: str, icc: bytes) -> None:
-    assert is_near(first_colour(look(odd.coloured(flat("L"), format, icc))), (190, 190, 190))
+def test_a_grey_picture_takes_grey_and_colour_profiles(format: str, icc: bytes) -> None:
+    assert is_near(first_colour(decoded(odd.coloured(flat("L"), format, icc))), (190, 190, 190))
 
 
 @pytest.mark.parametrize("mode", ["P", "LA", "RGBA", "I;16"])
-def test_every_mode_of_png_is_converted(look: Look, mode: str) -> None:
+def test_every_mode_of_png_is_converted(mode: str) -> None:
     image = flat("RGBA")
     image.putalpha(Image.new("L", image.size, 255))
     image.putpixel((0, 0), (*BROWN, 0))
@@ -129,90 +119,93 @@ def test_every_mode_of_png_is_converted(look: Look, mode: str) -> None:
         image = image.quantize(8) if mode == "P" else image.convert(mode)
     expected = LINEAR if mode in ("P", "RGBA") else (190, 190, 190)
     data = with_png_chunk(encoded(image, "PNG"), odd.gama(100_000))
-    assert is_near(first_colour(look(data)), expected, 6)
+    assert is_near(first_colour(decoded(data)), expected, 6)
 
 
-def test_a_profile_that_only_some_viewers_read_is_scored_both_ways(look: Look) -> None:
+def test_a_profile_that_only_some_viewers_read_is_scored_both_ways() -> None:
     version_5 = odd.profile(gamma=1.0, version=b"\x05\0\0\0")
-    colours = [v.image.getpixel((9, 9)) for v in look(odd.coloured(flat(), "PNG", version_5)).views]
+    picture = decoded(odd.coloured(flat(), "PNG", version_5))
+    colours = [view.image.getpixel((9, 9)) for view in picture.views]
     assert colours[0] == BROWN
     assert is_near(colours[1], LINEAR)  # type: ignore[arg-type]
 
 
-def test_colours_of_high_dynamic_range_are_scored_both_ways(look: Look) -> None:
-    picture = look(with_png_chunk(PNG, chunk(b"cICP", b"\x09\x10\0\x01")))
+def test_colours_of_high_dynamic_range_are_scored_both_ways() -> None:
+    picture = decoded(with_png_chunk(PNG, chunk(b"cICP", b"\x09\x10\0\x01")))
     assert BROWN in [view.image.getpixel((9, 9)) for view in picture.views]
 
 
-def test_a_profile_of_another_kind_goes_to_a_person(look: Look) -> None:
+def test_a_profile_of_another_kind_goes_to_a_person() -> None:
     """Chromium takes a profile from Lab for a PNG; nobody can tell what is meant."""
-    picture = look(odd.coloured(flat(), "PNG", odd.profile(space=b"Lab ")))
+    picture = decoded(odd.coloured(flat(), "PNG", odd.profile(space=b"Lab ")))
     assert picture.doubts == ["its colour profile cannot be applied"]
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 7])
 @pytest.mark.parametrize("backwards", [False, True])
-def test_the_segments_of_a_jpegs_profile_are_joined(
-    look: Look, pieces: int, backwards: bool
-) -> None:
+def test_the_segments_of_a_jpegs_profile_are_joined(pieces: int, backwards: bool) -> None:
     data = odd.with_icc(encoded(flat(), "JPEG"), odd.swapped(), pieces, backwards=backwards)
-    assert is_near(first_colour(look(data)), SWAPPED, 5)
+    assert is_near(first_colour(decoded(data)), SWAPPED, 5)
 
 
-def test_an_incomplete_profile_is_ignored(look: Look) -> None:
+def test_an_incomplete_profile_is_ignored() -> None:
     data = odd.with_icc(encoded(flat(), "JPEG"), odd.swapped(), 2)
     at = data.index(b"ICC_PROFILE\0\1")
     length = int.from_bytes(data[at - 2 : at], "big")
-    assert is_near(first_colour(look(data[: at - 4] + data[at - 2 + length :])), BROWN)
+    assert is_near(first_colour(decoded(data[: at - 4] + data[at - 2 + length :])), BROWN)
 
 
-def test_a_profile_that_a_webp_does_not_announce_is_scored_both_ways(look: Look) -> None:
+def test_a_profile_that_a_webp_does_not_announce_is_scored_both_ways() -> None:
     data = bytearray(odd.coloured(flat(), "WEBP", odd.swapped()))
     data[20] &= ~0x20
-    colours = [view.image.getpixel((9, 9)) for view in look(bytes(data)).views]
+    colours = [view.image.getpixel((9, 9)) for view in decoded(bytes(data)).views]
     assert colours[0] == BROWN
     assert is_near(colours[1], SWAPPED)  # type: ignore[arg-type]
 
 
 @needs_avif
-def test_the_code_points_of_an_avif_are_applied(look: Look) -> None:
+def test_the_code_points_of_an_avif_are_applied() -> None:
     data = encoded(flat(), "AVIF", quality=95, speed=10)
-    assert is_near(first_colour(look(data)), BROWN)
-    assert is_near(first_colour(look(odd.with_code_points(data, 1, 8))), LINEAR)
-    assert is_near(first_colour(look(odd.with_code_points(data, 1, 1))), BROWN)
+    assert is_near(first_colour(decoded(data)), BROWN)
+    assert is_near(first_colour(decoded(odd.with_code_points(data, 1, 8))), LINEAR)
+    assert is_near(first_colour(decoded(odd.with_code_points(data, 1, 1))), BROWN)
 
 
-def test_a_large_photo_is_converted_after_it_is_shrunk(look: Look, tmp_path: Path) -> None:
+def test_a_large_photo_is_converted_after_it_is_shrunk() -> None:
     data = odd.coloured(flat(size=(1300, 900)), "JPEG", odd.profile(odd.P3))
-    picture = look(data)
+    picture = decoded(data)
     expected = (191, 118, 41)
     assert is_near(first_colour(picture), expected)
     assert is_near(picture.preview.getpixel((9, 9)), expected)  # type: ignore[arg-type]
-    drawn = frame_previews(tmp_path / "picture", [0], Limits())[0]
+    with as_file(data) as file:
+        drawn = frame_previews(file, [0], Limits())[0]
     assert is_near(drawn.getpixel((9, 9)), expected)  # type: ignore[arg-type]
 
 
 # --- Orientation
 
 TALL, WIDE = (32, 64), (64, 32)
-JPEG = encoded(flat(size=WIDE), "JPEG")
 ORIENTATIONS = {
-    "SHORT": (odd.with_exif(JPEG, odd.tiff(6)), TALL, 1),
-    "little-endian": (odd.with_exif(JPEG, odd.tiff(6, order="<")), TALL, 1),
-    "behind fill bytes": (odd.with_exif(JPEG, odd.tiff(6), fill=3), TALL, 1),
-    "after Exif 0 1": (odd.with_exif(JPEG, odd.tiff(6), head=b"Exif\0\x01"), TALL, 1),
-    "LONG": (odd.with_exif(JPEG, odd.tiff(6, 4)), WIDE, 2),
-    "SLONG": (odd.with_exif(JPEG, odd.tiff(6, 9)), WIDE, 2),
-    "SSHORT": (odd.with_exif(JPEG, odd.tiff(6, 8)), WIDE, 2),
-    "FLOAT": (odd.with_exif(JPEG, odd.tiff(6, 11)), WIDE, 2),
-    "DOUBLE": (odd.with_exif(JPEG, odd.tiff(6, 12)), WIDE, 2),
-    "BYTE": (odd.with_exif(JPEG, odd.tiff(6, 1)), WIDE, 2),
-    "count of 2": (odd.with_exif(JPEG, odd.tiff(6, count=2)), WIDE, 2),
-    "value of 9": (odd.with_exif(JPEG, odd.tiff(9)), WIDE, 1),
-    "first block turns": (odd.with_exif(JPEG, odd.tiff(6), odd.tiff(1)), TALL, 2),
-    "second block turns": (odd.with_exif(JPEG, odd.tiff(1), odd.tiff(6)), WIDE, 2),
-    "second of a broken one": (odd.with_exif(JPEG, b"x" * 30, odd.tiff(6)), WIDE, 2),
+    "SHORT": (TALL, 1),
+    "little-endian": (TALL, 1),
+    "behind fill bytes": (TALL, 1),
+    "after Exif 0 1": (TALL, 1),
+    "LONG": (WIDE, 2),
+    "SLONG": (WIDE, 2),
+    "SSHORT": (WIDE, 2),
+    "FLOAT": (WIDE, 2),
+    "DOUBLE": (WIDE, 2),
+    "BYTE": (WIDE, 2),
+    "count of 2": (WIDE, 2),
+    "value of 9": (WIDE, 1),
+    "first block turns": (TALL, 2),
+    "second block turns": (WIDE, 2),
+    "second of a broken one": (WIDE, 2),
 }
+
+
+def test_every_odd_orientation_has_an_expected_size() -> None:
+    assert ORIENTATIONS.keys() == EXIF.keys()
 
 
 def lying(size: tuple[int, int] = WIDE) -> Image.Image:
@@ -221,10 +214,9 @@ def lying(size: tuple[int, int] = WIDE) -> Image.Image:
 
 
 @pytest.mark.parametrize("name", ORIENTATIONS)
-def test_a_jpeg_turns_as_browsers_turn_it(look: Look, name: str) -> None:
-    data, size, views = ORIENTATIONS[name]
-    body = encoded(lying(), "JPEG")
-    picture = look(data[: data.index(b"\xff\xdb")] + body[body.index(b"\xff\xdb") :])
+def test_a_jpeg_turns_as_browsers_turn_it(name: str) -> None:
+    size, views = ORIENTATIONS[name]
+    picture = decoded(EXIF[name](encoded(lying(), "JPEG")))
     assert (picture.width, picture.height) == size
     assert len(picture.views) == views
 
@@ -240,9 +232,9 @@ def test_a_jpeg_turns_as_browsers_turn_it(look: Look, name: str) -> None:
     ids=["before the data", "wrong checksum", "behind the data", "webp"],
 )
 def test_what_viewers_turn_differently_is_scored_both_ways(
-    look: Look, data: bytes, size: tuple[int, int]
+    data: bytes, size: tuple[int, int]
 ) -> None:
-    picture = look(data)
+    picture = decoded(data)
     assert (picture.width, picture.height) == size
     assert len(picture.views) == 2
 
@@ -262,12 +254,10 @@ def test_what_viewers_turn_differently_is_scored_both_ways(
     ],
     ids=["whole pixels", "odd pixels", "half pixels", "outside", "of zero parts"],
 )
-def test_an_avif_is_cropped_as_browsers_crop_it(
-    look: Look, crop: bytes, size: tuple[int, int]
-) -> None:
+def test_an_avif_is_cropped_as_browsers_crop_it(crop: bytes, size: tuple[int, int]) -> None:
     image = flat()
     image.paste((20, 180, 60), (0, 0, 32, 24))
-    picture = look(odd.with_properties(encoded(image, "AVIF", quality=95, speed=10), crop))
+    picture = decoded(odd.with_properties(encoded(image, "AVIF", quality=95, speed=10), crop))
     assert (picture.width, picture.height) == size == picture.preview.size
     corner = picture.views[0].image.getpixel((128, 128) if size < (64, 48) else (250, 250))
     assert is_near(corner, (20, 180, 60) if size < (64, 48) else BROWN, 6)  # type: ignore[arg-type]
@@ -277,15 +267,13 @@ def test_an_avif_is_cropped_as_browsers_crop_it(
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
-def test_the_transparent_grey_is_compared_in_the_depth_of_the_samples(
-    look: Look, depth: int
-) -> None:
+def test_the_transparent_grey_is_compared_in_the_depth_of_the_samples(depth: int) -> None:
     """The left half has the transparent value, the right half the next lower one."""
     top = (1 << depth) - 1
     bits = "".join(f"{value:0{depth}b}" for value in [top] * 8 + [top - 1] * 8)
     row = b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")
     key = chunk(b"tRNS", struct.pack(">H", top))
-    picture = look(png(16, 16, zlib.compress(row * 16), key, depth=depth))
+    picture = decoded(png(16, 16, zlib.compress(row * 16), key, depth=depth))
     on_black = picture.views[1].image
     assert on_black.getpixel((20, 128)) == (0, 0, 0)
     grey = 255 * (top - 1) // top if depth < 16 else 255
@@ -294,12 +282,12 @@ def test_the_transparent_grey_is_compared_in_the_depth_of_the_samples(
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_the_transparent_colour_is_compared_in_all_bits(look: Look, depth: int) -> None:
+def test_the_transparent_colour_is_compared_in_all_bits(depth: int) -> None:
     layout = ">3H" if depth == 16 else ">3B"
     seen = (300, 200, 100) if depth == 16 else (30, 200, 100)
     row = b"\0" + struct.pack(layout, *seen) * 8 + struct.pack(layout, seen[0] + 1, *seen[1:]) * 8
     key = chunk(b"tRNS", struct.pack(">3H", *seen))
-    picture = look(png(16, 16, zlib.compress(row * 16), key, depth=depth, kind=2))
+    picture = decoded(png(16, 16, zlib.compress(row * 16), key, depth=depth, kind=2))
     left, right = (picture.views[0].image.getpixel((x, 128)) for x in (20, 230))
     assert left == (255, 255, 255)
     assert right == ((1, 0, 0) if depth == 16 else (31, 200, 100))

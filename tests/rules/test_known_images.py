@@ -6,12 +6,14 @@ import csv
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from tests.support.api import PICTURES, Api, content, eventually, unique
 from tests.support.console import FRAGMENT, Console, person
+from tests.support.known_images import none_known
 from tests.support.stack import Stack
 
 
@@ -21,16 +23,9 @@ def moderator(stack: Stack) -> Console:
 
 
 @pytest.fixture(autouse=True)
-def forget(stack: Stack):
-    """Other tests' pictures are the same ones: nothing is known before a test, nor after it."""
-
-    def clear() -> None:
-        stack.sql("DELETE FROM known_hash")
-        stack.sql("UPDATE revision SET number = number + 1 WHERE name = 'known_hashes'")
-
-    clear()
-    yield
-    clear()
+def nothing_known(stack: Stack) -> Iterator[None]:
+    with none_known(stack):
+        yield
 
 
 def add(console: Console, *pictures: bytes, **fields: str):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops
 
-from tasks.images.decode import Limits, Picture, PictureError, accepted, read
+from tasks.images.decode import Picture, PictureError, accepted
 from tasks.images.file_formats import sniff
 from tasks.images.frame_views import VIEW
+from tests.support.decoded import decoded
 from tests.support.rendering.corpus import Case
 from tests.support.rendering.oracle import Oracle, Painted
 
@@ -38,7 +38,7 @@ def check(oracle: Oracle, case: Case) -> Outcome:
     """Decode and paint one case, and compare."""
     painted = oracle.paint(case.data, accepted()[sniff(case.data[:512]) or ""])
     try:
-        picture = _read(case.data)
+        picture = decoded(case.data, max_frames=400)
     except PictureError as error:
         result = REFUSED if painted.frames else NOTHING
         return Outcome(case, result, str(error))
@@ -48,13 +48,6 @@ def check(oracle: Oracle, case: Case) -> Outcome:
     if not painted.frames:
         return Outcome(case, NOTHING, painted.error or "")
     return Outcome(case, DIFFERS if differences else EQUAL, "; ".join(differences[:3]))
-
-
-def _read(data: bytes) -> Picture:
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        return read(file.name, Limits(max_frames=400))
 
 
 def _differences(case: Case, picture: Picture, painted: Painted) -> list[str]:
