@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tasks.images.containers import boxes, gif, jpeg, png
+from tasks.images.containers import boxes, gif, items, jpeg, png, tracks
 from tasks.images.limits import PictureError
 from tasks.images.pixels import color, icc_profile
 
@@ -17,26 +17,29 @@ DAMAGED = "the data are damaged"
 
 @dataclass(slots=True)
 class Contents:
-    """`data` are for the decoder. `profile` is what browsers take, `other_profile` others.
+    """`data` are for the decoder. `profile` is what browsers take, `other_profiles` others.
 
     `exif` are TIFF blocks: the ones where browsers look, and `other_exif` those elsewhere.
-    `pictures` are the offsets of further pictures that the file names. `damaged` and `lacks_data`
-    follow from its structure. `first_scan` makes the data of a JPEG whose later scans are broken.
+    `pictures` are the offsets of further pictures that the file names; `inside` are whole files of
+    further pictures. `damaged` and `lacks_data` follow from its structure. `first_scan` makes the
+    data of a JPEG whose later scans are broken.
     """
 
     data: bytes
     end: int
     profile: bytes | None = None
-    other_profile: bytes | None = None
+    other_profiles: list[bytes | None] = field(default_factory=list)
     is_hdr: bool = False
     exif: list[bytes] = field(default_factory=list)
     other_exif: list[bytes] = field(default_factory=list)
     crop: bytes | None = None
     pictures: list[int] = field(default_factory=list)
+    inside: list[bytes] = field(default_factory=list)
     damaged: bool = False
     lacks_data: bool = False
     first_scan: Callable[[], bytes] | None = None
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
 
 def read(name: str, data: bytes, end: int) -> Contents:
@@ -103,9 +106,12 @@ def _webp(data: bytes, end: int) -> Contents:
     while at + 8 <= min(end, len(data)):
         kind, length = struct.unpack_from("<4sI", data, at)
         body = data[at + 8 : at + 8 + length]
-        if kind == b"ICCP" and not (its.profile or its.other_profile):
+        if kind == b"ICCP" and not (its.profile or its.other_profiles):
             # Browsers take the profile only if the header announces it.
-            its.profile, its.other_profile = (body, None) if flags & 0x20 else (None, body)
+            if flags & 0x20:
+                its.profile = body
+            else:
+                its.other_profiles = [body]
         elif kind == b"EXIF":  # browsers ignore it
             its.other_exif.append(body[6:] if body.startswith(b"Exif\0\0") else body)
         at += 8 + length + length % 2
@@ -113,15 +119,36 @@ def _webp(data: bytes, end: int) -> Contents:
 
 
 def _boxes(data: bytes, end: int) -> Contents:
-    of = boxes.properties(data)
-    its = Contents(data, end, profile=of.profile, crop=of.crop)
-    if of.profile is None and of.code_points is not None:
-        primaries, transfer = of.code_points
-        # Browsers take the curves of television for that of sRGB here, but not in a PNG.
-        transfer = 13 if transfer in (1, 2, 6, 14, 15) else transfer
-        _, its.profile = icc_profile.of_code_points(1 if primaries == 2 else primaries, transfer)
-        its.is_hdr = transfer in icc_profile.HDR
+    stills, films = items.properties(data), tracks.properties(data)
+    # Only a file whose first brand is `avif` is shown as a still, if it has both.
+    every = stills + films if data[8:12] == b"avif" else films + stills
+    its = Contents(data, end)
+    if every:
+        profiles = list(dict.fromkeys(seen for each in every for seen in _colours(each)))
+        its.profile, its.other_profiles, its.crop = profiles[0], profiles[1:], every[0].crop
+    its.is_hdr = any(_transfer(each) in icc_profile.HDR for each in every if not each.profile)
+    if len({each.crop for each in every}) > 1:
+        its.doubts.append("its animation and its picture are cropped differently")
+    if gain := items.gain_map(data):
+        its.inside.append(gain.file)
+        if gain.on_plain_screens:
+            its.doubts.append("a gain map changes how the picture looks")
     return its
+
+
+def _colours(of: boxes.Properties) -> list[bytes | None]:
+    """The profiles by which viewers show an AVIF, browsers first; None is sRGB."""
+    if of.profile and icc_profile.is_sound(of.profile):
+        return [of.profile]
+    primaries, _ = of.code_points or (1, 13)
+    _, made = icc_profile.of_code_points(1 if primaries == 2 else primaries, _transfer(of))
+    return [of.profile, made] if of.profile else [made]
+
+
+def _transfer(of: boxes.Properties) -> int:
+    """The transfer curve that browsers take: those of television are sRGB's here, not in a PNG."""
+    _, transfer = of.code_points or (1, 13)
+    return 13 if transfer in (1, 2, 6, 14, 15) else transfer
 
 
 _READERS: dict[str, Callable[[bytes, int], Contents]] = {

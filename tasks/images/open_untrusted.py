@@ -132,6 +132,7 @@ def open_picture(data: bytes, limits: Limits) -> Source:
         *_orientations(outline.format, image, its),
         its,
         notes=list(its.notes),
+        doubts=list(its.doubts),
     )
     _read_look(source)
     if not outline.closed:
@@ -150,8 +151,8 @@ def _read_look(source: Source) -> None:
     found = color.readings(profile, mode)
     if its.is_hdr and found[0].profile:  # each viewer maps such colours in its own way
         found = (*found, color.SRGB)
-    if its.other_profile:
-        found = (*found, *color.readings(its.other_profile, mode))
+    for other in its.other_profiles:
+        found = (*found, *color.readings(other, mode))
     source.readings = tuple(dict.fromkeys(found))
     if its.damaged and source.outline.format == "PNG":
         source.doubt(contents.DAMAGED)
@@ -168,10 +169,9 @@ def open_further(source: Source, data: bytes, limits: Limits) -> None:
     start = min(source.contents.end, *source.contents.pictures, len(data))
     places, film = appended.find(data, start)
     for begin, end in places[: appended.MOST]:
-        try:
-            source.further.append(open_picture(data[begin:end], limits))
-        except (PictureError, *DECODER_ERRORS):
-            source.doubt("another picture follows the end of this one, and cannot be read")
+        _add(source, data[begin:end], limits, "follows the end of this one, and")
+    for inside in source.contents.inside:
+        _add(source, inside, limits, "in the file")
     if len(places) > appended.MOST:
         source.doubt(f"{len(places)} more pictures follow the end of this one")
     if source.further:
@@ -181,6 +181,13 @@ def open_further(source: Source, data: bytes, limits: Limits) -> None:
     rest = appended.bare_bytes(data, source.contents.end, places) - film
     if rest > 0:
         source.notes.append(f"{rest} bytes after the end of the picture")
+
+
+def _add(source: Source, data: bytes, limits: Limits, where: str) -> None:
+    try:
+        source.further.append(open_picture(data, limits))
+    except (PictureError, *DECODER_ERRORS):
+        source.doubt(f"another picture {where} cannot be read")
 
 
 def open_image(data: bytes, name: str) -> Image.Image:

@@ -132,6 +132,10 @@ def _move(data: bytearray, by: int) -> None:
             (offset,) = struct.unpack_from(">I", data, place)
             struct.pack_into(">I", data, place, offset + by)
             place += 8
+    at = data.find(b"stco")  # the offset of the only chunk of an animation
+    if at > 0:
+        (offset,) = struct.unpack_from(">I", data, at + 12)
+        struct.pack_into(">I", data, at + 12, offset + by)
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:

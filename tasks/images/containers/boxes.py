@@ -1,7 +1,8 @@
-"""AVIF and HEIF files: the properties of the primary picture.
+"""The boxes of AVIF and HEIF files, and the properties of a picture in them.
 
-Source: ISO/IEC 14496-12 (boxes) and 23008-12 (properties). A decoder applies rotation and
-mirroring; it leaves the crop (``clap``) and the colours to the viewer.
+Open ``items.py`` for a still picture, ``tracks.py`` for an animation. Sources: ISO/IEC 14496-12
+(boxes) and 23008-12 (properties). A decoder applies rotation and mirroring; it leaves the crop
+(``clap``) and the colours to the viewer.
 """
 
 from __future__ import annotations
@@ -12,16 +13,42 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 MOST_BOXES = 4096  # of one level that are looked at
-_FULL = 4  # bytes of version and flags
+FULL = 4  # bytes of version and flags
+Range = tuple[int, int]  # the start and the end of a body
 
 
 @dataclass(slots=True)
 class Properties:
-    """What is said of the primary picture. `crop` is the body of its ``clap`` box."""
+    """What is said of a picture. `crop` is the body of its ``clap`` box."""
 
     profile: bytes | None = None
     code_points: tuple[int, int] | None = None  # primaries and transfer (ITU-T H.273)
     crop: bytes | None = None
+
+    def take(self, kind: bytes, body: bytes) -> None:
+        """Add a property; the first one of a kind counts."""
+        if kind == b"clap" and self.crop is None:
+            self.crop = body
+        elif kind == b"colr" and body[:4] in (b"prof", b"rICC") and self.profile is None:
+            self.profile = body[4:]
+        elif kind == b"colr" and body[:4] == b"nclx" and self.code_points is None:
+            self.code_points = struct.unpack_from(">HH", body, 4) if len(body) >= 8 else None
+
+
+class Numbers:
+    """Reads big-endian numbers one after the other; raises IndexError behind the end."""
+
+    def __init__(self, data: bytes, start: int, end: int) -> None:
+        self._data, self._at, self._end = data, start, end
+
+    def read(self, size: int) -> int:
+        """The next number of `size` bytes; 0 if that is 0."""
+        after = self._at + size
+        if after > self._end:
+            raise IndexError("a box is cut")
+        value = int.from_bytes(self._data[self._at : after], "big")
+        self._at = after
+        return value
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -41,70 +68,14 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]
         start = after
 
 
-def properties(data: bytes) -> Properties:
-    """The properties of the primary picture; of a sequence without one, those of its track."""
-    its = Properties()
-    try:
-        for kind, start, end in _of_primary(data):
-            _take(its, kind, data[start:end])
-    except struct.error:
-        pass
-    if its.profile is None and its.code_points is None:
-        at = data.find(b"colr")
-        if at > 0:
-            _take(its, b"colr", data[at + 4 : at - 4 + int.from_bytes(data[at - 4 : at], "big")])
-    return its
-
-
-def _of_primary(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    meta = _first(data, 0, len(data), b"meta")
-    if meta is None:
-        return
-    inside = meta[0] + _FULL, meta[1]
-    pitm, iprp = _first(data, *inside, b"pitm"), _first(data, *inside, b"iprp")
-    if pitm is None or iprp is None:
-        return
-    wide = data[pitm[0]] > 0
-    (item,) = struct.unpack_from(">I" if wide else ">H", data, pitm[0] + _FULL)
-    ipco = _first(data, *iprp, b"ipco")
-    if ipco is None:
-        return
-    every = list(boxes(data, *ipco))
-    for kind, start, _ in boxes(data, *iprp):
-        if kind == b"ipma":
-            for index in _associated(data, start, item):
-                if 0 < index <= len(every):
-                    yield every[index - 1]
-
-
-def _associated(data: bytes, start: int, item: int) -> list[int]:
-    """The numbers, from 1, of the properties that an ``ipma`` box gives to an item."""
-    wide, large = data[start] > 0, data[start + 3] & 1
-    (count,) = struct.unpack_from(">I", data, start + _FULL)
-    at = start + _FULL + 4
-    for _ in range(min(count, MOST_BOXES)):
-        number, size = struct.unpack_from(">IB" if wide else ">HB", data, at)
-        at += 5 if wide else 3
-        if number == item:
-            layout = f">{size}{'H' if large else 'B'}"
-            mask = 0x7FFF if large else 0x7F
-            return [entry & mask for entry in struct.unpack_from(layout, data, at)]
-        at += size * (2 if large else 1)
-    return []
-
-
-def _first(data: bytes, start: int, end: int, wanted: bytes) -> tuple[int, int] | None:
-    found = ((body, after) for kind, body, after in boxes(data, start, end) if kind == wanted)
-    return next(found, None)
-
-
-def _take(its: Properties, kind: bytes, body: bytes) -> None:
-    if kind == b"clap" and its.crop is None:
-        its.crop = body
-    elif kind == b"colr" and body[:4] in (b"prof", b"rICC") and its.profile is None:
-        its.profile = body[4:]
-    elif kind == b"colr" and body[:4] == b"nclx" and its.code_points is None and len(body) >= 8:
-        its.code_points = struct.unpack_from(">HH", body, 4)
+def first(data: bytes, where: Range | None, *path: bytes) -> Range | None:
+    """The body of the first box of this path below a range; None if there is none."""
+    for kind in path:
+        if where is None:
+            return None
+        every = boxes(data, *where)
+        where = next(((body, after) for its, body, after in every if its == kind), None)
+    return where
 
 
 def crop_box(clap: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
