@@ -211,5 +211,6 @@ def _look(key: str, budget: Budget) -> DetectPicture:
         "height": picture.height,
         "frames": picture.frames,
         "sha256": digest,
+        "doubts": picture.doubts,
     }
     return DetectPicture(result, ViewHashes(picture), list(inputs_of(picture.views)))

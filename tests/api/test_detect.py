@@ -41,6 +41,17 @@ def test_a_bad_picture_spoils_no_other_answer(api: Api) -> None:
     assert all(400 <= code < 500 for code in codes[1::2])
 
 
+def test_the_score_of_a_damaged_picture_comes_with_a_doubt(api: Api) -> None:
+    whole = unique("safe_coffee.jpg")
+    files = [("images", ("a.jpg", data)) for data in (whole, whole[: len(whole) * 2 // 3])]
+    found = api.http.post(f"{api.base}/detect", files=files).json()
+    assert found[0]["doubts"] == []
+    assert found[1]["doubts"]
+    told = api.decided(whole[: len(whole) * 2 // 3])
+    assert told["verdict"] == "review"
+    assert found[1]["doubts"][0] in told["reasons"][0]["explanation"]
+
+
 def test_requests_that_wait_together_go_through_the_network_together(stack: Stack, api: Api):
     def asked(data: bytes) -> int:
         return api.http.post(f"{api.base}/detect", files={"images": ("a.jpg", data)}).status_code

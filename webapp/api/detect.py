@@ -52,7 +52,7 @@ def detect() -> ResponseReturnValue:
 def _checked(position: int, result: dict[str, Any]) -> dict[str, Any]:
     """The worker's result; raises the domain's error that it reports."""
     if "error" not in result:
-        return result
+        return {"doubts": [], **result}  # a worker of the release before sends none
     if result["code"] == "classifier_down":  # the error is for operators: it may name files
         raise Unavailable("The classifier is not available. Try again later.", retry_after=30)
     if result["code"] == "gone":

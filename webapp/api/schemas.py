@@ -151,6 +151,12 @@ def _history(modes: Sequence[str], verdicts: Sequence[str]) -> dict[str, Any]:
 
 def _detection() -> dict[str, Any]:
     digest = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+    doubts = {
+        "type": "array",
+        "items": _STRING,
+        "description": "what the score does not cover, as missing data; a submission with such a"
+        " picture goes to review",
+    }
     return _object(
         {
             "score": {**_NUMBER, "minimum": 0, "maximum": 1},
@@ -159,6 +165,7 @@ def _detection() -> dict[str, Any]:
             "frames": _INTEGER,
             "sha256": digest,
             "pdq": digest,
+            "doubts": doubts,
         }
     )
 
