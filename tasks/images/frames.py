@@ -16,6 +16,7 @@ from tasks.images.containers import png
 from tasks.images.frame_views import rgba
 from tasks.images.limits import Limits, PictureError
 from tasks.images.open_untrusted import DECODER_ERRORS, Source, check_size
+from tasks.images.pixels import png_alpha
 from tasks.images.still import load
 
 FRAME_COST = 50_000  # the cost in pixels of opening one more frame of any size
@@ -117,7 +118,11 @@ class FrameDecoder:
             ImageFile.LOAD_TRUNCATED_IMAGES = False
 
     def _decode(self, data: bytes) -> Image.Image:
-        return rgba(Image.open(io.BytesIO(data), formats=(self._name,)))
+        image: Image.Image = Image.open(io.BytesIO(data), formats=(self._name,))
+        if self._name == "PNG":
+            image.load()
+            image = png_alpha.applied(image, data)
+        return rgba(image)
 
 
 def _reader(source: Source, limits: Limits) -> Reader:

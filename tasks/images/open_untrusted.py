@@ -64,12 +64,16 @@ def accepted() -> dict[str, str]:
     return {name: one.media_type for name, one in formats if name not in lacking}
 
 
+Box = tuple[int, int, int, int]
+
+
 @dataclass
 class Source:
     """An opened file: the bytes for its decoder, the lazy image, and what its headers say.
 
     `frames` are its own; `further` are pictures behind it in the same file. `other_orientation` is
-    one that some viewers apply instead; 0 if there is none.
+    one that some viewers apply instead; 0 if there is none. `crops` are the parts that viewers
+    show, the first one in browsers; empty if all show the whole.
     """
 
     data: bytes
@@ -81,7 +85,7 @@ class Source:
     other_orientation: int
     contents: Contents
     readings: tuple[color.ColorReading, ...] = (color.SRGB,)
-    crop: tuple[int, int, int, int] | None = None
+    crops: tuple[Box, ...] = ()
     further: list[Source] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
@@ -157,8 +161,11 @@ def _read_look(source: Source) -> None:
     if its.damaged and source.outline.format == "PNG":
         source.doubt(contents.DAMAGED)
     if its.crop and (crop := boxes.crop_box(its.crop, source.size)):
-        source.crop = crop
-        source.size = crop[2] - crop[0], crop[3] - crop[1]
+        # Browsers show the whole of a picture whose crop does not begin at its corner.
+        whole = (0, 0, *source.size)
+        source.crops = (crop, whole) if crop[:2] == (0, 0) else (whole, crop)
+        left, top, right, bottom = source.crops[0]
+        source.size = right - left, bottom - top
 
 
 def open_further(source: Source, data: bytes, limits: Limits) -> None:

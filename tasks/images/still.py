@@ -29,7 +29,9 @@ def load(source: Source, index: int, limits: Limits) -> bool:
         if not _decode_part(source, index, limits):
             if index:
                 return False
-            raise PictureError("unreadable", f"The picture cannot be read: {error}.") from error
+            # Browsers may show a part of these, which these decoders do not give.
+            code = "damaged" if source.outline.started else "unreadable"
+            raise PictureError(code, f"The picture cannot be read: {error}.") from error
     _check_whole(source, index)
     return True
 
@@ -105,10 +107,9 @@ def readings(source: Source, image: Image.Image) -> Iterator[Image.Image]:
     """The frame as browsers show it, then as other viewers do."""
     if source.outline.format == "PNG" and image.mode != "RGBA":
         image = png_alpha.applied(image, source.data)
-    if source.crop:
-        image = image.crop(source.crop)
-    for reading in source.readings:
-        yield color.painted(image, reading)
+    for part in [image.crop(crop) for crop in source.crops] or [image]:
+        for reading in source.readings:
+            yield color.painted(part, reading)
 
 
 def back(orientation: int) -> int:

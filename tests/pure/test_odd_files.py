@@ -77,6 +77,24 @@ def test_no_overwritten_byte_is_a_rejection_and_a_marker_goes_to_a_person(
         decoded(bytes(data))
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_png_that_is_broken_on_the_way_goes_to_a_person(share: float) -> None:
+    """Small ones too: zlib gives nothing of a call that fails, not even what came before."""
+    small = encoded(safe(96), "PNG")
+    at = 60 + int(share * (len(small) - 90))
+    broken = small[:at] + bytes([small[at] ^ 0x55, 0, 0xFF]) + small[at + 3 :]
+    picture = decoded(broken)
+    assert "the data end before the picture does" in picture.doubts
+    assert picture.views[0].image.getpixel((9, 9)) == decoded(small).views[0].image.getpixel((9, 9))
+
+
+def test_a_webp_that_a_browser_may_show_in_part_is_no_rejection() -> None:
+    whole = encoded(safe(), "WEBP")
+    with pytest.raises(PictureError) as caught:
+        decoded(whole[: len(whole) // 2] + b"\xff" * (len(whole) - len(whole) // 2))
+    assert caught.value.code == "damaged"
+
+
 # --- Pictures behind pictures
 
 BEHIND = {

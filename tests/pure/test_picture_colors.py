@@ -16,6 +16,7 @@ from tests.support import odd_pictures as odd
 from tests.support.decoded import as_file, decoded
 from tests.support.hostile import chunk, encoded, png, with_png_chunk
 from tests.support.odd_parts import COLOUR_CHUNKS, EXIF
+from tests.support.rendering import apngs
 
 BROWN, LINEAR, SWAPPED = (180, 120, 60), (219, 183, 133), (60, 120, 180)
 NEAR = 3  # levels
@@ -247,12 +248,20 @@ def test_what_viewers_turn_differently_is_scored_both_ways(
     ("crop", "size"),
     [
         (odd.clap((32, 1), (24, 1), (-16, 1), (-12, 1)), (32, 24)),
+        (odd.clap((32, 1), (24, 1), (-15, 1), (-12, 1)), (64, 48)),
         (odd.clap((31, 1), (23, 1), (-33, 2), (-25, 2)), (31, 23)),
         (odd.clap((63, 2), (24, 1), (-16, 1), (-12, 1)), (64, 48)),
         (odd.clap((64, 1), (48, 1), (10, 1), (0, 1)), (64, 48)),
         (odd.clap((32, 0), (24, 1), (0, 1), (0, 1)), (64, 48)),
     ],
-    ids=["whole pixels", "odd pixels", "half pixels", "outside", "of zero parts"],
+    ids=[
+        "whole pixels",
+        "not at the corner",
+        "odd pixels",
+        "half pixels",
+        "outside",
+        "of zero parts",
+    ],
 )
 def test_an_avif_is_cropped_as_browsers_crop_it(crop: bytes, size: tuple[int, int]) -> None:
     image = flat()
@@ -261,6 +270,20 @@ def test_an_avif_is_cropped_as_browsers_crop_it(crop: bytes, size: tuple[int, in
     assert (picture.width, picture.height) == size == picture.preview.size
     corner = picture.views[0].image.getpixel((128, 128) if size < (64, 48) else (250, 250))
     assert is_near(corner, (20, 180, 60) if size < (64, 48) else BROWN, 6)  # type: ignore[arg-type]
+
+
+@needs_avif
+@pytest.mark.parametrize("left", [-16, -14, 0])
+def test_a_crop_is_scored_both_ways(left: int) -> None:
+    """Browsers apply one at the corner alone, others show what they leave out."""
+    image = flat()
+    image.paste((20, 180, 60), (16 + left, 0, 48 + left, 24))
+    crop = odd.clap((32, 1), (24, 1), (left, 1), (-12, 1))
+    picture = decoded(odd.with_properties(encoded(image, "AVIF", quality=95, speed=10), crop))
+    whole, part = (view.image for view in picture.views[:: 1 if left > -16 else -1])
+    assert is_near(part.getpixel((128, 128)), (20, 180, 60), 6)  # type: ignore[arg-type]
+    assert is_near(whole.getpixel((128, 250)), BROWN, 6)  # type: ignore[arg-type]
+    assert picture.doubts == []
 
 
 # --- The transparent colour of a PNG
@@ -279,6 +302,20 @@ def test_the_transparent_grey_is_compared_in_the_depth_of_the_samples(depth: int
     grey = 255 * (top - 1) // top if depth < 16 else 255
     assert picture.views[0].image.getpixel((230, 128)) == (grey, grey, grey)
     assert on_black.getpixel((230, 128)) == (grey, grey, grey)
+
+
+@pytest.mark.parametrize("colour", [apngs.GREY, apngs.RGB])
+def test_the_transparent_colour_of_a_frame_is_compared_in_all_bits(colour: int) -> None:
+    """The first frame differs from the transparent colour in its low byte alone."""
+    channels, parts = apngs.CHANNELS[colour], []
+    for low in (8, 7):
+        row = struct.pack(">H", 0x3000 | low) * channels * 48
+        parts.append(apngs.ApngPart(0, 0, 48, 32, row * 32, in_idat=not parts))
+    key = chunk(b"tRNS", struct.pack(">H", 0x3007) * channels)
+    head = apngs.head(colour, 16) + key + apngs.actl(2)
+    views = decoded(head + apngs.body(parts, apngs.counted()) + apngs.END).views
+    found = {(view.index, view.image.getpixel((128, 128))) for view in views}
+    assert found == {(0, (48,) * 3), (1, (255,) * 3), (1, (0,) * 3)}
 
 
 @pytest.mark.parametrize("depth", [8, 16])

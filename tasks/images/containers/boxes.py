@@ -79,7 +79,7 @@ def first(data: bytes, where: Range | None, *path: bytes) -> Range | None:
 
 
 def crop_box(clap: bytes, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """The crop in pixels (left, top, right, bottom); None if browsers ignore it.
+    """The crop in pixels (left, top, right, bottom); None if every viewer ignores it.
 
     They do so if it is not of whole pixels or exceeds the picture.
     """

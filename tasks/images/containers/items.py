@@ -6,7 +6,7 @@ Source: ISO/IEC 14496-12, 8.11 (items), and 23008-12 (grids, gain maps).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tasks.images.containers import av1
@@ -23,6 +23,7 @@ from tasks.images.containers.boxes import (
 SEARCHED = 4096  # bytes of a picture in which browsers look for a sequence header
 _MOST_SEARCHED = 1 << 20  # in which another viewer may find one
 _MOST_DERIVED = 4  # a picture made of others, which are made of others, and so on
+_TILED = (b"grid", b"iovl")
 _BROKEN = (struct.error, IndexError)
 
 
@@ -39,21 +40,33 @@ class GainMap:
 
 
 def properties(data: bytes) -> list[Properties]:
-    """How viewers see the primary picture, browsers first; empty if there is none."""
+    """How viewers see the primary picture, browsers first; empty if there is none.
+
+    A grid without a statement about colours has that of its tiles in some browsers alone.
+    """
     meta = _Meta.of(data)
     if meta is None:
         return []
-    its = Properties()
+    own, tiles = Properties(), Properties()
     try:
-        for kind, start, end in meta.properties(meta.primary):
-            its.take(kind, data[start:end])
+        boxes_of = meta.properties()
+        for kind, body in boxes_of(meta.primary):
+            own.take(kind, body)
+        for tile in sorted(meta.tiles()):
+            for kind, body in boxes_of(tile):
+                tiles.take(kind, body)
     except _BROKEN:
         pass
-    return [its] if its.code_points else stated(its, meta.coded(meta.primary))
+    profile, points = own.profile or tiles.profile, own.code_points or tiles.code_points
+    every = [Properties(profile, points, own.crop), own]
+    coded = meta.coded(meta.primary)
+    return [seen for each in every[own == every[0] :] for seen in stated(each, coded)]
 
 
 def stated(its: Properties, coded: bytes) -> list[Properties]:
-    """`its` with the colours that the picture's data state, for boxes that state none."""
+    """`its` with the colours that the picture's data state, if boxes state none."""
+    if its.code_points:
+        return [its]
     its.code_points = av1.code_points(coded[:SEARCHED])
     other = None if its.code_points else av1.code_points(coded)
     return [its, Properties(its.profile, other, its.crop)] if other else [its]
@@ -109,18 +122,28 @@ class _Meta:
         limit = 1 << 8 * (end - start)
         return self.data[:start] + (item % limit).to_bytes(end - start, "big") + self.data[end:]
 
-    def properties(self, item: int) -> Iterator[tuple[bytes, int, int]]:
-        """The property boxes of an item."""
+    def properties(self) -> Callable[[int], Iterator[tuple[bytes, bytes]]]:
+        """A function that gives the property boxes of an item: (type, body) of each."""
         iprp = first(self.data, self.inside, b"iprp")
         ipco = first(self.data, iprp, b"ipco")
-        if iprp is None or ipco is None:
-            return
-        every = list(boxes(self.data, *ipco))
-        for kind, start, end in boxes(self.data, *iprp):
+        every = list(boxes(self.data, *ipco)) if ipco else []
+        indexes: dict[int, list[int]] = {}
+        for kind, start, end in boxes(self.data, *iprp) if iprp else ():
             if kind == b"ipma":
-                for index in _associated(self.data, start, end, item):
-                    if 0 < index <= len(every):
-                        yield every[index - 1]
+                _associate(indexes, Numbers(self.data, start, end))
+
+        def of(item: int) -> Iterator[tuple[bytes, bytes]]:
+            for index in indexes.get(item, ()):
+                if 0 < index <= len(every):
+                    kind, start, end = every[index - 1]
+                    yield kind, self.data[start:end]
+
+        return of
+
+    def tiles(self) -> list[int]:
+        """The items that the primary one is put together of; empty if it is one picture."""
+        kind = dict(self.kinds()).get(self.primary)
+        return self.parts(self.primary) if kind in _TILED else []
 
     def kinds(self) -> Iterator[tuple[int, bytes]]:
         """(number, type) of each item."""
@@ -194,15 +217,12 @@ def _location(data: bytes, iloc: Range, item: int) -> list[tuple[bool, int, int]
     return []
 
 
-def _associated(data: bytes, start: int, end: int, item: int) -> list[int]:
-    """The numbers, from 1, of the properties that an ``ipma`` box gives to an item."""
-    numbers = Numbers(data, start, end)
+def _associate(indexes: dict[int, list[int]], numbers: Numbers) -> None:
+    """Add what an ``ipma`` box says: the numbers, from 1, of each item's properties."""
     head = numbers.read(FULL)
-    wide, large = head >> 24 > 0, head & 1
+    wide, size = head >> 24 > 0, 2 if head & 1 else 1
+    mask = 0x7FFF if head & 1 else 0x7F
     for _ in range(min(numbers.read(4), MOST_BOXES)):
-        number = numbers.read(4 if wide else 2)
-        count, size = numbers.read(1), 2 if large else 1
-        if number == item:
-            return [numbers.read(size) & (0x7FFF if large else 0x7F) for _ in range(count)]
-        numbers.read(size * count)
-    return []
+        item = numbers.read(4 if wide else 2)
+        found = [numbers.read(size) & mask for _ in range(numbers.read(1))]
+        indexes.setdefault(item, found)

@@ -10,12 +10,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PALETTE = 3  # the colour type of a picture with a palette
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT"})
 _DATA = frozenset({b"IDAT", b"fdAT"})
 _COLOUR = frozenset({b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP"})
+_PIECE = 1 << 16  # bytes of compressed data that are uncompressed at a time
 # x and y of the first pixel of each pass, then the steps (PNG specification, 8.1).
 _ADAM7 = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
@@ -96,6 +98,18 @@ def _take(its: PngFile, kind: bytes, body: memoryview, sound: bool) -> None:
         its.parts.append((kind, body, sound))
 
 
+def _length_before_error(inflate: Any, rest: bytes | memoryview) -> int:
+    """How many bytes can still be uncompressed; zlib gives nothing of a call that fails."""
+    length = 0
+    try:
+        while rest:
+            length += len(inflate.decompress(rest, 64))
+            rest = inflate.unconsumed_tail
+    except zlib.error:
+        pass
+    return length
+
+
 @dataclass(frozen=True, slots=True)
 class PngFrame:
     """The compressed rows of one frame, and their uncompressed size by the header."""
@@ -106,15 +120,21 @@ class PngFrame:
     def missing(self) -> int:
         """How many bytes of the `claimed` ones cannot be uncompressed."""
         missing, inflate = self.claimed, zlib.decompressobj()
-        try:
-            for part in self.parts:
-                rest: bytes | memoryview = part
-                while rest and missing > 0 and not inflate.eof:
+        for rest in self._pieces():
+            while rest and missing > 0 and not inflate.eof:
+                before = inflate.copy()
+                try:
                     missing -= len(inflate.decompress(rest, 1 << 20))
-                    rest = inflate.unconsumed_tail
-        except zlib.error:
-            return max(1, missing)
+                except zlib.error:
+                    return max(1, missing - _length_before_error(before, rest))
+                rest = inflate.unconsumed_tail
         return max(0, missing)
+
+    def _pieces(self) -> Iterator[bytes | memoryview]:
+        """The data in short pieces, because zlib copies what it has not read yet."""
+        for part in self.parts:
+            for at in range(0, len(part), _PIECE):
+                yield part[at : at + _PIECE]
 
 
 def frames(data: bytes) -> list[PngFrame]:

@@ -41,7 +41,7 @@ def _of_track(data: bytes, track: Range) -> list[Properties]:
     its = Properties()
     for kind, start, end in boxes(data, entry[0] + _ENTRY, entry[1]):
         its.take(kind, data[start:end])
-    return [its] if its.code_points else stated(its, _first_sample(data, table))
+    return stated(its, _first_sample(data, table))
 
 
 def _first_sample(data: bytes, table: Range | None) -> bytes:

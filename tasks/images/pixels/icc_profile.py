@@ -67,12 +67,9 @@ def of_gamma(gamma: int, points: Sequence[int] | None) -> bytes | None:
     white = tuple(p / 100_000 for p in points[:2]) if points else _D65
     colours = tuple(p / 100_000 for p in points[2:]) if points else _SRGB
     exponent = 100_000 / gamma
-    if 0.95 < exponent / 2.2 < 1.05:
-        exponent = 0.0  # nearly that of sRGB, whose curve browsers take then
-    if not exponent and not points:
-        return None
-    curve = _curve(_srgb_curve) if not exponent else _curve(lambda v: v**exponent)
-    return _made(colours, white, curve)
+    if not points and 0.95 < exponent / 2.2 < 1.05:
+        return None  # nearly that of sRGB, whose curve browsers take then
+    return _made(colours, white, _curve(lambda v: v**exponent))
 
 
 def of_code_points(primaries: int, transfer: int) -> tuple[bool, bytes | None]:
