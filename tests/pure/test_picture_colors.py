@@ -49,6 +49,7 @@ PNG_COLOURS = {
     "sRGB with a wrong checksum": LINEAR,
     "primaries without a gamma": BROWN,
     "primaries and gamma": (57, 121, 181),
+    "primaries of sRGB and gamma": BROWN,
     "profile": SWAPPED,
     "profile before sRGB": SWAPPED,
     "profile of another method": BROWN,
@@ -58,7 +59,7 @@ PNG_COLOURS = {
     "linear code points": LINEAR,
     "code points of Display P3": (190, 117, 45),
     "code points of television": (176, 113, 49),
-    "code points of PQ": (255, 0, 0),
+    "code points of PQ": (255, 80, 0),  # Chromium's is (255, 0, 0): by the brightest colour
     "unknown code points": BROWN,
 }
 
@@ -134,6 +135,28 @@ def test_a_profile_that_only_some_viewers_read_is_scored_both_ways() -> None:
 def test_colours_of_high_dynamic_range_are_scored_both_ways() -> None:
     picture = decoded(with_png_chunk(PNG, chunk(b"cICP", b"\x09\x10\0\x01")))
     assert BROWN in [view.image.getpixel((9, 9)) for view in picture.views]
+
+
+@pytest.mark.parametrize(
+    ("transfer", "shown"),
+    [(16, {16: 1, 64: 30, 128: 132, 192: 255}), (18, {16: 3, 64: 43, 128: 99, 192: 189})],
+    ids=["PQ", "HLG"],
+)
+def test_greys_of_high_dynamic_range_are_mapped_as_browsers_do(
+    transfer: int, shown: dict[int, int]
+) -> None:
+    for level, expected in shown.items():
+        grey = encoded(Image.new("RGB", (32, 32), (level,) * 3), "PNG")
+        picture = decoded(with_png_chunk(grey, chunk(b"cICP", bytes([9, transfer, 0, 1]))))
+        assert is_near(first_colour(picture), (expected,) * 3)
+
+
+@pytest.mark.parametrize("primaries", [odd.CHRM_SRGB, odd.CHRM_SWAPPED])
+def test_a_gamma_near_that_of_srgb_is_its_own_beside_primaries(primaries: bytes) -> None:
+    dark = encoded(Image.new("RGB", (32, 32), (16, 16, 16)), "PNG")
+    with_gamma = with_png_chunk(dark, odd.gama(45_455))
+    assert first_colour(decoded(with_gamma)) == (16, 16, 16)
+    assert is_near(first_colour(decoded(with_png_chunk(with_gamma, primaries))), (7, 7, 7))
 
 
 def test_a_profile_of_another_kind_goes_to_a_person() -> None:

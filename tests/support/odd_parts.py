@@ -25,6 +25,7 @@ COLOUR_CHUNKS: dict[str, bytes] = {
     "sRGB with a wrong checksum": odd.broken(SRGB_CHUNK) + odd.gama(100_000),
     "primaries without a gamma": odd.CHRM_SWAPPED,
     "primaries and gamma": odd.gama(45_455) + odd.CHRM_SWAPPED,
+    "primaries of sRGB and gamma": odd.gama(45_455) + odd.CHRM_SRGB,
     "profile": odd.iccp(odd.swapped()),
     "profile before sRGB": SRGB_CHUNK + odd.iccp(odd.swapped()),
     "profile of another method": odd.iccp(odd.swapped(), method=1),

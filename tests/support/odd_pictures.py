@@ -65,6 +65,9 @@ def gama(value: int) -> bytes:
 
 
 _POINTS = 31270, 32900, 15000, 6000, 30000, 60000, 64000, 33000
+CHRM_SRGB = chunk(
+    b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+)
 CHRM_SWAPPED = chunk(b"cHRM", struct.pack(">8I", *_POINTS))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from math import exp, sqrt
 
 MAX_TAGS = 100
 SPACES = frozenset({b"RGB ", b"GRAY", b"CMYK"})  # what profiles of pictures are for
@@ -15,7 +16,7 @@ _D65 = (0.3127, 0.329)
 _SRGB = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 SDR_WHITE = 203.0  # cd/m2 of a white page beside an HDR picture (ITU-R BT.2408)
-PQ_PEAK, HLG_PEAK = 1000 / SDR_WHITE, 1.575  # the brightest light, 1.0 is the white of a page
+PEAK = 1000 / SDR_WHITE  # the brightest light that is mapped, 1.0 is the white of a page
 STEPS = 1024  # of a curve
 Matrix = Sequence[Sequence[float]]
 # red, green, blue, white (x, y) of the primaries of H.273 that browsers know
@@ -79,8 +80,7 @@ def of_code_points(primaries: int, transfer: int) -> tuple[bool, bytes | None]:
     if primaries == 1 and transfer == 13:
         return True, None
     *colours, x, y = _PRIMARIES[primaries]
-    light, peak = _TRANSFERS[transfer]
-    return True, _made(colours, (x, y), _curve(light), peak)
+    return True, _made(colours, (x, y), _curve(_TRANSFERS[transfer]))
 
 
 def _srgb_curve(value: float) -> float:
@@ -92,34 +92,53 @@ def _smpte240(value: float) -> float:
 
 
 def _pq(value: float) -> float:
-    """Light of PQ (SMPTE ST 2084), 1.0 for `PQ_PEAK`; brighter parts are cut."""
+    """Light of PQ (SMPTE ST 2084) on a screen without high dynamic range."""
     power = value ** (1 / 78.84375)
     part = max(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)
-    return float(10_000 * part ** (1 / 0.1593017578125) / (PQ_PEAK * SDR_WHITE))
+    return _toned(float(10_000 * part ** (1 / 0.1593017578125) / SDR_WHITE))
 
 
 def _hlg(value: float) -> float:
-    """Light of HLG (ARIB STD-B67)."""
+    """Light of HLG (ITU-R BT.2100, on a screen of 1000 cd/m2), likewise."""
     if value <= 0.5:
-        return value * value / 3
-    return (2.718281828 ** ((value - 0.55991073) / 0.17883277) + 0.28466892) / 12
+        scene = value * value / 3
+    else:
+        scene = (exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12
+    return _toned(PEAK * float(scene**1.2))
+
+
+def _toned(light: float) -> float:
+    """What is left of a light, 1.0 being the white of a page, where 1.0 is the brightest.
+
+    The reference white tone mapping of SMPTE ST 2094-50, which Chromium applies by the brightest of
+    the three colours and this to each: half up to white, then a curve of second degree up to
+    `PEAK`.
+    """
+    if light <= 1:
+        return light / 2
+    knee, middle, end = (1.0, 0.5), (1.65, 0.825), (PEAK, 1.0)
+    square, straight = knee[0] - 2 * middle[0] + end[0], 2 * (middle[0] - knee[0])
+    rest = min(light, PEAK) - knee[0]
+    share = (sqrt(straight**2 + 4 * square * rest) - straight) / (2 * square)
+    left = 1 - share
+    return left * left * knee[1] + 2 * share * left * middle[1] + share * share * end[1]
 
 
 # Browsers take the curves of television for that of a television screen.
-_TRANSFERS: dict[int, tuple[Callable[[float], float], float]] = {
-    1: (lambda v: v**2.4, 1.0),
-    4: (lambda v: v**2.2, 1.0),
-    5: (lambda v: v**2.8, 1.0),
-    6: (lambda v: v**2.4, 1.0),
-    7: (_smpte240, 1.0),
-    8: (lambda v: v, 1.0),
-    11: (lambda v: v**2.4, 1.0),
-    13: (_srgb_curve, 1.0),
-    14: (lambda v: v**2.4, 1.0),
-    15: (lambda v: v**2.4, 1.0),
-    16: (_pq, PQ_PEAK),
-    17: (lambda v: v**2.6 * 52.37 / 48, 1.0),
-    18: (_hlg, HLG_PEAK),
+_TRANSFERS: dict[int, Callable[[float], float]] = {
+    1: lambda v: v**2.4,
+    4: lambda v: v**2.2,
+    5: lambda v: v**2.8,
+    6: lambda v: v**2.4,
+    7: _smpte240,
+    8: lambda v: v,
+    11: lambda v: v**2.4,
+    13: _srgb_curve,
+    14: lambda v: v**2.4,
+    15: lambda v: v**2.4,
+    16: _pq,
+    17: lambda v: v**2.6 * 52.37 / 48,
+    18: _hlg,
 }
 
 
@@ -130,12 +149,10 @@ def _curve(light: Callable[[float], float]) -> bytes:
     return b"curv\0\0\0\0" + struct.pack(">I", STEPS) + table
 
 
-def _made(
-    colours: Sequence[float], white: Sequence[float], curve: bytes, peak: float = 1.0
-) -> bytes | None:
+def _made(colours: Sequence[float], white: Sequence[float], curve: bytes) -> bytes | None:
     """A matrix profile; None if these points are not those of three colours and a white."""
     try:
-        columns = [[peak * part for part in each] for each in _adapted(colours, white)]
+        columns = _adapted(colours, white)
     except ZeroDivisionError:
         return None
     tags = [(b"desc", b"desc" + bytes(7) + b"\x02x\0" + bytes(78)), (b"wtpt", _xyz(_D50))]
