@@ -17,6 +17,7 @@ def of(bad: Image.Image, fillers: Sequence[Image.Image]) -> Iterator[Variant]:
     yield from _tiled(bad, fillers)
     yield from _framed(bad, fillers[2])
     yield from _long(bad, fillers)
+    yield from _moved(bad, fillers[1])
     yield from _turned(bad)
     yield from _recoloured(bad, fillers[1])
 
@@ -75,6 +76,25 @@ def _long(bad: Image.Image, fillers: Sequence[Image.Image]) -> Iterator[Variant]
             plain[place] = _cell(bad, 480)
             yield f"strip 1:{ratio}, plain", _joined(plain, False)
             yield f"strip {ratio}:1 of pictures", _joined(tiles, True)
+
+
+def _moved(bad: Image.Image, ground: Image.Image) -> Iterator[Variant]:
+    """The picture half outside, and small at a rim with soft edges."""
+    side = 640
+    for share in (0.3, 0.5):
+        for right, down in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            moved = _cell(ground, side)
+            moved.paste(_cell(bad, side), (round(side * share * right), round(side * share * down)))
+            yield "moved half out of the picture", moved
+    for share in (0.5, 0.65):
+        small = round(side * share)
+        mask = Image.new("L", (small, small), 0)
+        mask.paste(255, (0, 0, round(0.92 * small), round(0.92 * small)))
+        softened = mask.filter(ImageFilter.GaussianBlur(small / 25))
+        for down in (0.0, 0.5):
+            whole = _cell(ground, side)
+            whole.paste(_cell(bad, small), (0, round(down * (side - small))), softened)
+            yield "small at the rim, without an edge", whole
 
 
 def _turned(bad: Image.Image) -> Iterator[Variant]:

@@ -48,7 +48,7 @@ class PicturePart:
 
 def parts_of(view: Image.Image, size: tuple[int, int]) -> list[PicturePart]:
     """The parts of a picture of this size (width, height); none of a usual photograph."""
-    grey = np.asarray(view.convert("L").reduce(2), np.float32)
+    grey = np.asarray(view.convert("L"), np.float32)
     inner = _trimmed(grey)
     parts = [] if inner == WHOLE else [PicturePart("inside its border", inner, is_border=True)]
     width, height = (inner[2] - inner[0]) * size[0], (inner[3] - inner[1]) * size[1]
@@ -175,10 +175,12 @@ def _seams(lines: Grey) -> tuple[list[int], list[int]]:
         beside += padded[offset : offset + number]
     is_step = (steps > STEP) & (2 * steps > TIMES * beside)
     run = round(RUN * lines.shape[1])
-    sums = np.cumsum(is_step, axis=1, dtype=np.int16)
-    whole = sums[:, -1] / lines.shape[1]
-    densest = (sums[:, run:] - sums[:, :-run]).max(axis=1) / run
-    return _peaks(whole, WHOLE_DENSE), _peaks(densest, DENSE)
+    counts = np.count_nonzero(is_step, axis=1)
+    densest = np.zeros(number, np.float32)
+    full = np.flatnonzero(counts >= DENSE * run)  # of a usual photograph none
+    sums = np.cumsum(is_step[full], axis=1, dtype=np.int16)
+    densest[full] = (sums[:, run:] - sums[:, :-run]).max(axis=1) / run
+    return _peaks(counts / lines.shape[1], WHOLE_DENSE), _peaks(densest, DENSE)
 
 
 def _peaks(density: Grey, least: float) -> list[int]:

@@ -19,12 +19,23 @@ from PIL import Image, ImageOps
 from tasks.extra_views.geometry import WHOLE, Box, PicturePart, parts_of
 from tasks.images.decoder import Decoded
 
-GREY = (0.05, 0.8)  # scores of the whole picture in which it is also turned, mirrored and inverted
+GREY = (0.05, 0.8)  # scores of the whole picture in which each of `TURNS` is scored as well
 LEAST = 0.5  # score from which an extra view is heeded
 CERTAIN = 0.8  # score of a whole picture that needs no extra view, unless it is a sheet of tiles
 FRAMES = 3  # of an animation that are looked at closer: those with the highest scores
 SHEET = 4  # tiles from which a picture is a sheet
 CALM = 0.2  # highest score of a tile of a sheet that is not rejected for its whole look
+
+_RIM = 16  # pixels of the 256 on each side, which the network's own crop leaves out
+
+
+def _with_rim(image: Image.Image) -> Image.Image:
+    """The whole picture in the part that the network sees."""
+    whole = Image.new("RGB", image.size)
+    seen = (image.width - 2 * _RIM, image.height - 2 * _RIM)
+    whole.paste(image.resize(seen, Image.Resampling.BILINEAR), (_RIM, _RIM))
+    return whole
+
 
 Crop = Callable[[int, Sequence[Box]], list[Image.Image]]  # the parts of this frame, 256 x 256
 Score = Callable[[Sequence[Any]], list[float]]
@@ -35,6 +46,7 @@ TURNS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "turned upside down": lambda image: image.transpose(Image.Transpose.ROTATE_180),
     "with inverted colours": ImageOps.invert,
     "with full contrast": lambda image: ImageOps.autocontrast(image, cutoff=1),
+    "with its outer rim": _with_rim,
 }
 
 

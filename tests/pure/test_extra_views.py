@@ -12,7 +12,7 @@ from PIL import Image
 from models.verdict import Finding, Policy, action_for, explain, judge
 from scripts.benches.evasion_variants import grid, of_harmless
 from tasks.extra_views.geometry import WHOLE, parts_of
-from tasks.extra_views.look_closer import look_closer
+from tasks.extra_views.look_closer import TURNS, look_closer
 from tasks.images.decode import Limits, frame_crops
 from tasks.images.decoder import Views
 from tests.support.api import content
@@ -126,6 +126,18 @@ def test_a_usual_photo_costs_nothing() -> None:
     closer, shown = look(photo(), 0.02)
     assert (closer.score, closer.detail, closer.calls, shown.cropped) == (0.02, {}, 0, [])
     assert look(photo(), 0.95)[0].calls == 0
+
+
+def test_the_outer_rim_is_looked_at_in_the_grey_zone() -> None:
+    """The network's own crop leaves out 16 of 256 pixels on each side."""
+    image = Image.new("RGB", (SIDE, SIDE), "white")
+    image.paste("red", (0, 0, SIDE, 14))
+    seen = TURNS["with its outer rim"](image).crop((16, 16, 240, 240))
+    assert image.crop((16, 16, 240, 240)).getcolors() == [(224 * 224, (255, 255, 255))]
+    assert seen.getpixel((112, 5)) == (255, 0, 0)
+    closer = look(photo(), 0.3, *[0.0] * (len(TURNS) - 1), 0.9)[0]
+    assert closer.detail["view"] == "with its outer rim"
+    assert closer.detail["sure"] == 0.3, "it does not reject"
 
 
 def test_the_inside_of_a_plain_border_may_reject_and_a_tile_may_not() -> None:

@@ -49,10 +49,11 @@ def properties(data: bytes) -> list[Properties]:
         return []
     own, tiles = Properties(), Properties()
     try:
-        boxes_of = meta.properties()
+        parts = sorted(meta.tiles())
+        boxes_of = meta.properties({meta.primary, *parts})
         for kind, body in boxes_of(meta.primary):
             own.take(kind, body)
-        for tile in sorted(meta.tiles()):
+        for tile in parts:
             for kind, body in boxes_of(tile):
                 tiles.take(kind, body)
     except _BROKEN:
@@ -122,15 +123,15 @@ class _Meta:
         limit = 1 << 8 * (end - start)
         return self.data[:start] + (item % limit).to_bytes(end - start, "big") + self.data[end:]
 
-    def properties(self) -> Callable[[int], Iterator[tuple[bytes, bytes]]]:
-        """A function that gives the property boxes of an item: (type, body) of each."""
+    def properties(self, items: set[int]) -> Callable[[int], Iterator[tuple[bytes, bytes]]]:
+        """A function that gives the property boxes of one of the items: (type, body) of each."""
         iprp = first(self.data, self.inside, b"iprp")
         ipco = first(self.data, iprp, b"ipco")
         every = list(boxes(self.data, *ipco)) if ipco else []
         indexes: dict[int, list[int]] = {}
         for kind, start, end in boxes(self.data, *iprp) if iprp else ():
             if kind == b"ipma":
-                _associate(indexes, Numbers(self.data, start, end))
+                _associate(indexes, items, Numbers(self.data, start, end))
 
         def of(item: int) -> Iterator[tuple[bytes, bytes]]:
             for index in indexes.get(item, ()):
@@ -217,12 +218,16 @@ def _location(data: bytes, iloc: Range, item: int) -> list[tuple[bool, int, int]
     return []
 
 
-def _associate(indexes: dict[int, list[int]], numbers: Numbers) -> None:
-    """Add what an ``ipma`` box says: the numbers, from 1, of each item's properties."""
+def _associate(indexes: dict[int, list[int]], items: set[int], numbers: Numbers) -> None:
+    """Add what an ``ipma`` box says: the numbers, from 1, of the properties of these items."""
     head = numbers.read(FULL)
     wide, size = head >> 24 > 0, 2 if head & 1 else 1
     mask = 0x7FFF if head & 1 else 0x7F
     for _ in range(min(numbers.read(4), MOST_BOXES)):
         item = numbers.read(4 if wide else 2)
-        found = [numbers.read(size) & mask for _ in range(numbers.read(1))]
-        indexes.setdefault(item, found)
+        count = numbers.read(1)
+        if item in items:
+            found = [numbers.read(size) & mask for _ in range(count)]
+            indexes.setdefault(item, found)
+        else:
+            numbers.read(size * count)

@@ -98,8 +98,9 @@ def look(chance: random.Random, colour: int, depth: int) -> bytes:
         colours = bytes(chance.choice((0, 90, 180, 255)) for _ in range(24))
         alpha = chunk(b"tRNS", bytes((255, 0, 128))) if chance.random() < 0.5 else b""
         return chunk(b"PLTE", colours) + alpha
-    if colour in (GREY, RGB) and depth == 8 and chance.random() < 0.5:
-        return chunk(b"tRNS", struct.pack(">H", 60) * CHANNELS[colour])
+    if colour in (GREY, RGB) and chance.random() < 0.5:
+        value = 60 if depth == 8 else 60 * 257
+        return chunk(b"tRNS", struct.pack(">H", value) * CHANNELS[colour])
     return b""
 
 

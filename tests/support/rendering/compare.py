@@ -9,6 +9,7 @@ from PIL import Image, ImageChops
 from tasks.images.decode import Picture, PictureError, accepted
 from tasks.images.file_formats import sniff
 from tasks.images.frame_views import VIEW
+from tasks.moderation.checks import FOR_A_PERSON
 from tests.support.decoded import decoded
 from tests.support.rendering.corpus import Case
 from tests.support.rendering.oracle import Oracle, Painted
@@ -40,6 +41,8 @@ def check(oracle: Oracle, case: Case) -> Outcome:
     try:
         picture = decoded(case.data, max_frames=400)
     except PictureError as error:
+        if error.code in FOR_A_PERSON:
+            return Outcome(case, PERSON, str(error))
         result = REFUSED if painted.frames else NOTHING
         return Outcome(case, result, str(error))
     differences = _differences(case, picture, painted)
@@ -53,8 +56,9 @@ def check(oracle: Oracle, case: Case) -> Outcome:
 def _differences(case: Case, picture: Picture, painted: Painted) -> list[str]:
     found = []
     for index, grounds in enumerate(painted.frames):
+        covered = _covered(grounds) if case.partial else None
         for ground, image in zip(("white", "black"), grounds, strict=True):
-            nearest = min(_apart(image, view.image) for view in picture.views)
+            nearest = min(_apart(image, view.image, covered) for view in picture.views)
             if nearest > case.tolerance:
                 found.append(f"frame {index} on {ground} is {nearest} levels from every view")
     size = picture.width, picture.height
@@ -64,8 +68,17 @@ def _differences(case: Case, picture: Picture, painted: Painted) -> list[str]:
     return found
 
 
-def _apart(painted: Image.Image, view: Image.Image) -> int:
+def _apart(painted: Image.Image, view: Image.Image, covered: Image.Image | None) -> int:
     """The largest difference of the averages of 16 x 16 pixels, in levels."""
     square = painted.resize(VIEW, Image.Resampling.BILINEAR)
     blocks = ImageChops.difference(square, view).reduce(16)
+    if covered:
+        blocks = Image.composite(blocks, Image.new("RGB", blocks.size), covered)
     return max(high for _, high in blocks.getextrema())  # type: ignore[misc]
+
+
+def _covered(grounds: list[Image.Image]) -> Image.Image:
+    """A mask of the blocks in which white and black ground look the same."""
+    white, black = (each.resize(VIEW, Image.Resampling.BILINEAR) for each in grounds)
+    blocks = ImageChops.difference(white, black).convert("L").reduce(16)
+    return blocks.point(lambda value: 255 * (value == 0))

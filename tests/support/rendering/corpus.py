@@ -16,17 +16,21 @@ from importlib import import_module
 # 256 x 256 view. Decoders round alpha differently by one level; those of lossy formats also differ
 # in how they enlarge chroma.
 LOSSLESS, LOSSY = 3, 10
-MODULES = ("stills", "gifs", "apngs", "films")
+MODULES = ("stills", "colors", "odd", "gifs", "apngs", "films", "avifs")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A file. ``person``: the picture may have a doubt instead of equal views."""
+    """A file. ``person``: the picture may have a doubt instead of equal views.
+
+    ``partial``: the browser may leave rows at its end uncovered, which are not compared.
+    """
 
     name: str
     data: bytes
     tolerance: int = LOSSLESS
     person: bool = False
+    partial: bool = False
 
 
 Maker = Callable[[random.Random], Iterator[Case]]
