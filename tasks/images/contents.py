@@ -119,6 +119,13 @@ def _webp(data: bytes, end: int) -> Contents:
 
 
 def _boxes(data: bytes, end: int) -> Contents:
+    try:
+        return _read_boxes(data, end)
+    except OverflowError:
+        return Contents(data, end, doubts=["it has too many boxes to be looked at"])
+
+
+def _read_boxes(data: bytes, end: int) -> Contents:
     stills, films = items.properties(data), tracks.properties(data)
     # Only a file whose first brand is `avif` is shown as a still, if it has both.
     every = stills + films if data[8:12] == b"avif" else films + stills

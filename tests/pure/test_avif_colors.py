@@ -6,10 +6,12 @@ The expected values are those of Chromium 156; ``tests/browser/test_rendering.py
 from __future__ import annotations
 
 import random
+import struct
 
 import pytest
 from PIL import Image
 
+from tasks.images import contents
 from tasks.images.containers import av1, items, tracks
 from tasks.images.decode import Picture, PictureError, accepted
 from tests.support import odd_avifs as avif
@@ -189,6 +191,28 @@ def test_a_header_without_colours_says_so_and_others_are_none() -> None:
         assert av1.code_points(broken) is None
 
 
+def test_a_file_of_more_entries_than_are_looked_at_goes_to_a_person() -> None:
+    """Else the colours of the picture could stand behind them."""
+    whole = avif.file_of(coded().having(avif.nclx(1, 8)))
+    entries = struct.pack(">II", 0, 50_000) + b"".join(
+        struct.pack(">HB", number, 0) for number in range(9, 50_009)
+    )
+    at, meta = whole.index(b"iprp") - 4, whole.index(b"meta") - 4
+    for more in (odd.box(b"ipma", entries), odd.box(b"free") * 5000):
+        data = bytearray(_grown(whole, at, more))
+        length = int.from_bytes(data[meta : meta + 4], "big")
+        struct.pack_into(">I", data, meta, length + len(more))
+        its = contents.read("AVIF", bytes(data), len(data))
+        assert its.doubts == ["it has too many boxes to be looked at"]
+
+
+def _grown(data: bytes, at: int, more: bytes) -> bytes:
+    """The file with more bytes at the end of the box at `at`, whose length grows."""
+    length = int.from_bytes(data[at : at + 4], "big")
+    head = struct.pack(">I", length + len(more)) + data[at + 4 : at + length]
+    return data[:at] + head + more + data[at + length :]
+
+
 def test_no_bytes_break_the_parsers() -> None:
     grid = avif.grid_of(coded((64, 64)), coded((64, 64)), (128, 64))
     gain = avif.with_gain_map(coded(), coded())
@@ -200,7 +224,8 @@ def test_no_bytes_break_the_parsers() -> None:
             )
             for _ in range(chance.randint(1, 8) if data else 0):
                 data[chance.randrange(min(len(data), 900))] = chance.choice((0, 1, 127, 255))
-            for each in (*items.properties(bytes(data)), *tracks.properties(bytes(data))):
+            its = bytes(data)
+            for each in (*items.properties(its), *tracks.properties(its)):
                 assert each.code_points is None or max(each.code_points) < 1 << 16
-            items.gain_map(bytes(data))
-            av1.code_points(bytes(data))
+            items.gain_map(its)
+            av1.code_points(its)

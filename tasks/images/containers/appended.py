@@ -66,7 +66,10 @@ def _end_of(data: bytes, start: int) -> tuple[int, bool]:
 
 
 def _end_of_boxes(data: bytes, start: int) -> tuple[int, bool]:
-    found = list(boxes.boxes(data, start, len(data)))
+    try:
+        found = list(boxes.boxes(data, start, len(data)))
+    except OverflowError:
+        return len(data), False  # it is opened, and doubted
     if len(found) < 2 or found[0][0] != b"ftyp":
         return 0, False
     foreign = [kind == b"ftyp" or not kind.isalnum() for kind, _, _ in found[1:]]

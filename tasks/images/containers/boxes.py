@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-MOST_BOXES = 4096  # of one level that are looked at
+MOST_BOXES = 4096  # of one level; real files have under a hundred
+MOST_NUMBERS = 1 << 17  # that are read of one box, enough for 30,000 items
 FULL = 4  # bytes of version and flags
 Range = tuple[int, int]  # the start and the end of a body
 
@@ -36,23 +37,32 @@ class Properties:
 
 
 class Numbers:
-    """Reads big-endian numbers one after the other; raises IndexError behind the end."""
+    """Reads big-endian numbers one after the other.
+
+    Raises IndexError behind the end, and OverflowError after `MOST_NUMBERS`.
+    """
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         self._data, self._at, self._end = data, start, end
+        self._left = MOST_NUMBERS
 
     def read(self, size: int) -> int:
         """The next number of `size` bytes; 0 if that is 0."""
-        after = self._at + size
+        after, self._left = self._at + size, self._left - 1
         if after > self._end:
             raise IndexError("a box is cut")
+        if self._left < 0:
+            raise OverflowError("a box has too many entries")
         value = int.from_bytes(self._data[self._at : after], "big")
         self._at = after
         return value
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(type, start of the body, end) of each box in a range, as far as they fit."""
+    """(type, start of the body, end) of each box in a range, as far as they fit.
+
+    Raises OverflowError after `MOST_BOXES`.
+    """
     for _ in range(MOST_BOXES):
         if start + 8 > end:
             return
@@ -66,6 +76,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]
             return
         yield kind, body, after
         start = after
+    raise OverflowError("a file has too many boxes")
 
 
 def first(data: bytes, where: Range | None, *path: bytes) -> Range | None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from tasks.images.containers import av1
 from tasks.images.containers.boxes import (
     FULL,
-    MOST_BOXES,
     Numbers,
     Properties,
     Range,
@@ -22,6 +21,7 @@ from tasks.images.containers.boxes import (
 
 SEARCHED = 4096  # bytes of a picture in which browsers look for a sequence header
 _MOST_SEARCHED = 1 << 20  # in which another viewer may find one
+_MOST_ASSOCIATIONS = 32  # boxes; browsers refuse a file with more
 _MOST_DERIVED = 4  # a picture made of others, which are made of others, and so on
 _TILED = (b"grid", b"iovl")
 _BROKEN = (struct.error, IndexError)
@@ -42,7 +42,8 @@ class GainMap:
 def properties(data: bytes) -> list[Properties]:
     """How viewers see the primary picture, browsers first; empty if there is none.
 
-    A grid without a statement about colours has that of its tiles in some browsers alone.
+    A grid without a statement about colours has that of its tiles in some browsers alone. Raises
+    OverflowError if there are more boxes or entries than are looked at.
     """
     meta = _Meta.of(data)
     if meta is None:
@@ -125,13 +126,15 @@ class _Meta:
 
     def properties(self, items: set[int]) -> Callable[[int], Iterator[tuple[bytes, bytes]]]:
         """A function that gives the property boxes of one of the items: (type, body) of each."""
-        iprp = first(self.data, self.inside, b"iprp")
+        iprp = first(self.data, self.inside, b"iprp") or (0, 0)
         ipco = first(self.data, iprp, b"ipco")
         every = list(boxes(self.data, *ipco)) if ipco else []
         indexes: dict[int, list[int]] = {}
-        for kind, start, end in boxes(self.data, *iprp) if iprp else ():
-            if kind == b"ipma":
-                _associate(indexes, items, Numbers(self.data, start, end))
+        found = [(at, end) for kind, at, end in boxes(self.data, *iprp) if kind == b"ipma"]
+        if len(found) > _MOST_ASSOCIATIONS:
+            raise OverflowError("a file has too many associations")
+        for place in found:
+            _associate(indexes, items, Numbers(self.data, *place))
 
         def of(item: int) -> Iterator[tuple[bytes, bytes]]:
             for index in indexes.get(item, ()):
@@ -168,7 +171,7 @@ class _Meta:
         for kind, start, end in boxes(self.data, iref[0] + FULL, iref[1]):
             numbers = Numbers(self.data, start, end)
             if kind == b"dimg" and numbers.read(size) == item:
-                return [numbers.read(size) for _ in range(min(numbers.read(2), MOST_BOXES))]
+                return [numbers.read(size) for _ in range(numbers.read(2))]
         return []
 
     def coded(self, item: int) -> bytes:
@@ -205,12 +208,12 @@ def _location(data: bytes, iloc: Range, item: int) -> list[tuple[bool, int, int]
     sizes = numbers.read(2)
     offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     wide = 2 if version < 2 else 4
-    for _ in range(min(numbers.read(wide), MOST_BOXES)):
+    for _ in range(numbers.read(wide)):
         number = numbers.read(wide)
         method = numbers.read(2) & 15 if version else 0
         numbers.read(2)  # another file, which browsers do not open
         start, extents = numbers.read(base), []
-        for _ in range(min(numbers.read(2), MOST_BOXES)):
+        for _ in range(numbers.read(2)):
             numbers.read(index if version else 0)
             extents.append((method == 1, start + numbers.read(offset), numbers.read(length)))
         if number == item:
@@ -223,7 +226,7 @@ def _associate(indexes: dict[int, list[int]], items: set[int], numbers: Numbers)
     head = numbers.read(FULL)
     wide, size = head >> 24 > 0, 2 if head & 1 else 1
     mask = 0x7FFF if head & 1 else 0x7F
-    for _ in range(min(numbers.read(4), MOST_BOXES)):
+    for _ in range(numbers.read(4)):
         item = numbers.read(4 if wide else 2)
         count = numbers.read(1)
         if item in items:
