@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tasks.images.containers import boxes, gif, items, jpeg, png, tracks
 from tasks.images.limits import PictureError
 from tasks.images.pixels import color, icc_profile
+from tasks.images.pixels.icc_profile import Profile
 
 ENDLESS = "the file ends without an end marker"
 INCOMPLETE = "the data end before the picture does"
@@ -27,9 +28,8 @@ class Contents:
 
     data: bytes
     end: int
-    profile: bytes | None = None
-    other_profiles: list[bytes | None] = field(default_factory=list)
-    is_hdr: bool = False
+    profile: Profile | None = None
+    other_profiles: list[Profile | None] = field(default_factory=list)
     exif: list[bytes] = field(default_factory=list)
     other_exif: list[bytes] = field(default_factory=list)
     crop: bytes | None = None
@@ -76,12 +76,10 @@ def _png(data: bytes, end: int) -> Contents:
         raise PictureError("unreadable", "The PNG's palette is missing.")
     if not any(kind == b"IDAT" for kind, _, _ in its.parts):
         raise PictureError("unreadable", "The PNG has no data.")
-    coded = its.about.get(b"cICP", b"")
     return Contents(
         its.bare(),
         its.end,
         profile=color.of_png(its.about),
-        is_hdr=len(coded) == 4 and coded[1] in icc_profile.HDR,
         exif=its.exif,
         other_exif=its.other_exif,
         damaged=its.damaged,
@@ -133,7 +131,6 @@ def _read_boxes(data: bytes, end: int) -> Contents:
     if every:
         profiles = list(dict.fromkeys(seen for each in every for seen in _colours(each)))
         its.profile, its.other_profiles, its.crop = profiles[0], profiles[1:], every[0].crop
-    its.is_hdr = any(_transfer(each) in icc_profile.HDR for each in every if not each.profile)
     if len({each.crop for each in every}) > 1:
         its.doubts.append("its animation and its picture are cropped differently")
     if gain := items.gain_map(data):
@@ -143,7 +140,7 @@ def _read_boxes(data: bytes, end: int) -> Contents:
     return its
 
 
-def _colours(of: boxes.Properties) -> list[bytes | None]:
+def _colours(of: boxes.Properties) -> list[Profile | None]:
     """The profiles by which viewers show an AVIF, browsers first; None is sRGB."""
     if of.profile and icc_profile.is_sound(of.profile):
         return [of.profile]

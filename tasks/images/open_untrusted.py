@@ -153,8 +153,6 @@ def _read_look(source: Source) -> None:
     if color.is_unknown(profile, mode):
         source.doubt("its colour profile cannot be applied")
     found = color.readings(profile, mode)
-    if its.is_hdr and found[0].profile:  # each viewer maps such colours in its own way
-        found = (*found, color.SRGB)
     for other in its.other_profiles:
         found = (*found, *color.readings(other, mode))
     source.readings = tuple(dict.fromkeys(found))

@@ -59,7 +59,7 @@ PNG_COLOURS = {
     "linear code points": LINEAR,
     "code points of Display P3": (190, 117, 45),
     "code points of television": (176, 113, 49),
-    "code points of PQ": (255, 80, 0),  # Chromium's is (255, 0, 0): by the brightest colour
+    "code points of PQ": (255, 0, 0),
     "unknown code points": BROWN,
 }
 
@@ -149,6 +149,20 @@ def test_greys_of_high_dynamic_range_are_mapped_as_browsers_do(
         grey = encoded(Image.new("RGB", (32, 32), (level,) * 3), "PNG")
         picture = decoded(with_png_chunk(grey, chunk(b"cICP", bytes([9, transfer, 0, 1]))))
         assert is_near(first_colour(picture), (expected,) * 3)
+
+
+@pytest.mark.parametrize(
+    ("points", "shown"),
+    [((9, 16), (0, 120, 0)), ((1, 16), (30, 114, 26)), ((9, 18), (0, 94, 36))],
+)
+@pytest.mark.parametrize("size", [(32, 32), (1200, 900)])
+def test_colours_of_high_dynamic_range_are_mapped_as_browsers_do(
+    points: tuple[int, int], shown: tuple[int, ...], size: tuple[int, int]
+) -> None:
+    image = encoded(Image.new("RGB", size, (64, 120, 60)), "PNG")
+    picture = decoded(with_png_chunk(image, chunk(b"cICP", bytes([*points, 0, 1]))))
+    assert is_near(first_colour(picture), shown)
+    assert is_near(picture.preview.getpixel((9, 9)), shown)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("primaries", [odd.CHRM_SRGB, odd.CHRM_SWAPPED])

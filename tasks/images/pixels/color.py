@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageCms
 
-from tasks.images.pixels import icc_profile
+from tasks.images.pixels import icc_profile, tone_mapping
+from tasks.images.pixels.icc_profile import HighRange, Profile
 
 SAME = 3  # levels of 255: a profile that changes no colour by more is not applied
 SAME_ARITHMETIC = 8  # levels by which the fast arithmetic may differ
@@ -29,18 +30,21 @@ _LATE = "sluice_colour"  # in `Image.info`, which survives crops, turns and resi
 
 @dataclass(frozen=True, slots=True)
 class ColorReading:
-    """One way to see the colours: an ICC profile, or None for sRGB."""
+    """One way to see the colours: an ICC profile, or None for sRGB, or code points of PQ or HLG."""
 
     profile: bytes | None = None
+    high_range: HighRange | None = None
 
 
 SRGB = ColorReading()
 
 
-def readings(profile: bytes | None, mode: str) -> tuple[ColorReading, ...]:
+def readings(profile: Profile | None, mode: str) -> tuple[ColorReading, ...]:
     """How viewers see a picture of this Pillow mode with this profile: first as browsers do."""
     if not profile:
         return (SRGB,)
+    if isinstance(profile, HighRange):  # each viewer maps them in its own way
+        return (ColorReading(high_range=profile), SRGB)
     sound = icc_profile.is_sound(profile)
     profile = icc_profile.repaired(profile)
     if _transform(profile, _form(mode)) is None:
@@ -52,9 +56,9 @@ def readings(profile: bytes | None, mode: str) -> tuple[ColorReading, ...]:
     return (read,) if sound else (SRGB, read)
 
 
-def is_unknown(profile: bytes | None, mode: str) -> bool:
+def is_unknown(profile: Profile | None, mode: str) -> bool:
     """Whether browsers may apply a profile that cannot be applied here."""
-    if not profile or not icc_profile.is_sound(profile):
+    if not profile or isinstance(profile, HighRange) or not icc_profile.is_sound(profile):
         return False
     if icc_profile.space(profile) not in icc_profile.SPACES:
         return True
@@ -64,6 +68,8 @@ def is_unknown(profile: bytes | None, mode: str) -> bool:
 
 def painted(image: Image.Image, reading: ColorReading) -> Image.Image:
     """`image` in sRGB colours. A large one may be converted later: see `finished`."""
+    if reading.high_range:
+        return _toned(image, reading.high_range)
     if reading.profile is None:
         return image
     form = _form(image.mode)
@@ -83,19 +89,33 @@ def painted(image: Image.Image, reading: ColorReading) -> Image.Image:
 
 def finished(image: Image.Image) -> Image.Image:
     """A view or preview with the conversion that `painted` has put off."""
-    transform = image.info.get(_LATE)
-    if transform is None:
+    conversion = image.info.get(_LATE)
+    if conversion is None:
         return image
-    done = _applied(image, transform)
-    done.info.pop(_LATE, None)
+    image.info.pop(_LATE)
+    if isinstance(conversion, HighRange):
+        return tone_mapping.toned(image, conversion)
+    return _applied(image, conversion)
+
+
+def _toned(image: Image.Image, seen: HighRange) -> Image.Image:
+    """Likewise for PQ and HLG; a large picture is always converted later, for its memory."""
+    if not image.has_transparency_data:
+        plain = _eight_bits(image).convert("RGB")
+        if image.width * image.height > LATE:
+            plain.info[_LATE] = seen
+            return plain
+        return tone_mapping.toned(plain, seen)
+    rgba = image.convert("RGBA")
+    done = tone_mapping.toned(rgba.convert("RGB"), seen)
+    done.putalpha(rgba.getchannel("A"))
     return done
 
 
 def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
     """An RGB or RGBA copy with the transform applied to its colours alone."""
     form = transform.input_mode
-    if image.mode.startswith("I"):  # 16 bits: the high byte, because `convert` alone clips
-        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    image = _eight_bits(image)
     if form == "CMYK" or not image.has_transparency_data:
         return _applied(image if image.mode == form else image.convert(form), transform)
     rgba = image.convert("RGBA")
@@ -103,6 +123,13 @@ def _converted(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Ima
     done.putalpha(rgba.getchannel("A"))
     done.info.pop("transparency", None)
     return done
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Of 16 bits of grey the high byte, because `convert` alone clips."""
+    if not image.mode.startswith("I"):
+        return image
+    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
 
 
 def _applied(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
@@ -172,7 +199,7 @@ def _cube() -> Image.Image:
     )
 
 
-def of_png(about: dict[bytes, bytes]) -> bytes | None:
+def of_png(about: dict[bytes, bytes]) -> Profile | None:
     """The profile of a PNG by its chunks about colour, each of them sound; None for sRGB."""
     coded = about.get(b"cICP", b"")
     if len(coded) == 4 and coded[2] == 0:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from math import exp, sqrt
+from dataclasses import dataclass
 
 MAX_TAGS = 100
 SPACES = frozenset({b"RGB ", b"GRAY", b"CMYK"})  # what profiles of pictures are for
@@ -15,8 +15,6 @@ _D50 = (0.9642, 1.0, 0.8249)
 _D65 = (0.3127, 0.329)
 _SRGB = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
-SDR_WHITE = 203.0  # cd/m2 of a white page beside an HDR picture (ITU-R BT.2408)
-PEAK = 1000 / SDR_WHITE  # the brightest light that is mapped, 1.0 is the white of a page
 STEPS = 1024  # of a curve
 Matrix = Sequence[Sequence[float]]
 # red, green, blue, white (x, y) of the primaries of H.273 that browsers know
@@ -34,6 +32,17 @@ _PRIMARIES = {
     22: (0.630, 0.340, 0.295, 0.605, 0.155, 0.077, *_D65),
 }
 HDR = frozenset({16, 18})  # PQ and HLG: each viewer maps them in its own way
+
+
+@dataclass(frozen=True, slots=True)
+class HighRange:
+    """Code points of PQ or HLG, which no profile can describe: see ``tone_mapping``."""
+
+    primaries: int
+    transfer: int
+
+
+Profile = bytes | HighRange
 
 
 def space(profile: bytes) -> bytes:
@@ -73,8 +82,10 @@ def of_gamma(gamma: int, points: Sequence[int] | None) -> bytes | None:
     return _made(colours, white, _curve(lambda v: v**exponent))
 
 
-def of_code_points(primaries: int, transfer: int) -> tuple[bool, bytes | None]:
+def of_code_points(primaries: int, transfer: int) -> tuple[bool, Profile | None]:
     """(whether browsers know these, the profile, None for sRGB)."""
+    if primaries in _PRIMARIES and transfer in HDR:
+        return True, HighRange(primaries, transfer)
     if primaries not in _PRIMARIES or transfer not in _TRANSFERS:
         return False, None
     if primaries == 1 and transfer == 13:
@@ -91,39 +102,6 @@ def _smpte240(value: float) -> float:
     return value / 4 if value < 0.0913 else float(((value + 0.1115) / 1.1115) ** (1 / 0.45))
 
 
-def _pq(value: float) -> float:
-    """Light of PQ (SMPTE ST 2084) on a screen without high dynamic range."""
-    power = value ** (1 / 78.84375)
-    part = max(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)
-    return _toned(float(10_000 * part ** (1 / 0.1593017578125) / SDR_WHITE))
-
-
-def _hlg(value: float) -> float:
-    """Light of HLG (ITU-R BT.2100, on a screen of 1000 cd/m2), likewise."""
-    if value <= 0.5:
-        scene = value * value / 3
-    else:
-        scene = (exp((value - 0.55991073) / 0.17883277) + 0.28466892) / 12
-    return _toned(PEAK * float(scene**1.2))
-
-
-def _toned(light: float) -> float:
-    """What is left of a light, 1.0 being the white of a page, where 1.0 is the brightest.
-
-    The reference white tone mapping of SMPTE ST 2094-50, which Chromium applies by the brightest of
-    the three colours and this to each: half up to white, then a curve of second degree up to
-    `PEAK`.
-    """
-    if light <= 1:
-        return light / 2
-    knee, middle, end = (1.0, 0.5), (1.65, 0.825), (PEAK, 1.0)
-    square, straight = knee[0] - 2 * middle[0] + end[0], 2 * (middle[0] - knee[0])
-    rest = min(light, PEAK) - knee[0]
-    share = (sqrt(straight**2 + 4 * square * rest) - straight) / (2 * square)
-    left = 1 - share
-    return left * left * knee[1] + 2 * share * left * middle[1] + share * share * end[1]
-
-
 # Browsers take the curves of television for that of a television screen.
 _TRANSFERS: dict[int, Callable[[float], float]] = {
     1: lambda v: v**2.4,
@@ -136,9 +114,7 @@ _TRANSFERS: dict[int, Callable[[float], float]] = {
     13: _srgb_curve,
     14: lambda v: v**2.4,
     15: lambda v: v**2.4,
-    16: _pq,
     17: lambda v: v**2.6 * 52.37 / 48,
-    18: _hlg,
 }
 
 
@@ -173,6 +149,13 @@ def _made(colours: Sequence[float], white: Sequence[float], curve: bytes) -> byt
         ">I4x4s4s4s4s12x4s28x", 128 + len(body), b"\x02\x40\0\0", b"mntr", b"RGB ", b"XYZ ", b"acsp"
     )
     return head + _xyz(_D50)[8:] + bytes(48) + body
+
+
+def linear_matrix(source: int, target: int) -> Matrix:
+    """What turns light in the primaries of `source` into those of `target` (ITU-T H.273)."""
+    both = [_adapted(_PRIMARIES[each][:6], _PRIMARIES[each][6:]) for each in (source, target)]
+    to_target = _inverse(_turned(both[1]))
+    return _turned([_times(to_target, column) for column in both[0]])
 
 
 def _xyz(values: Sequence[float]) -> bytes:
