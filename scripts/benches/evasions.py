@@ -60,7 +60,7 @@ class Looker:
     """Looks at pictures as a worker does, in the decoder's own process."""
 
     def __init__(self, work: Path) -> None:
-        self._decoder = Decoder(Settings(sluice_home=work))
+        self._decoder = Decoder(Settings(sluice_home=work, decode_timeout=60))  # also if busy
         self._path = work / "picture"
 
     def of(self, image: Image.Image, kind: str = "JPEG") -> Looked:
