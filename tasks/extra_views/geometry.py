@@ -50,7 +50,9 @@ def parts_of(view: Image.Image, size: tuple[int, int]) -> list[PicturePart]:
     """The parts of a picture of this size (width, height); none of a usual photograph."""
     grey = np.asarray(view.convert("L"), np.float32)
     inner = _trimmed(grey)
-    parts = [] if inner == WHOLE else [PicturePart("inside its border", inner, is_border=True)]
+    parts = []
+    if inner != WHOLE:
+        parts.append(PicturePart("inside its border", _within(inner, len(grey)), is_border=True))
     width, height = (inner[2] - inner[0]) * size[0], (inner[3] - inner[1]) * size[1]
     if max(width, height) >= LONG * min(width, height):
         parts += _along(inner, width, height)
@@ -68,6 +70,14 @@ def _trimmed(grey: Grey) -> Box:
     box = (left, top, 1 - right, 1 - bottom)
     is_bordered = _is_border(left, right) or _is_border(top, bottom)
     return box if is_bordered and min(box[2] - box[0], box[3] - box[1]) >= TINY else WHOLE
+
+
+def _within(inner: Box, lines: int) -> Box:
+    """Without half a line at each rim, because a line there may have both colours."""
+    half = 0.5 / lines
+    left, top = (edge + half * (edge > 0) for edge in inner[:2])
+    right, bottom = (edge - half * (edge < 1) for edge in inner[2:])
+    return left, top, right, bottom
 
 
 def _is_border(one: float, other: float) -> bool:
