@@ -10,6 +10,7 @@ from typing import Any
 
 APPROVED, REJECTED, REVIEW = "approved", "rejected", "review"
 VERDICTS = (APPROVED, REJECTED, REVIEW)
+SHADOW_CHECK = "shadow"  # of findings that decide nothing
 _PATH = re.compile(r"(?<![\w/])/(?:[\w.@+~-]+/)+[\w.@+~-]*")  # of a file, with two parts or more
 
 LABELS = (
@@ -129,9 +130,9 @@ def action_for(finding: Finding, policy: Policy) -> str:
     return "review" if action == "reject" and not is_sure else action
 
 
-def _weight(finding: Finding) -> tuple[int, float]:
+def _weight(finding: Finding) -> tuple[bool, int, float]:
     order = {"reject": 0, "review": 1, "allow": 2, "note": 3}
-    return order[finding.action], -(finding.score or 0.0)
+    return finding.check == SHADOW_CHECK, order[finding.action], -(finding.score or 0.0)
 
 
 def reason(finding: Finding) -> dict[str, Any]:
@@ -179,6 +180,8 @@ def explain(finding: Finding) -> str:
             return _explain_score(finding, picture)
         case "pictures":
             return f"{picture.capitalize()}: {evidence.get('problem', 'cannot be read')}"
+        case "shadow":
+            return _explain_shadow(finding)
         case "sample":
             return "Picked at random from uploads that would be approved"
         case "failure":
@@ -192,6 +195,13 @@ def _explain_score(finding: Finding, picture: str) -> str:
         return f"The classifier could not score {picture}"
     view = finding.evidence.get("view", "")
     return f"The classifier scored {_place(finding)}{view and f' ({view})'} at {finding.score:.2f}"
+
+
+def _explain_shadow(finding: Finding) -> str:
+    evidence = finding.evidence
+    score = evidence.get("scores", {}).get(finding.label, 0.0)
+    detector, what = evidence.get("detector", "a detector"), _place(finding) or "the text"
+    return f"In shadow, {detector} scored {what} {_words(finding.label)} at {score:.2f}"
 
 
 def _explain_known(evidence: dict[str, Any]) -> str:

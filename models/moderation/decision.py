@@ -14,7 +14,7 @@ from models.database.connection import Model, db
 from models.people.moderator import Moderator
 from models.submissions.finding import FindingRow
 from models.submissions.submission import DECIDED, QUARANTINED, Submission
-from models.verdict import APPROVED, REJECTED, REVIEW, Finding, Judgement, Policy
+from models.verdict import APPROVED, REJECTED, REVIEW, SHADOW_CHECK, Finding, Judgement, Policy
 from models.webhooks import delivery
 
 
@@ -205,4 +205,5 @@ def quarantine(submission_id: UUID, attempts: int, policy: Policy) -> bool:
 
 
 def main_label(judgement: Judgement) -> str:
-    return judgement.findings[0].label if judgement.findings else ""
+    deciding = (found.label for found in judgement.findings if found.check != SHADOW_CHECK)
+    return next(deciding, "")

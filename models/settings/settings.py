@@ -1,8 +1,8 @@
 """Every setting of Sluice, read once from the environment into one frozen object.
 
-Each field of ``table.py`` is an environment variable of the same name in capitals. The
-environment takes precedence over ``SLUICE_HOME/sluice.env``, and that over the default. A secret
-may be in its own file: ``NAME_FILE`` is its path.
+Each field of ``table.py`` and ``detectors.py`` is an environment variable of the same name in
+capitals. The environment takes precedence over ``SLUICE_HOME/sluice.env``, and that over the
+default. A secret may be in its own file: ``NAME_FILE`` is its path.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from models.errors import SettingError
+from models.settings.detectors import check_detectors
 from models.settings.sources import Sources
 from models.settings.table_notices import FullTable
 from models.settings.urls import is_bucket
@@ -35,6 +36,7 @@ class Settings(FullTable):
 
     def __post_init__(self) -> None:
         check(self)
+        check_detectors(self)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -135,6 +137,13 @@ class Settings(FullTable):
     def max_body_size(self) -> int:
         """Bytes of the largest upload: its images, and 1 MB for its texts and the framing."""
         return self.max_files_per_request * self.max_file_size + 1024 * 1024
+
+    @property
+    def detectors(self) -> Path:
+        """Folder of the detectors' model files."""
+        return (
+            Path(self.detector_models) if self.detector_models else self.sluice_home / "detectors"
+        )
 
     @property
     def secrets(self) -> Path:

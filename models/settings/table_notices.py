@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.settings.detectors import DetectorTable
 from models.settings.table import Table, _setting
 
 
 @dataclass(frozen=True)
-class FullTable(Table):
-    """Everything that an operator can set: ``Table``, and what people and clients are told."""
+class FullTable(DetectorTable, Table):
+    """Everything that an operator can set: ``Table``, detectors, and what people are told."""
 
     # Alerts; 0 turns a rule off
     alert_urls: str = _setting(

@@ -1,10 +1,10 @@
 """One upload in a worker, from its claim to its committed verdict. Read it from top to bottom.
 
-``moderate`` is the whole way: claim, load, text rules, known hashes, duplicates, classifier, judge,
-thumbnails, commit, announce. The functions below it follow in that order. Every upload takes this
-way: one that a job names and several while many wait (``moderate_submissions``), one that a worker
-claims in PostgreSQL while Redis is away (``direct_mode.py``), and one that only the fast rules have
-decided, whose full checks are owed.
+``moderate`` is the whole way: claim, load, text rules, known hashes, duplicates, classifier,
+detectors in shadow, judge, thumbnails, commit, announce. The functions below it follow in that
+order. Every upload takes this way: one that a job names and several while many wait
+(``moderate_submissions``), one that a worker claims in PostgreSQL while Redis is away
+(``direct_mode.py``), and one that only the fast rules have decided, whose full checks are owed.
 
 What makes it fast has files of its own: ``prefetch.py`` claims the next batch early,
 ``look_ahead.py`` decodes the next pictures early, ``group_commit.py`` commits verdicts together.
@@ -42,6 +42,7 @@ from tasks.moderation.job import Item, Job
 from tasks.moderation.lease_renewal import LeaseRenewal
 from tasks.moderation.look_ahead import LookAhead
 from tasks.moderation.prefetch import Prefetch, Urgent
+from tasks.moderation.shadow import shadow_findings
 from tasks.observability import logs, metrics, tracing
 from tasks.queue.lanes import announce_decided, enqueue_missing, get_huey
 from tasks.storage import StorageDown, still, thumbnail
@@ -109,6 +110,7 @@ def moderate(
                 check(job, look_alikes.known_look_alikes)
                 check(job, look_alikes.flagged_look_alikes)  # duplicates by their look
                 check(job, checks.classifier)
+                job.findings += shadow_findings(job)
                 judgement = judge_findings(job)
                 draw_thumbnails(job, judgement)
                 commits.add(outcome_of(job, judgement))  # commit and announce, with others

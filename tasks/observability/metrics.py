@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 
 from models.database import connection
+from models.settings.detectors import DETECTORS
 from models.submissions.submission import PRIORITIES
 from models.verdict import APPROVED, REJECTED, REVIEW
 from tasks.observability import metric_files, tracing
@@ -27,6 +28,7 @@ FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 SLOW = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 OLD_ADAPTIVE_SCOPE = "pressure"  # the adaptive limit in 0.1.0; 0.2 is the last with both names
 MACHINE, RULES, PERSON = "machine", "rules", "person"  # who gave a verdict
+DETECTOR_FAILURES = ("failed", "down", "late", "invalid")
 
 
 class Meters:
@@ -41,6 +43,7 @@ class Meters:
         self.registry = CollectorRegistry()
         self._define_http()
         self._define_work()
+        self._define_detectors()
         self._define_verdicts()
         self._define_servers()
         self._start_at_zero()
@@ -87,6 +90,26 @@ class Meters:
         )
         self.given_up = self._counter(
             "sluice_decoding_given_up_total", "Pictures whose decoding was given up.", ("reason",)
+        )
+
+    def _define_detectors(self) -> None:
+        self.detector_calls = self._counter(
+            "sluice_detector_calls_total",
+            "Calls of a detector, failed ones included.",
+            ("detector",),
+        )
+        self.detector_seconds = self._histogram(
+            "sluice_detector_seconds", "Time of one call of a detector.", FAST, ("detector",)
+        )
+        self.detector_failures = self._counter(
+            "sluice_detector_failures_total",
+            "Calls of a detector that gave no scores.",
+            ("detector", "reason"),
+        )
+        self.detector_flags = self._counter(
+            "sluice_detector_flags_total",
+            "Calls in which a detector scored a label at REVIEW_AT or above.",
+            ("detector", "label"),
         )
 
     def _define_verdicts(self) -> None:
@@ -149,6 +172,13 @@ class Meters:
             self.misses.labels(cache, layer)
         for state in ("in_use", "idle"):
             self.pool.labels(state)
+        for name, labels in DETECTORS.items():
+            self.detector_calls.labels(name)
+            self.detector_seconds.labels(name)
+            for reason in DETECTOR_FAILURES:
+                self.detector_failures.labels(name, reason)
+            for label in labels:
+                self.detector_flags.labels(name, label)
 
 
 meters = functools.cache(Meters)  # ``start`` calls it in each process before it has threads
@@ -192,6 +222,18 @@ def inference(pictures: int) -> Iterator[None]:
         yield
     meters().inference.observe(time.perf_counter() - started)
     meters().batch.observe(pictures)
+
+
+def detected(
+    detector: str, seconds: float, *, failed: str = "", flags: Collection[str] = ()
+) -> None:
+    """Count a call of a detector; ``failed`` is one of DETECTOR_FAILURES, ``flags`` are labels."""
+    meters().detector_calls.labels(detector).inc()
+    meters().detector_seconds.labels(detector).observe(seconds)
+    if failed:
+        meters().detector_failures.labels(detector, failed).inc()
+    for label in flags:
+        meters().detector_flags.labels(detector, label).inc()
 
 
 def start() -> None:

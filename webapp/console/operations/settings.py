@@ -30,6 +30,7 @@ GROUPS = {
     "nsfw_engine": "Checks",
     "database_url": "Servers",
     "web_instances": "Processes",
+    "detector_nsfw_mobilenet": "Detectors",
     "alert_urls": "Alerts",
     "webhook_allowed_hosts": "Webhooks",
     "undo_seconds": "Console",

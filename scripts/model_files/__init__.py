@@ -1,0 +1,1 @@
+"""Makes the detectors' model files from public packages; see ``scripts/vendor detectors``."""

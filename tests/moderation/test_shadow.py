@@ -1,0 +1,119 @@
+"""Detectors in shadow on real uploads: what they say is stored, and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.api import Api, unique
+from tests.support.model_files import FOLDER, needs
+from tests.support.stack import Stack, running
+
+ON = {
+    "DETECTOR_NSFW_MOBILENET": "shadow",
+    "DETECTOR_TOXICITY": "shadow",
+    "SYNC_TIMEOUT": "30",
+}
+SHADOW = (
+    "SELECT evidence, label, action, score FROM finding"
+    " WHERE submission_id = %s AND \"check\" = 'shadow' ORDER BY id"
+)
+DECISION = "SELECT to_verdict, reason FROM decision WHERE submission_id = %s"
+INSULT = "You are an idiot and a stupid moron, shut up"
+
+
+@pytest.fixture(scope="module")
+def shadow() -> Iterator[Stack]:
+    with running(**ON, DETECTOR_MODELS=str(FOLDER)) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def its(shadow: Stack) -> Api:
+    return client(shadow)
+
+
+def client(stack: Stack) -> Api:
+    return Api(stack.url, stack.json("client", "create", "Shadow", "--json")["key"])
+
+
+def counted(stack: Stack, name: str) -> dict[str, float]:
+    text = requests.get(stack.url + "/metrics", timeout=10).text
+    lines = [line for line in text.splitlines() if line.startswith(name + "{")]
+    return {line.partition("{")[2].partition("}")[0]: float(line.split()[-1]) for line in lines}
+
+
+def outcome(told: dict[str, Any]) -> Any:
+    return told["verdict"], told["reasons"], told["visible"]
+
+
+@needs("nsfw_mobilenet.onnx")
+def test_a_rejection_stays_and_the_second_network_is_recorded(
+    shadow: Stack, its: Api, api: Api
+) -> None:
+    told, beside = (each.decided("reject_a.jpg", title="Lamp") for each in (its, api))
+    assert outcome(told)[0] == outcome(beside)[0] == "rejected"
+    assert [r["check"] for r in told["reasons"]] == [r["check"] for r in beside["reasons"]]
+    picture = [row for row in shadow.sql(SHADOW, told["job_id"]) if "porn" in row[0]["scores"]]
+    [(evidence, label, action, score)] = picture
+    assert (label, action, score) == ("neutral", "note", None)
+    assert evidence["detector"] == "nsfw_mobilenet" and evidence["version"]
+    assert sum(evidence["scores"].values()) == pytest.approx(1, abs=0.001)
+    assert (evidence["would"], evidence["agreement"]) == ("review", "first")
+    assert shadow.sql(DECISION, told["job_id"]) == [("rejected", "nudity")]
+
+
+@needs("nsfw_mobilenet.onnx")
+def test_it_is_not_asked_about_what_the_first_network_approves(shadow: Stack, its: Api) -> None:
+    told = its.decided(unique("safe_rocket.jpg"))
+    assert told["verdict"] == "approved"
+    assert shadow.sql(SHADOW, told["job_id"]) == []
+
+
+@needs("nsfw_mobilenet.onnx")
+def test_the_worst_frames_of_an_animation_are_asked_about(shadow: Stack, its: Api) -> None:
+    told = its.decided("animated_bad_frame_17.gif")
+    assert told["verdict"] == "rejected"
+    [(evidence, *_)] = shadow.sql(SHADOW, told["job_id"])
+    assert 17 in evidence["views"] and len(evidence["views"]) <= 8
+
+
+@needs("toxicity.npy")
+def test_a_toxic_text_is_recorded_and_approved(shadow: Stack, its: Api) -> None:
+    told = its.decided(title="Hello", description=INSULT)
+    assert (told["verdict"], told["reasons"]) == ("approved", [])
+    [(evidence, label, action, score)] = shadow.sql(SHADOW, told["job_id"])
+    assert (label, action, score) == ("toxicity", "note", None)
+    assert evidence["scores"]["toxicity"] > 0.9 and evidence["would"] == "review"
+    assert "idiot" in evidence["words"]
+    assert shadow.sql(DECISION, told["job_id"]) == [("approved", "")]
+    flags = counted(shadow, "sluice_detector_flags_total")
+    assert flags['detector="toxicity",label="toxicity"'] >= 1
+
+
+@needs("toxicity.npy")
+def test_a_friendly_text_is_recorded_too(shadow: Stack, its: Api) -> None:
+    told = its.decided(title="Bicycle", description="A green bicycle, hardly used")
+    [(evidence, *_)] = shadow.sql(SHADOW, told["job_id"])
+    assert evidence["would"] == "note"
+
+
+def test_off_asks_nobody(stack: Stack, api: Api) -> None:
+    told = api.decided("reject_b.jpg", title=INSULT)
+    assert stack.sql(SHADOW, told["job_id"]) == []
+    assert set(counted(stack, "sluice_detector_calls_total").values()) == {0.0}
+
+
+def test_without_their_files_uploads_are_moderated_as_before() -> None:
+    with running(**ON) as stack:
+        api = client(stack)
+        assert api.decided("reject_a.jpg", title="Lamp")["verdict"] == "rejected"
+        assert api.decided(title="Lamp", description=INSULT)["verdict"] == "approved"
+        failures = counted(stack, "sluice_detector_failures_total")
+        for name in ("toxicity", "nsfw_mobilenet"):
+            assert failures[f'detector="{name}",reason="down"'] >= 1
+        log = "".join(p.read_text() for p in (stack.home / "log").glob("worker*"))
+        assert "toxicity.npy is missing. Run scripts/vendor detectors toxicity." in log
