@@ -21,6 +21,7 @@ from scripts.benches import (
     burst_row,
     console,
     detect,
+    detectors,
     docs,
     events,
     fair,
@@ -52,7 +53,9 @@ ROWS: dict[str, Callable[[Plan], list[Figure]]] = {
     "pressed": pressed.pressed,
     "scaling": scaling.scaling,
     "fair": fair.fair,
+    "detectors": detectors.detectors,
 }
+OWN_PAGES = {"detectors"}  # rows whose figures are in a page of their own, docs/ROW.md
 
 
 def main() -> None:
@@ -74,7 +77,8 @@ def main() -> None:
 
 
 def _run(options: argparse.Namespace) -> tuple[list[Figure], list[str]]:
-    plan = Plan(options.into, 1, 80) if options.quick else Plan(options.into, 5, 800)
+    rounds, count = (1, 80) if options.quick else (5, 800)
+    plan = Plan(options.into, rounds, count, tuple(options.texts), tuple(options.pictures))
     figures: list[Figure] = []
     failed = []
     for name in options.rows or ROWS:
@@ -99,6 +103,12 @@ def _keep(folder: Path, figures: list[Figure], where: dict[str, object]) -> None
     (folder / "bench.json").write_text(text + "\n", "utf-8")
     (folder / "bench.md").write_text(markdown(figures, where), "utf-8")
     pages = ROOT / "docs"
+    apart = [figure for figure in figures if figure.row in OWN_PAGES]
+    for row in {figure.row for figure in apart}:
+        own = [figure for figure in apart if figure.row == row]
+        page = docs.merge((pages / f"{row}.md").read_text("utf-8"), own, where)
+        (folder / f"{row}.md").write_text(page, "utf-8")
+    figures = [figure for figure in figures if figure not in apart]
     kept = json.loads((pages / "performance.json").read_text("utf-8"))
     kept = docs.keep(kept, figures, where)
     page = docs.page_of((pages / "performance.md").read_text("utf-8"), kept, figures, where)
@@ -111,6 +121,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--texts", type=Path, action="append", default=[])
+    parser.add_argument("--pictures", type=Path, action="append", default=[])
     parser.add_argument("--into", type=Path, required=True)
     options = parser.parse_args()
     unknown = [name for name in options.rows if name not in ROWS]

@@ -35,11 +35,16 @@ RULES = 10_000
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of a run: ``rounds`` of ``count`` requests, in a temporary folder."""
+    """The size of a run: ``rounds`` of ``count`` requests, in a temporary folder.
+
+    ``texts`` and ``pictures`` are the files and folders that detectors are measured on.
+    """
 
     work: Path
     rounds: int
     count: int
+    texts: tuple[Path, ...] = ()
+    pictures: tuple[Path, ...] = ()
 
     @property
     def picture(self) -> Path:

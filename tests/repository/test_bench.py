@@ -42,6 +42,7 @@ def test_it_lists_its_rows(tmp_path):
         "pressed",
         "scaling",
         "fair",
+        "detectors",
     ]
     assert not list(tmp_path.iterdir())
 
