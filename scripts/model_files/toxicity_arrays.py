@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from profanity_check import profanity_check
 
+WORDS = r"(?u)\b\w\w+\b"
+
 
 def main(path: str) -> None:
     """Write six arrays, one after the other, in numpy's format."""
@@ -21,7 +23,7 @@ def main(path: str) -> None:
     expected = {
         "analyzer": "word", "binary": False, "lowercase": True, "ngram_range": (1, 1),
         "norm": "l2", "strip_accents": None, "sublinear_tf": False, "use_idf": True,
-        "token_pattern": r"(?u)\b\w\w+\b", "stop_words": "english",
+        "token_pattern": WORDS, "stop_words": "english",
     }  # fmt: skip
     other = {name for name, value in expected.items() if getattr(its, name) != value}
     stop_words = its.get_stop_words() & its.vocabulary_.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -61,3 +62,8 @@ def preprocess(image: Image.Image) -> NDArray[np.float32]:
     rows = np.frombuffer(middle.tobytes("raw", "BGR"), np.uint8).reshape(SIDE, -1)
     centred: NDArray[np.float32] = np.subtract(rows, MEAN_ROW, dtype=np.float32)
     return centred.reshape(SIDE, SIDE, 3)
+
+
+def is_probability(value: object) -> bool:
+    """Whether it is a finite number from 0 to 1, and no boolean."""
+    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1  # type: ignore[arg-type, operator]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import random
 import threading
 import time
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 import urllib3
 from PIL import Image
 
-from tasks.classifier.base import ClassifierDown
+from tasks.classifier.base import ClassifierDown, is_probability
 
 PER_REQUEST = 5  # images; the default of MAX_FILES_PER_REQUEST at the other end
 MAX_REPLY = 65_536  # bytes
@@ -168,10 +167,6 @@ def _parse(body: bytes, count: int) -> list[float]:
         scores = [item["score"] for item in json.loads(body)]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _Failed("the response is not a list of scores") from error
-    if len(scores) != count or not all(_is_probability(score) for score in scores):
+    if len(scores) != count or not all(is_probability(score) for score in scores):
         raise _Failed(f"the response does not have {count} scores between 0 and 1")
     return [float(score) for score in scores]
-
-
-def _is_probability(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1  # type: ignore[arg-type, operator]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
+
+from tasks.classifier.base import is_probability
 
 TEXT, IMAGE = "text", "image"
 OFF, SHADOW, ON = "off", "shadow", "on"
@@ -126,11 +127,6 @@ def _checked_evidence(declared: Declaration, label: str, evidence: Any) -> Mappi
             f" {MOST_EVIDENCE} bytes."
         )
     return evidence
-
-
-def is_probability(value: object) -> bool:
-    """Whether it is a finite number from 0 to 1."""
-    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1  # type: ignore[arg-type, operator]
 
 
 def _short(value: object) -> str:

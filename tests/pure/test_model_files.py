@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import random
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.settings import Settings
+from models.settings import ROOT, Settings
 from scripts.model_files.layers_model import layers
 from scripts.model_files.onnx_file import onnx_file
 from scripts.model_files.package_object import exported
@@ -25,7 +27,7 @@ from tasks.detectors.guard import Guard
 from tasks.detectors.nsfw_mobilenet import LABELS, NsfwMobilenet, prepare
 from tasks.detectors.toxicity import Toxicity
 from tasks.images.decode import Limits, read
-from tests.support.model_files import needs, settings
+from tests.support.model_files import FOLDER, needs, settings
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 # Scores of the same inputs by TensorFlow.js 4.22 on its CPU backend, which is independent of this.
@@ -312,6 +314,33 @@ def test_a_registry_is_the_configured_one(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "file:///etc")
     with pytest.raises(FetchError, match="must begin with https"):
         npm_tarball(Pinned("@a/b", "1.0", "00"), None)
+
+
+def vendor(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scripts.model_files", *arguments]
+    env = {"PATH": "/nowhere", "SLUICE_HOME": "/nowhere", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+
+def test_each_mistake_at_the_command_is_one_line(tmp_path: Path) -> None:
+    other = tmp_path / "other.tgz"
+    other.write_bytes(b"other")
+    for arguments, code, says in (
+        (["nobody"], 2, "there is no model file for nobody; there are nsfw_mobilenet, toxicity"),
+        (["--from", str(other)], 2, "--from is the package of one detector: name it"),
+        (["toxicity", "--from", "/nowhere/x.whl"], 1, "vendor: /nowhere/x.whl: No such file"),
+        (["nsfw_mobilenet", "--from", str(other)], 1, "vendor: nsfwjs 4.4.0: the SHA-256 is"),
+    ):
+        done = vendor("--into", str(tmp_path), *arguments)
+        assert done.returncode == code and says in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == [other]
+
+
+@needs("nsfw_mobilenet.onnx")
+def test_a_file_that_is_there_is_left_alone() -> None:
+    done = vendor("nsfw_mobilenet", "--into", str(FOLDER))
+    assert (done.returncode, "already in" in done.stdout) == (0, True)
 
 
 def test_a_missing_member_is_named() -> None:
