@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from models.moderation.decision import main_label
+from models.review.workload import is_graphic
 from models.verdict import (
     APPROVED,
     REJECTED,
     REVIEW,
+    SHADOW_CHECK,
     VERDICTS,
     Finding,
     Policy,
@@ -119,3 +122,47 @@ def test_a_reason_keeps_what_an_author_wrote() -> None:
             Finding("failure", "other", "review", evidence={"problem": "the time limit is over"})
         )["explanation"]
     )
+
+
+SHADOWS = some.builds(
+    lambda label, score, image: Finding(
+        SHADOW_CHECK, label, image=image,
+        evidence={"detector": "sample", "scores": {label: score}, "would": "reject"},
+    ),
+    some.sampled_from(["nudity", "porn", "toxicity"]),
+    some.floats(0, 1),
+    some.sampled_from([None, 0]),
+)  # fmt: skip
+DECIDING = some.lists(
+    some.builds(
+        Finding,
+        some.sampled_from(["rules", "known_hashes"]),
+        some.sampled_from(["scam", "spam"]),
+        some.sampled_from(["note", "allow", "review", "reject"]),
+    )
+    | some.builds(
+        lambda score: Finding("classifier", "nudity", score=score, image=0), some.floats(0, 1)
+    ),
+    max_size=3,
+)
+
+
+@given(DECIDING, some.lists(SHADOWS, max_size=3))
+def test_what_is_in_shadow_changes_nothing(found: list[Finding], shadow: list[Finding]) -> None:
+    with_shadow, without = judge([*shadow, *found], Policy()), judge(found, Policy())
+    for of in (lambda j: (j.verdict, j.score, j.reasons), main_label):
+        assert of(with_shadow) == of(without)
+    graphic = [is_graphic(each.findings, 0.2) for each in (with_shadow, without)]
+    assert graphic[0] == graphic[1]
+    stored = with_shadow.findings[len(found) :]
+    assert {each.check for each in stored} <= {SHADOW_CHECK}  # stored last
+
+
+def test_a_finding_in_shadow_says_so() -> None:
+    evidence = {"detector": "toxicity", "scores": {"toxicity": 0.914}}
+    finding = Finding(SHADOW_CHECK, "toxicity", evidence=evidence)
+    assert explain(finding) == "In shadow, toxicity scored the text toxicity at 0.91"
+    evidence = {"detector": "nsfw_mobilenet", "scores": {"drawn_sexual": 0.5}}
+    finding = Finding(SHADOW_CHECK, "drawn_sexual", image=1, evidence=evidence)
+    words = "In shadow, nsfw_mobilenet scored picture 2 drawn sexual at 0.50"
+    assert explain(finding) == words
