@@ -146,12 +146,12 @@ def _times(guards: dict[str, Guard], rounds: int) -> Iterator[Figure]:
     yield Figure("detectors", "open_nsfw: CPU time of one picture", Measure.of(network, "µs"))
     for name, guard in guards.items():
         subject = picture if IMAGE in guard.declared.inputs else SHORT_TEXT
-        what = f"{name}: CPU time of one {'picture' if subject is picture else 'text of 74 characters'}"
+        one = "picture" if subject is picture else "text of 74 characters"
         times = _microseconds(lambda: guard.detect(subject), rounds)  # noqa: B023
         beside = subject is picture
         ratio = statistics.median(network) / statistics.median(times) if beside else None
         yield Figure(
-            "detectors", what, Measure.of(times, "µs"),
+            "detectors", f"{name}: CPU time of one {one}", Measure.of(times, "µs"),
             "open_nsfw" if beside else "", Measure.of(network, "µs") if beside else None, ratio,
         )  # fmt: skip
 
