@@ -16,6 +16,7 @@ ON = {
     "DETECTOR_NSFW_MOBILENET": "shadow",
     "DETECTOR_TOXICITY": "shadow",
     "SYNC_TIMEOUT": "30",
+    "DEDUPE_SHARED_TTL": "0",  # the fixtures look like each other; each is to be scored
 }
 SHADOW = (
     "SELECT evidence, label, action, score FROM finding"
@@ -76,7 +77,7 @@ def test_it_is_not_asked_about_what_the_first_network_approves(shadow: Stack, it
 @needs("nsfw_mobilenet.onnx")
 def test_the_worst_frames_of_an_animation_are_asked_about(shadow: Stack, its: Api) -> None:
     told = its.decided("animated_bad_frame_17.gif")
-    assert told["verdict"] == "rejected"
+    assert told["verdict"] == "review"
     [(evidence, *_)] = shadow.sql(SHADOW, told["job_id"])
     assert 17 in evidence["views"] and len(evidence["views"]) <= 8
 
