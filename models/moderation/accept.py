@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -74,8 +75,8 @@ class Entry:
         )
 
 
-def accept(entries: Sequence[Entry]) -> set[UUID]:
-    """Commit new submissions, all or none; returns the ids of those that were accepted.
+def accept(entries: Sequence[Entry]) -> dict[UUID, datetime]:
+    """Commit new submissions, all or none; returns when each was received that was accepted, by id.
 
     A submission whose idempotency key is taken is not accepted, and nothing is written for it.
     Requests with the same key may run at once: the unique index accepts one of them.
@@ -87,19 +88,20 @@ def accept(entries: Sequence[Entry]) -> set[UUID]:
         accepted = _insert(entries)
         for entry in consequences:
             if entry.id in accepted:
-                follow(submission_of(entry), None)
+                follow(submission_of(entry, accepted[entry.id]), None)
     return accepted
 
 
-def submission_of(entry: Entry) -> Submission:
+def submission_of(entry: Entry, received_at: datetime) -> Submission:
     """The row of an entry as it was committed."""
     reasons = entry.judgement.reasons if entry.judgement else []
-    row = Submission(**{**entry.values, "reasons": reasons})
+    row = Submission(**{**entry.values, "reasons": reasons, "created_at": received_at})
+    row.decided_at = received_at if row.is_decided else None  # one transaction has one time
     row.client = entry.client
     return row
 
 
-def _insert(entries: Sequence[Entry]) -> set[UUID]:
+def _insert(entries: Sequence[Entry]) -> dict[UUID, datetime]:
     """Every table in one statement: one round trip and one commit for all entries."""
     parameters: list[Any] = []
     new = rows_sql(
@@ -110,7 +112,7 @@ def _insert(entries: Sequence[Entry]) -> set[UUID]:
         f"accepted AS (INSERT INTO submission ({', '.join(SUBMISSION)}, queued_at, decided_at)"
         " SELECT *, CASE WHEN status = 'queued' THEN now() END,"
         " CASE WHEN verdict IS NOT NULL THEN now() END FROM new"
-        " ON CONFLICT (client_id, idempotency_key) DO NOTHING RETURNING id)",
+        " ON CONFLICT (client_id, idempotency_key) DO NOTHING RETURNING id, created_at)",
     ]
     followers = (
         ("image", IMAGE, _images(entries)),
@@ -126,8 +128,8 @@ def _insert(entries: Sequence[Entry]) -> set[UUID]:
                 f" SELECT more.* FROM ({more}) AS more ({names})"
                 " JOIN accepted ON accepted.id = more.submission_id)"
             )
-    sql = ", ".join(parts) + " SELECT id FROM accepted"
-    return {row[0] for row in db.execute_sql(sql, parameters).fetchall()}
+    sql = ", ".join(parts) + " SELECT id, created_at FROM accepted"
+    return dict(db.execute_sql(sql, parameters).fetchall())
 
 
 def _images(entries: Sequence[Entry]) -> Iterable[list[Any]]:

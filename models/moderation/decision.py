@@ -87,9 +87,33 @@ class Decision(Model):
             .exists()
         )
 
+    @classmethod
+    def label_before(cls, decision: Decision) -> str | None:
+        """The label of the person's decision that stands without this one; None if there is none.
 
-def change(submission: Submission, verdict: str, policy: Policy) -> str | None:
-    """Give a locked row a person's verdict; returns the previous verdict."""
+        Undone decisions and undos do not stand.
+        """
+        undo = cls.alias()
+        before = (
+            cls.select(cls.reason)
+            .where(
+                cls.submission == decision.submission_id,
+                cls.id < decision.id,
+                cls.moderator.is_null(False),
+                cls.undoes.is_null(),
+                ~peewee.fn.EXISTS(undo.select().where(undo.undoes == cls.id)),
+            )
+            .order_by(cls.id.desc())
+            .first()
+        )
+        return before.reason if before is not None else None
+
+
+def change(submission: Submission, verdict: str, policy: Policy, label: str | None) -> str | None:
+    """Give a locked row a person's verdict and label; returns the previous verdict.
+
+    A label of None says that no person's decision stands: an undo has reverted the only one.
+    """
     before: str | None = submission.verdict
     submission.status, submission.verdict, submission.visible = (
         DECIDED,
@@ -97,14 +121,16 @@ def change(submission: Submission, verdict: str, policy: Policy) -> str | None:
         policy.shows(verdict),
     )
     submission.review_by, submission.review_until = None, None
-    write(submission, ("status", "review_by", "review_until"), before)
+    submission.moderator_label = label
+    columns = ("status", "review_by", "review_until", "moderator_label")
+    write(submission, columns, before, decided=True)
     return before
 
 
 def write(
     submission: Submission, names: tuple[str, ...], before: str | None, *, decided: bool = False
 ) -> None:
-    """Write these columns and the verdict. ``decided_at`` is when the verdict last changed.
+    """Write these columns and the verdict. ``decided_at`` is when it was last decided.
 
     ``decided``: a decision follows even if the verdict is as before, so the version rises: the
     machine decides each version once.
@@ -113,11 +139,12 @@ def write(
         name: getattr(submission, name) for name in (*names, "verdict", "visible")
     }
     values["lease_until"] = None
-    if before != submission.verdict:
-        values["decided_at"] = peewee.fn.now()
     if decided or before != submission.verdict:
+        values["decided_at"] = peewee.fn.now()
         values["version"] = Submission.version + 1
-    Submission.update(**values).where(Submission.id == submission.id).execute()
+    query = Submission.update(**values).where(Submission.id == submission.id)
+    for row in query.returning(Submission.decided_at).execute():
+        submission.decided_at = row.decided_at
 
 
 def follow(

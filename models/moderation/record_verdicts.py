@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import peewee
+
 from models.clients.client import Client
 from models.database.connection import db, rows_sql
 from models.moderation.decision import Decision, follow, main_label, write
@@ -34,7 +36,7 @@ _NEW = (
     " review_owed = new.review_owed, reasons = new.reasons, lease_by = NULL, lease_until = NULL,"
     " error = NULL, decided_at = now(), version = version + 1 FROM new"
     " WHERE submission.id = new.id AND submission.lease_by = new.lease"
-    " AND submission.verdict IS NULL RETURNING submission.id)"
+    " AND submission.verdict IS NULL RETURNING submission.id, submission.decided_at)"
 )
 _FOUND = (
     ", found AS (INSERT INTO finding ({found_names}) SELECT f.* FROM ({found})"
@@ -49,7 +51,7 @@ _SEEN = (
 _DECIDED = (
     ", decided AS (INSERT INTO decision (submission_id, to_verdict, reason)"
     " SELECT new.id, new.verdict, new.label FROM new JOIN mine ON mine.id = new.id)"
-    " SELECT id FROM mine"
+    " SELECT id, decided_at FROM mine"
 )
 
 
@@ -124,9 +126,10 @@ def _record_first(outcomes: Sequence[Outcome]) -> list[Submission]:
         seen_names=", ".join(SEEN_COLUMNS),
         seen_values=", ".join(f"{name} = coalesce(s.{name}, image.{name})" for name in image.SEEN),
     )
-    held = {row[0] for row in db.execute_sql(statement, parameters).fetchall()}
+    held = dict(db.execute_sql(statement, parameters).fetchall())
     committed = [outcome for outcome in outcomes if outcome.submission.id in held]
     for outcome in committed:
+        outcome.submission.decided_at = held[outcome.submission.id]
         _set_verdict(outcome.submission, outcome.judgement.verdict, outcome)
     return [outcome.submission for outcome in committed]
 
@@ -172,11 +175,15 @@ def _record_later(outcome: Outcome) -> Submission | None:
         return None
     before, was_visible = submission.verdict, submission.visible
     judgement = outcome.judgement
-    verdict = before if Decision.by_a_person(submission.id) else judgement.verdict
+    by_a_person = Decision.by_a_person(submission.id)
+    verdict = before if by_a_person else judgement.verdict
     FindingRow.replace_of(submission.id, judgement.findings, outcome.images)
     _set_verdict(submission, verdict, outcome)
     submission.lease_by, submission.error = None, None
-    write(submission, ("status", "score", "review_owed", "reasons", "lease_by", "error"), before)
+    columns = ("status", "score", "review_owed", "reasons", "lease_by", "error", "decided_at")
+    if not by_a_person:  # these checks have decided, even if their verdict is as before
+        submission.decided_at = peewee.fn.now()
+    write(submission, columns, before)
     if before != verdict:
         Decision.append(submission, before, reason=main_label(judgement))
         follow(submission, before)

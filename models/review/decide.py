@@ -96,7 +96,7 @@ def settle(
     blocked: Sequence[int] = (),
 ) -> int:
     """Record a moderator's verdict on a locked row, with its side effects."""
-    before = change(row, verdict, row.client.policy(settings))
+    before = change(row, verdict, row.client.policy(settings), label)
     decision = Decision.append(
         row,
         before,
@@ -158,7 +158,8 @@ def _undo_one(
     if decision.blocked:
         _unblock(decision, moderator)
     silent = delivery.cancel_unsent(row.id) > 0
-    before = change(row, decision.from_verdict, row.client.policy(settings))
+    label = Decision.label_before(decision)
+    before = change(row, decision.from_verdict, row.client.policy(settings), label)
     if decision.from_verdict == REVIEW and _was_quarantined(row.id):
         Submission.update(status=QUARANTINED).where(Submission.id == row.id).execute()
     Decision.append(row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id)

@@ -44,7 +44,8 @@ class Submission(Model):
     review_owed = peewee.BooleanField(default=False)
     debt_risk = peewee.SmallIntegerField(default=0)
     score = peewee.FloatField(null=True)
-    reasons = BinaryJSONField(default=list)
+    reasons = BinaryJSONField(default=list)  # the machine's; representation.py has those that stand
+    moderator_label = peewee.TextField(null=True)  # of the person whose decision stands
     idempotency_key = peewee.TextField()
     fingerprint = peewee.BlobField()
     request_id = peewee.TextField(null=True)

@@ -16,6 +16,7 @@ from models.clients.client import Client
 from models.database.connection import Model, db
 from models.errors import Conflict, NotFound
 from models.people.moderator import Moderator
+from models.submissions import representation
 from models.submissions.submission import Submission
 
 STATES = ("owed", "delivered", "dead", "cancelled")
@@ -154,7 +155,7 @@ def owe(submission: Submission, event: str, *, wait: float = 0.0) -> None:
         client=submission.client_id,
         submission=submission.id,
         event=event,
-        payload=_payload(submission, event),
+        payload=representation.event(submission, event),
         due_at=_in_seconds(wait),
         created_at=peewee.fn.now(),
     ).execute()
@@ -291,18 +292,3 @@ def _put_back(item: Delivery, **values: Any) -> None:
 
 def _in_seconds(seconds: float) -> Any:
     return peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (seconds,))
-
-
-def _payload(submission: Submission, event: str) -> dict[str, Any]:
-    return {
-        "type": event,
-        "data": {
-            "job_id": str(submission.id),
-            "external_id": submission.external_id,
-            "user_id": submission.user_id,
-            "verdict": submission.verdict,
-            "visible": submission.visible,
-            "review_owed": submission.review_owed,
-            "reasons": submission.reasons,
-        },
-    }

@@ -19,51 +19,62 @@ MEANINGS = {
     503: "Overloaded, or a dependency is down; Retry-After gives the seconds to wait",
 }
 
-_INTEGER, _NUMBER, _STRING, _BOOLEAN = (
+_INTEGER, _NUMBER, STRING, BOOLEAN = (
     {"type": name} for name in ("integer", "number", "string", "boolean")
 )
 _URL = {"type": "string", "format": "uri"}
+TIME = {"type": "string", "format": "date-time"}
 _ID = {"type": "string", "format": "uuid"}
 
 
 def build(
     modes: Sequence[str], statuses: Sequence[str], verdicts: Sequence[str], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Every schema by name; modes, statuses, verdicts and labels become enumerations."""
+    """Every schema of a reply by name; modes, statuses and verdicts become enumerations."""
     common = {
         "job_id": _ID,
-        "status": {"enum": list(statuses)},
-        "mode": {"enum": list(modes)},
-        "external_id": _STRING,
-        "visible": _BOOLEAN,
+        "status": ref("Status"),
+        "mode": ref("Mode"),
+        "external_id": STRING,
+        "received_at": {**TIME, "description": "when the upload was stored"},
+        "visible": BOOLEAN,
         "check_url": _URL,
     }
     decided = {
         **common,
-        "verdict": {"enum": list(verdicts)},
-        "review_owed": _BOOLEAN,
-        "reasons": {"type": "array", "items": _reason(labels)},
+        "decided_at": {**TIME, "description": "when it was last decided or appealed"},
+        "verdict": ref("Verdict"),
+        "review_owed": BOOLEAN,
+        "reasons": {"type": "array", "items": ref("Reason")},
     }
-    waiting = {**common, "estimated_wait": {**_NUMBER, "description": "seconds"}}
+    undecided = {**TIME, "type": ["string", "null"], "description": "null: not decided yet"}
+    wait = {**_NUMBER, "description": "seconds"}
+    appeal = {"job_id": _ID, "message": STRING, "created_at": TIME}
     return {
-        "Decided": _object(decided, optional=("external_id",)),
-        "Waiting": _object(waiting, optional=("external_id",)),
-        "Appeal": _object(
-            {
-                "job_id": _ID,
-                "message": _STRING,
-                "created_at": {"type": "string", "format": "date-time"},
-            }
+        "Decided": object_of(decided, optional=("external_id",)),
+        "Waiting": object_of(
+            {**common, "decided_at": undecided, "estimated_wait": wait}, optional=("external_id",)
         ),
+        "Status": _one_of(statuses),
+        "Mode": _one_of(modes),
+        "Verdict": _one_of(verdicts),
+        "Reason": _reason(labels),
+        "Appeal": object_of(appeal),
         "AuthorExport": _author_export(),
-        "Stats": _stats(modes),
+        "Stats": _stats(),
         "History": _history(modes, verdicts),
         "Detection": _detection(),
         "Problem": _problem(),
     }
 
 
-def _object(properties: dict[str, Any], optional: Sequence[str] = ()) -> dict[str, Any]:
+def ref(name: str) -> dict[str, str]:
+    """A reference to the schema with this name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def object_of(properties: dict[str, Any], optional: Sequence[str] = ()) -> dict[str, Any]:
+    """The schema of an object that has these properties and no others."""
     return {
         "type": "object",
         "required": [name for name in properties if name not in optional],
@@ -72,24 +83,31 @@ def _object(properties: dict[str, Any], optional: Sequence[str] = ()) -> dict[st
     }
 
 
+def _one_of(values: Sequence[str]) -> dict[str, Any]:
+    return {"type": "string", "enum": list(values)}
+
+
 def _reason(labels: Sequence[str]) -> dict[str, Any]:
+    """No enumeration of labels: a generated client would fail at the first new one."""
+    named = f"what was found: {', '.join(labels)}; there may be more"
     reason = {
-        "check": _STRING,
-        "label": {"enum": list(labels)},
-        "explanation": _STRING,
+        "check": {**STRING, "description": "the check that found it; moderator: a person did"},
+        "label": {**STRING, "description": named},
+        "explanation": {**STRING, "description": "a sentence for the site's own staff"},
+        "author_text": {**STRING, "description": "a sentence that the author may read"},
         "score": {**_NUMBER, "minimum": 0, "maximum": 1},
         "image": {**_INTEGER, "minimum": 0, "description": "position of the picture, from 0"},
     }
-    return _object(reason, optional=("score", "image"))
+    return object_of(reason, optional=("score", "image"))
 
 
 def _author_export() -> dict[str, Any]:
     listed = {"type": "array", "items": {"type": "object"}}
-    return _object(
+    return object_of(
         {
-            "exported_at": {"type": "string", "format": "date-time"},
-            "client": _STRING,
-            "user_id": _STRING,
+            "exported_at": TIME,
+            "client": STRING,
+            "user_id": STRING,
             "author": {"type": ["object", "null"]},
             "acts": listed,
             "submissions": listed,
@@ -97,26 +115,26 @@ def _author_export() -> dict[str, Any]:
     )
 
 
-def _stats(modes: Sequence[str]) -> dict[str, Any]:
+def _stats() -> dict[str, Any]:
     worker = {
-        "name": _STRING,
-        "host": _STRING,
+        "name": STRING,
+        "host": STRING,
         "pid": _INTEGER,
-        "state": {"enum": ["starting", "idle", "busy", "stale"]},
+        "state": _one_of(("starting", "idle", "busy", "stale")),
         "processed": _INTEGER,
         "errors": _INTEGER,
         "jobs_per_second": _NUMBER,
     }
-    return _object(
+    return object_of(
         {
-            "queue_available": _BOOLEAN,
+            "queue_available": BOOLEAN,
             "queue_depth": _INTEGER,
-            "queues": _object(dict.fromkeys(("priority", "normal", "review_debt"), _INTEGER)),
-            "current_mode": {"enum": list(modes)},
+            "queues": object_of(dict.fromkeys(("priority", "normal", "review_debt"), _INTEGER)),
+            "current_mode": ref("Mode"),
             "estimated_wait": {**_NUMBER, "description": "seconds"},
-            "capacity": _object(dict.fromkeys(("sync", "async", "fast_track"), _STRING)),
+            "capacity": object_of(dict.fromkeys(("sync", "async", "fast_track"), STRING)),
             "throughput": {**_NUMBER, "description": "submissions decided per second"},
-            "workers": {"type": "array", "items": _object(worker)},
+            "workers": {"type": "array", "items": object_of(worker)},
         }
     )
 
@@ -125,9 +143,9 @@ def _history(modes: Sequence[str], verdicts: Sequence[str]) -> dict[str, Any]:
     seconds = {"type": ["number", "null"], "description": "seconds from upload to first verdict"}
     counts = {
         "received": _INTEGER,
-        "modes": _object(dict.fromkeys(modes, _INTEGER)),
+        "modes": object_of(dict.fromkeys(modes, _INTEGER)),
         "verdicts": {
-            **_object(dict.fromkeys(verdicts, _INTEGER)),
+            **object_of(dict.fromkeys(verdicts, _INTEGER)),
             "description": "first verdicts, made by the machine",
         },
         "wait_mean": seconds,
@@ -138,13 +156,13 @@ def _history(modes: Sequence[str], verdicts: Sequence[str]) -> dict[str, Any]:
         "appeals": _INTEGER,
     }
     at = {**_INTEGER, "description": "start of the step, Unix time in seconds"}
-    return _object(
+    return object_of(
         {
-            "range": _STRING,
+            "range": STRING,
             "step": {**_INTEGER, "description": "seconds"},
             "until": _INTEGER,
-            "points": {"type": "array", "items": _object({"at": at, **counts})},
-            "total": _object(counts),
+            "points": {"type": "array", "items": object_of({"at": at, **counts})},
+            "total": object_of(counts),
         }
     )
 
@@ -153,11 +171,11 @@ def _detection() -> dict[str, Any]:
     digest = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
     doubts = {
         "type": "array",
-        "items": _STRING,
+        "items": STRING,
         "description": "what the score does not cover, as missing data; a submission with such a"
         " picture goes to review",
     }
-    return _object(
+    return object_of(
         {
             "score": {**_NUMBER, "minimum": 0, "maximum": 1},
             "width": _INTEGER,
@@ -171,16 +189,16 @@ def _detection() -> dict[str, Any]:
 
 
 def _problem() -> dict[str, Any]:
-    limit = _object({"limit": _INTEGER, "before": _INTEGER, "reason": _STRING})
+    limit = object_of({"limit": _INTEGER, "before": _INTEGER, "reason": STRING})
     return {
         "type": "object",
         "required": ["type", "title", "status", "detail"],
         "properties": {
             "type": _URL,
-            "title": _STRING,
+            "title": STRING,
             "status": _INTEGER,
-            "detail": _STRING,
-            "field": {**_STRING, "description": "the field that is not valid"},
+            "detail": STRING,
+            "field": {**STRING, "description": "the field that is not valid"},
             "adaptive_limit": {
                 **limit,
                 "description": "this client's adaptive limit in uploads per minute",

@@ -9,6 +9,7 @@ from flask import Blueprint, request
 
 from models.errors import Invalid, NotFound
 from models.settings import get_settings
+from models.submissions import representation
 from models.submissions.submission import Submission
 from tasks.load import client_share
 from webapp.api.keys import client_of_request
@@ -47,6 +48,7 @@ def answer(row: Submission, *, fresh: bool = False) -> tuple[dict[str, Any], int
     common: dict[str, Any] = {"job_id": str(row.id), "status": row.status, "mode": row.mode}
     if row.external_id is not None:
         common["external_id"] = row.external_id
+    common |= representation.times_of(row)
     if not row.is_decided:
         wait = (
             client_share.wait_of(row.client, row.priority)
@@ -64,7 +66,7 @@ def answer(row: Submission, *, fresh: bool = False) -> tuple[dict[str, Any], int
         "verdict": row.verdict,
         "visible": row.visible,
         "review_owed": row.review_owed,
-        "reasons": row.reasons,
+        "reasons": representation.reasons_of(row),
         "check_url": check_url,
     }, 200
 

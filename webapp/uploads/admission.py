@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -139,16 +140,16 @@ def _admit(client: Client, incoming: Incoming, key: str, how: str) -> Submission
     rank = rank_of(values["priority"], how) if values["status"] == QUEUED else None
     release()  # the thread that commits the batch takes one connection for all of it
     with measured("commit"):
-        accepted = _commit(Ticket(entry, rank, _to_sync(incoming)), _uploader(client, incoming))
-    if not accepted:  # the same request ran twice, and the other run was first
+        received_at = _commit(Ticket(entry, rank, _to_sync(incoming)), _uploader(client, incoming))
+    if received_at is None:  # the same request ran twice, and the other run was first
         return Submission.with_key(client.id, key, incoming.fingerprint)  # type: ignore[return-value]
     request.keep_uploads()  # type: ignore[attr-defined]
     metrics.verdict(values["verdict"], how, metrics.RULES)
-    return submission_of(entry)
+    return submission_of(entry, received_at)
 
 
-def _commit(ticket: Ticket, uploader: Uploader) -> bool:
-    """Count and commit; False if the idempotency key already exists. Raises TooMany.
+def _commit(ticket: Ticket, uploader: Uploader) -> datetime | None:
+    """Count and commit; the time of the row, None if the idempotency key exists. Raises TooMany.
 
     If the connection broke during the commit, the row may exist, so the files are kept: the
     client's retry finds both, and the sweep deletes files without a row.
@@ -170,7 +171,7 @@ def _commit(ticket: Ticket, uploader: Uploader) -> bool:
         timing.add(ticket.spans)
     limits.require_counted(uploader, ticket.count)
     counter.upload(uploader.client_id)
-    return ticket.accepted
+    return ticket.received_at
 
 
 def _to_sync(incoming: Incoming) -> tuple[Upload, ...]:

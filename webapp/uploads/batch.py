@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import peewee
 import redis
@@ -34,16 +35,16 @@ log = logging.getLogger("sluice.taking")
 class Ticket:
     """An upload to commit; ``rank`` is the rank of its job, None for no job.
 
-    ``uploads`` are the files to fsync, ``count`` what the limits count. Afterwards ``accepted``
-    says whether the row was written, and ``spans`` holds the seconds of each part. Neither is set
-    if ``count.refused``.
+    ``uploads`` are the files to fsync, ``count`` what the limits count. Afterwards ``received_at``
+    is the time of the row, None if it was not written, and ``spans`` holds the seconds of each
+    part. Neither is set if ``count.refused``.
     """
 
     entry: Entry
     rank: int | None
     uploads: Sequence[Upload] = ()
     count: Count | None = None
-    accepted: bool = False
+    received_at: datetime | None = None
     error: Exception | None = None
     spans: dict[str, float] = field(default_factory=dict)
 
@@ -89,7 +90,7 @@ def _take(tickets: list[Ticket]) -> None:
     ready = [ticket for ticket in tickets if ticket.may_commit]
     if ready:
         _commit(ready)
-        _enqueue([ticket for ticket in ready if ticket.accepted and ticket.rank is not None])
+        _enqueue([ticket for ticket in ready if ticket.received_at and ticket.rank is not None])
 
 
 @contextmanager
@@ -144,7 +145,7 @@ def _commit(tickets: list[Ticket]) -> None:
             ticket.error = error
     else:
         for ticket in tickets:
-            ticket.accepted = ticket.entry.id in accepted
+            ticket.received_at = accepted.get(ticket.entry.id)
 
 
 def _enqueue(tickets: list[Ticket]) -> None:

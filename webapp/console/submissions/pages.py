@@ -14,7 +14,7 @@ from models.audit.log import Audit
 from models.moderation.decision import Decision
 from models.settings import get_settings
 from models.sheets import csv_json
-from models.submissions import search
+from models.submissions import representation, search
 from models.submissions.image import Image
 from models.submissions.search_conditions import Search
 from models.submissions.submission import Submission
@@ -237,7 +237,7 @@ def _cells(row: Submission) -> tuple[Any, ...]:
         None if row.score is None else f"{row.score:.4f}",
         "yes" if row.visible else "no",
         "yes" if row.review_owed else "no",
-        " ".join(dict.fromkeys(reason["label"] for reason in row.reasons)),
+        " ".join(representation.labels_of(representation.reasons_of(row))),
         _time(row.decided_at),
     )
 

@@ -1,0 +1,90 @@
+"""What a client reads of a submission, in replies and in webhooks: reasons and times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from models.submissions.submission import Submission
+from models.verdict import APPROVED
+
+MODERATOR = "moderator"  # the check of a reason that a person gave
+NO_LABEL = "other"  # of a person's decision without a label
+# By label: a sentence that a site can show to the author. It says nothing about how it was found.
+AUTHOR_TEXTS = {
+    "nudity": "It shows nudity.",
+    "sexual": "It has sexual content.",
+    "scam": "It looks like a scam.",
+    "violence": "It shows violence or threatens with it.",
+    "hate": "It attacks people for who they are.",
+    "spam": "It looks like spam or unwanted advertising.",
+    "contact_off_site": "It asks people to get in touch or to pay outside this site.",
+    "profanity": "It has offensive language.",
+    "unreadable": "A picture cannot be read. Save it again and send the new file.",
+    "known": "It has a picture that is not allowed here.",
+    "error": "It could not be checked automatically.",
+    "other": "It does not follow the rules of this site.",
+}
+
+
+def reasons_of(submission: Submission) -> list[dict[str, Any]]:
+    """The reasons of the decision that stands, a person's or the machine's.
+
+    While an appeal waits, they are those of the rejection. An approval has none.
+    """
+    if submission.moderator_label is None:
+        return [with_author_text(reason) for reason in submission.reasons]
+    if submission.verdict == APPROVED:
+        return []
+    return [with_author_text(_of_moderator(submission.moderator_label))]
+
+
+def with_author_text(reason: Mapping[str, Any]) -> dict[str, Any]:
+    """The reason with the sentence for the author that belongs to its label."""
+    text = AUTHOR_TEXTS.get(reason["label"], AUTHOR_TEXTS[NO_LABEL])
+    return {**reason, "author_text": text}
+
+
+def times_of(submission: Submission) -> dict[str, str | None]:
+    """When it was received, and when it was last decided or appealed; None before the verdict."""
+    return {
+        "received_at": utc(submission.created_at),
+        "decided_at": utc(submission.decided_at) if submission.decided_at else None,
+    }
+
+
+def utc(at: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: texts of the same length, in the order of time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def event(submission: Submission, name: str) -> dict[str, Any]:
+    """The payload of a webhook call about a submission, without the time of the event."""
+    return {
+        "type": name,
+        "data": {
+            "job_id": str(submission.id),
+            "external_id": submission.external_id,
+            "user_id": submission.user_id,
+            "verdict": submission.verdict,
+            "visible": submission.visible,
+            "review_owed": submission.review_owed,
+            "reasons": reasons_of(submission),
+            **times_of(submission),
+        },
+    }
+
+
+def labels_of(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The labels of these reasons, each once, in their order."""
+    return list(dict.fromkeys(reason["label"] for reason in reasons))
+
+
+def _of_moderator(label: str) -> dict[str, Any]:
+    words = f": {label.replace('_', ' ')}" if label else ""
+    return {
+        "check": MODERATOR,
+        "label": label or NO_LABEL,
+        "explanation": f"A moderator decided{words}",
+    }

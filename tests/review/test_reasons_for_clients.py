@@ -1,0 +1,176 @@
+"""What a client reads of a person's decision, in the status and in the webhook: reason and time."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.support.api import Api, eventually, unique
+from tests.support.console import FRAGMENT, Console, person
+from tests.support.receiver import Receiver, receiving
+from tests.support.stack import Stack
+
+MIGRATION = "models.migrations.0024_moderator_label"
+
+
+@pytest.fixture
+def hook() -> Iterator[Receiver]:
+    with receiving() as server:
+        yield server
+
+
+@pytest.fixture
+def shop(stack: Stack, hook: Receiver) -> Api:
+    """A client with a webhook."""
+    name = f"reasons-{uuid4().hex[:8]}"
+    return Api(
+        stack.url, stack.json("client", "create", name, "--webhook", hook.url, "--json")["key"]
+    )
+
+
+@pytest.fixture
+def ada(stack: Stack) -> Console:
+    return person(stack)
+
+
+def flagged(shop: Api) -> dict[str, Any]:
+    told = shop.decided(unique("review_a.jpg"), title="A vase", external_id="order 7")
+    assert told["verdict"] == "review"
+    return told
+
+
+def decide(moderator: Console, job_id: str, outcome: str) -> None:
+    text = moderator.get(f"/submissions/{job_id}").text
+    version = text.split('name="version" value="')[1].split('"')[0]
+    assert moderator.decide(job_id, version, outcome).status_code == 200
+
+
+def undo(moderator: Console) -> None:
+    assert moderator.post("/reviews/undo", form="/", headers=FRAGMENT).status_code == 200
+
+
+def soon(stack: Stack, job_id: str) -> None:
+    """As if the time for an undo were over."""
+    stack.sql("UPDATE delivery SET due_at = now() WHERE submission_id = %s", job_id)
+
+
+def test_a_persons_reason_takes_the_place_of_the_machines(shop: Api, ada: Console) -> None:
+    told = flagged(shop)
+    assert [reason["check"] for reason in told["reasons"]] == ["classifier"]
+    decide(ada, told["job_id"], "rejected:contact_off_site")
+    [reason] = shop.status(told["job_id"])["reasons"]
+    assert reason == {
+        "check": "moderator",
+        "label": "contact_off_site",
+        "explanation": "A moderator decided: contact off site",
+        "author_text": "It asks people to get in touch or to pay outside this site.",
+    }
+
+
+def test_an_approval_has_no_reason(shop: Api, ada: Console) -> None:
+    told = flagged(shop)
+    decide(ada, told["job_id"], "approved")
+    after = shop.status(told["job_id"])
+    assert (after["verdict"], after["reasons"]) == ("approved", [])
+
+
+def test_the_last_decision_counts_and_an_undo_brings_the_one_before_back(
+    shop: Api, ada: Console
+) -> None:
+    told = flagged(shop)
+    job_id = told["job_id"]
+    decide(ada, job_id, "rejected:scam")
+    decide(ada, job_id, "approved")
+    decide(ada, job_id, "rejected:spam")
+    labels = []
+    for _ in range(4):
+        after = shop.status(job_id)
+        labels.append((after["verdict"], [reason["label"] for reason in after["reasons"]]))
+        if after["verdict"] != "review":
+            undo(ada)
+    assert labels == [
+        ("rejected", ["spam"]),
+        ("approved", []),
+        ("rejected", ["scam"]),
+        ("review", [told["reasons"][0]["label"]]),
+    ]
+    assert after["reasons"] == told["reasons"]
+
+
+def test_the_webhook_has_the_reason_and_the_times_of_the_status(
+    stack: Stack, shop: Api, ada: Console, hook: Receiver
+) -> None:
+    job_id = flagged(shop)["job_id"]
+    before = shop.status(job_id)
+    eventually(lambda: len(hook.calls) == 1)  # calls that are due together come in any order
+    decide(ada, job_id, "rejected:scam")
+    soon(stack, job_id)
+    eventually(lambda: len(hook.calls) == 2)
+    status = shop.status(job_id)
+    for call, at_that_time in zip(hook.calls, (before, status), strict=True):
+        assert call.told["type"] == "submission.decided"
+        same = (
+            "job_id",
+            "external_id",
+            "verdict",
+            "visible",
+            "reasons",
+            "received_at",
+            "decided_at",
+        )
+        assert {name: call.told["data"][name] for name in same} == {
+            name: at_that_time[name] for name in same
+        }
+    assert before["received_at"] == status["received_at"] < before["decided_at"]
+    assert before["decided_at"] < status["decided_at"]
+
+
+def test_an_appeal_shows_the_reason_of_its_rejection_until_it_is_answered(
+    stack: Stack, shop: Api, ada: Console, hook: Receiver
+) -> None:
+    job_id = flagged(shop)["job_id"]
+    decide(ada, job_id, "rejected:scam")
+    body = {"job_id": job_id, "message": "It is a vase"}
+    assert shop.http.post(f"{shop.base}/appeals", json=body).status_code == 201
+    waiting = shop.status(job_id)
+    assert (waiting["verdict"], waiting["reasons"][0]["label"]) == ("review", "scam")
+    decide(person(stack), job_id, "rejected:spam")
+    soon(stack, job_id)
+
+    def answer() -> list[dict[str, Any]]:
+        return [call.told["data"] for call in hook.calls if call.told["type"] == "appeal.decided"]
+
+    [data] = eventually(answer)
+    assert data["reasons"] == shop.status(job_id)["reasons"]
+    assert (data["verdict"], data["reasons"][0]["label"]) == ("rejected", "spam")
+    assert data["decided_at"] > waiting["decided_at"]
+
+
+def test_a_reply_without_a_verdict_has_the_times_too(stack: Stack, shop: Api) -> None:
+    told = flagged(shop)
+    stack.sql(
+        "UPDATE submission SET verdict = NULL, decided_at = NULL, status = 'processing',"
+        " lease_until = now() + interval '1 hour' WHERE id = %s",
+        told["job_id"],
+    )
+    waiting = shop.status(told["job_id"])
+    assert (waiting["received_at"], waiting["decided_at"]) == (told["received_at"], None)
+
+
+def test_decisions_of_an_earlier_release_get_their_reasons(
+    stack: Stack, shop: Api, ada: Console
+) -> None:
+    ids = [flagged(shop)["job_id"] for _ in range(3)]
+    decide(ada, ids[0], "rejected:scam")
+    decide(ada, ids[1], "rejected:scam")
+    undo(ada)
+    expected = {job_id: shop.status(job_id)["reasons"] for job_id in ids}
+    stack.sql("UPDATE submission SET moderator_label = NULL WHERE id = ANY(%s::uuid[])", ids)
+    _, update = importlib.import_module(MIGRATION).UP.split(";", 1)
+    stack.sql(update)
+    assert {job_id: shop.status(job_id)["reasons"] for job_id in ids} == expected
+    assert expected[ids[0]][0]["check"] == "moderator" != expected[ids[1]][0]["check"]
