@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def readable_size(size: int) -> str:
+    """A number of bytes as a person reads it: ``64 KB``, ``10.5 MB``."""
+    for unit, one in (("MB", 1024 * 1024), ("KB", 1024)):
+        if size >= one:
+            return f"{size / one:,.1f}".removesuffix(".0") + f" {unit}"
+    return f"{size:,} bytes"
+
+
 class SluiceError(Exception):
     """An expected failure. ``code`` is stable; the message is a sentence for a person."""
 

@@ -20,13 +20,14 @@ from tasks.storage.hard_linked_upload import HardLinkedUpload
 from webapp.http.offload import offload
 
 HEADER = "X-Body-File"
+ANY_TYPE = "application/octet-stream"  # what libraries send for bytes of which they know no more
 MAX_INLINE_HASH = 512 * 1024  # bytes; hashing more would delay other requests
 _NAME = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 def take() -> None:
     """Take the body as the only upload of this request; raises Malformed or TooLarge."""
-    if not request.mimetype.startswith("image/"):
+    if request.mimetype != ANY_TYPE and not request.mimetype.startswith("image/"):
         raise Malformed("Send the picture as the body, with its media type, such as image/jpeg.")
     path = request.headers.get(HEADER)
     if path and not get_settings().web_listen:

@@ -10,12 +10,14 @@ from typing import Any
 from flask import request
 
 from models.errors import Invalid, Malformed
+from webapp.uploads import charset
 
 LONGEST = {"user_id": 200, "title": 1000, "description": 100_000, "external_id": 200}
 FIELDS = (*LONGEST, "user_ip", "priority")
 VISIBLE = r"[^\s\ufeff\x00-\x1f\x7f-\x9f]"  # a text must have one; also used in the JSON Schema
 MOST_JSON = 2 * 1024 * 1024  # bytes; the longest texts with each letter escaped are 1.3 MB
 MOST_VALUES = 1000  # in a JSON body; a request has six
+JSON = "application/json"
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _VISIBLE = re.compile(VISIBLE)
 # Also one that does not end: a search that failed would start again at each quotation mark.
@@ -28,39 +30,79 @@ def read() -> dict[str, Any]:
     Raises Malformed, or Invalid for a field that is unknown, repeated or not a text field. A
     repeated field is refused: the client and Sluice could each use a different value.
     """
-    if request.mimetype == "application/json":
-        fields = json_object()
-        if "images" in fields:
-            raise Invalid("JSON cannot hold images: send multipart/form-data.", field="images")
-    elif request.mimetype in FORMS:
+    if request.mimetype == JSON:
+        return of_json()
+    if request.mimetype in FORMS:
         fields = _of_form()
     else:
         raise Malformed("Send multipart/form-data, or application/json for text only.")
     if not fields and not request.files:
-        raise Malformed("The body is empty or incomplete.")
+        raise Malformed("The body has no field.")
+    _refuse("Unknown field {}.", set(fields) - set(FIELDS))
+    return fields
+
+
+def of_json() -> dict[str, Any]:
+    """The fields of a JSON request; raises the same errors."""
+    if request.mimetype != JSON:
+        raise Malformed("Send application/json.")
+    fields = json_object()
+    if "images" in fields:
+        raise Invalid("JSON cannot hold images: send multipart/form-data.", field="images")
+    if not fields:
+        raise Malformed("The body has no field.")
     _refuse("Unknown field {}.", set(fields) - set(FIELDS))
     return fields
 
 
 def of_query() -> dict[str, Any]:
     """The fields of a request whose body is a picture, from its query; raises Invalid."""
-    fields = _once(request.args.items(multi=True))
+    fields = _once(charset.decode_fields(charset.query_fields(request.query_string), None))
     _refuse("Unknown field {}.", set(fields) - set(FIELDS))
     return fields
 
 
 def json_object() -> dict[str, Any]:
-    """The request's JSON object. Raises Malformed, or Invalid for a repeated name."""
+    """The request's JSON object.
+
+    Raises Malformed, or Invalid for a repeated name or a text that is not in the body's charset.
+    """
     request.max_content_length = min(request.max_content_length or MOST_JSON, MOST_JSON)
     data = request.get_data(cache=False)
-    _refuse_many_values(data)
+    if not data:
+        raise Malformed("The body is empty.")
+    label = request.mimetype_params.get("charset")
+    declared = charset.encoding_of(label, "Content-Type") if label else None
     try:
-        fields = json.loads(data, object_pairs_hook=_once)
+        text = data.decode(declared or json.detect_encoding(data), "surrogateescape")
+        whole = text.encode("utf-8", "surrogateescape")
+        _refuse_many_values(whole)
+        fields = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Malformed("The body is not JSON.") from error
     if not isinstance(fields, dict):
         raise Malformed("The body is not a JSON object.")
+    if not _is_utf_8(whole):
+        raise _not_decoded(fields, declared)
     return fields
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _not_decoded(fields: dict[str, Any], declared: str | None) -> Malformed | Invalid:
+    """The error of a body with bytes that are not in its charset; it names the first such field."""
+    for name, value in fields.items():
+        if charset.has_escaped_bytes(name) or (
+            isinstance(value, str) and charset.has_escaped_bytes(value)
+        ):
+            return charset.not_in_charset(name.encode("utf-8", "replace").decode(), declared)
+    return Malformed("The body is not UTF-8.")
 
 
 def _refuse_many_values(data: bytes) -> None:

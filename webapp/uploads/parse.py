@@ -66,6 +66,13 @@ def receive() -> Incoming:
     return _validated(given, uploads)
 
 
+def receive_text() -> Incoming:
+    """The upload of a JSON request; raises the same errors."""
+    with measured("receive"):
+        given = fields.of_json()
+    return _validated(given, ())
+
+
 def receive_image() -> Incoming:
     """The upload of a request whose body is one picture; raises the same errors."""
     with measured("receive"):
