@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from models.errors import SettingError
+from models.errors import SettingError, readable_size
 from models.settings import ROOT, Settings, names
 from tasks.servers.layout import user_name, write
 from tasks.servers.postgres import APPLICATION, OWNER, SUPERUSER
@@ -64,6 +64,7 @@ def nginx(settings: Settings) -> str:
         "TRUSTED_PROXIES": " ".join(f"set_real_ip_from {name};" for name in proxies),
         "METRICS_ALLOWED": " ".join(f"{name} 1;" for name in scrapers),
         "MAX_BODY_SIZE": settings.max_body_size,
+        "MAX_BODY_TEXT": readable_size(settings.max_body_size),
         "NGINX_RATE": settings.nginx_rate,
         "NGINX_CONNECTIONS": settings.nginx_connections,
         "NGINX_UPLOADS": settings.nginx_uploads,

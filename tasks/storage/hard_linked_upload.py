@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from models.errors import Malformed, TooLarge
+from models.errors import Malformed, TooLarge, readable_size
 from tasks.storage.upload import HEAD_BYTES, Destination, Upload
 
 CHUNK = 1024 * 1024
@@ -63,7 +63,7 @@ class HardLinkedUpload(Upload):
         self.size = os.fstat(self._file.fileno()).st_size
         if self.size > self.limit:
             self.discard()
-            raise TooLarge(f"An image has at most {self.limit / 1024 / 1024:g} MB.", field="images")
+            raise TooLarge(f"An image has at most {readable_size(self.limit)}.", field="images")
         self.head = os.pread(self._file.fileno(), HEAD_BYTES, 0)
 
     def hash(self) -> None:

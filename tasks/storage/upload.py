@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
-from models.errors import TooLarge
+from models.errors import TooLarge, readable_size
 from tasks.storage.names import new_key
 
 SYNC_FILE_RANGE_WRITE = 2  # from linux/fs.h
@@ -70,7 +70,7 @@ class Upload:
         """Write the next bytes; raises TooLarge."""
         self.size += len(data)
         if self.size > self.limit:
-            raise TooLarge(f"An image has at most {self.limit / 1024 / 1024:g} MB.", field="images")
+            raise TooLarge(f"An image has at most {readable_size(self.limit)}.", field="images")
         if len(self.head) < HEAD_BYTES:
             self.head += data[: HEAD_BYTES - len(self.head)]
         self._digest.update(data)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from models.settings import ROOT
 from tests.support.stack import Stack
 from tests.support.tried import tried
 
@@ -31,7 +32,9 @@ def test_every_reply_is_one_that_the_document_describes(
     run += ["-n", EXAMPLES, *seed, "--continue-on-failure", "--no-color"]
     run += ["--suppress-health-check", "all"]  # a busy machine is no failure
     run += ["--report", "json", "--report-json-path", str(report)]
-    done = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path)
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **hooks}
+    done = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
     told = json.loads(report.read_text())
     phases = {name: phase["status"] for name, phase in told["phases"].items()}

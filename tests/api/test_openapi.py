@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import uuid4
 
 import flask
 import jsonschema
@@ -11,7 +12,11 @@ import openapi_spec_validator
 import pytest
 import requests
 
+from models.webhooks.delivery import EVENTS
 from tests.support.api import Api, unique
+from tests.support.console import person
+from tests.support.receiver import receiving
+from tests.support.stack import Stack, wait_until
 from webapp import api as calls
 
 
@@ -41,6 +46,39 @@ def test_it_names_every_call(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize("picture", ["safe_rocket.jpg", "review_b.jpg", "reject_a.jpg"])
 def test_verdicts_look_as_described(document: dict[str, Any], api: Api, picture: str) -> None:
     check(document, api.decided(unique(picture), external_id="x"), "Decided")
+
+
+def test_a_reply_without_a_verdict_looks_as_described(
+    document: dict[str, Any], api: Api, stack: Stack
+) -> None:
+    job_id = api.decided(title="A chair")["job_id"]
+    stack.sql(
+        "UPDATE submission SET verdict = NULL, decided_at = NULL, status = 'processing',"
+        " lease_until = now() + interval '1 hour' WHERE id = %s",
+        job_id,
+    )
+    check(document, api.status(job_id), "Waiting")
+
+
+def test_webhooks_look_as_described(document: dict[str, Any], stack: Stack) -> None:
+    described = {
+        name: item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        for name, item in document["webhooks"].items()
+    }
+    assert set(described) == set(EVENTS)
+    with receiving() as hook:
+        name = f"described-{uuid4().hex[:8]}"
+        made = stack.json("client", "create", name, "--webhook", hook.url, "--json")
+        Api(stack.url, made["key"]).decided(unique("review_b.jpg"), external_id="x")
+        [(number,)] = stack.sql("SELECT id FROM client WHERE name = %s", name)
+        person(stack, "administrator").post(f"/clients/{number}/webhook-test", form="/")
+        wait_until(lambda: len(hook.calls) == 2)
+        calls = {call.told["type"]: call for call in hook.calls}
+        assert set(calls) == {"submission.decided", "webhook.test"}
+        for event, call in calls.items():
+            check(document, call.told, described[event].rpartition("/")[2])
+            headers = document["webhooks"][event]["post"]["parameters"]
+            assert {header["name"] for header in headers} <= set(call.headers)
 
 
 def test_the_load_looks_as_described(document: dict[str, Any], api: Api) -> None:

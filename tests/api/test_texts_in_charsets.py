@@ -76,6 +76,12 @@ def banned(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     return word
 
 
+def test_a_text_upload_is_utf_8_or_declares_its_charset(stack: Stack, send) -> None:
+    body, kind = bodies(LATIN)["json"]
+    refused(send(body, kind, "/submissions/text"), "title")
+    assert stored(stack, send(body, f"{kind}; charset=latin1", "/submissions/text")) == "Café"
+
+
 @pytest.mark.parametrize("way", bodies(b""))
 def test_the_rules_see_it(api: Api, send, banned: str, way: str) -> None:
     eventually(lambda: api.decided(title=banned)["verdict"] == "rejected")

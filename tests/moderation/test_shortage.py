@@ -15,6 +15,7 @@ import psutil
 import pytest
 import requests
 
+from models.errors import readable_size
 from tests.support.api import Api, eventually, unique
 from tests.support.console import person
 from tests.support.stack import Stack, running
@@ -110,7 +111,9 @@ def test_a_client_cannot_fill_the_disk_for_others(own: Stack, new_api: Callable[
     files, count = originals(own), rows(own)
     reply = greedy.submit(padded(800_000))
     assert reply.status_code == 429
-    assert reply.json()["detail"] == f"This client may send {BYTES:,} bytes of images in a day."
+    assert (
+        reply.json()["detail"] == f"This client may send {readable_size(BYTES)} of images in a day."
+    )
     assert reply.headers["RateLimit-Policy"].endswith('qu="content-bytes"')
     assert (originals(own), rows(own)) == (files, count)
     assert greedy.submit(title="a text takes no room").status_code in (200, 202)

@@ -93,7 +93,6 @@ SHORT = 40  # lines
 # Files below it that hold one helper, and why each is a file of its own.
 ALONE = {
     "models/expiring_values.py": "used by all three packages, and by no table",
-    "webapp/api/keys.py": "what every call of the API begins with",
     "webapp/http/fragments.py": "an extension of Flask, used by the sign-in and every page",
     "webapp/wsgi.py": "gunicorn starts it",
 }

@@ -10,6 +10,7 @@ from models.settings import ROOT, Settings
 from tasks.servers import configs, procfile, worker_pool
 from webapp.console.shared import sheet_upload
 from webapp.http import body_limits
+from webapp.uploads import fields
 
 TEXT = (ROOT / "Procfile").read_text()
 
@@ -81,6 +82,7 @@ def test_nginx_and_the_application_have_the_same_body_limits():
     assert f"client_max_body_size {body_limits.SMALL // 1024}k;" in text
     assert f"client_max_body_size {sheet_upload.BODY.size // 1024**2}m;" in text
     assert f"client_max_body_size {settings().max_body_size};" in text
+    assert f"client_max_body_size {fields.MOST_JSON // 1024**2}m;" in text
 
 
 def test_logs_are_rotated_as_the_settings_say():

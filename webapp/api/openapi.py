@@ -7,24 +7,20 @@ from typing import Any
 from flask import Blueprint
 
 from models.capacity.mode import MODES
-from models.moderation import appeal
 from models.settings import Settings, get_settings
 from models.statistics import history
-from models.submissions.submission import PRIORITIES, STATUSES
+from models.submissions.submission import STATUSES
 from models.verdict import LABELS, VERDICTS
-from webapp.api import schemas, stats
+from webapp.api import request_bodies, schemas, stats, webhooks
+from webapp.api.schemas import ref
 from webapp.api.status import LONGEST_WAIT
-from webapp.uploads import fields, sniff
 
-VERSION = "1"
+VERSION = "1.1"
 UPLOAD_ERRORS = (400, 401, 403, 409, 413, 415, 422, 429, 503)
 READ_ERRORS = (400, 401, 429, 503)
 NAMED_ERRORS = (*READ_ERRORS, 404, 414)
 
-_NO_NUL = r"^[^\u0000]*$"
 _PRINTABLE = r"^[!-~]([ -~]*[!-~])?$"
-_NOT_BLANK = {"type": "string", "pattern": fields.VISIBLE.replace("\\x", "\\u00")}
-_PICTURES = {"encoding": {"images": {"contentType": ", ".join(sniff.ACCEPTED_TYPES)}}}
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -53,17 +49,23 @@ def document() -> dict[str, Any]:
         "servers": [{"url": settings.url}],
         "security": [{"key": []}],
         "paths": _paths(settings),
+        "webhooks": webhooks.paths(),
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-            "schemas": schemas.build(MODES, STATUSES, VERDICTS, LABELS),
+            "schemas": {
+                **schemas.build(MODES, STATUSES, VERDICTS, LABELS),
+                **request_bodies.schemas(settings),
+                **webhooks.schemas(),
+            },
         },
     }
 
 
 def _paths(settings: Settings) -> dict[str, Any]:
     return {
-        "/api/moderation/submissions": {"post": _submit(settings)},
+        "/api/moderation/submissions": {"post": _submit()},
         "/api/moderation/submissions/image": {"post": _submit_image(settings)},
+        "/api/moderation/submissions/text": {"post": _submit_text()},
         "/api/moderation/submissions/{job_id}": {"delete": _erase("job_id")},
         "/api/moderation/authors/{user_id}": {"delete": _erase("user_id")},
         "/api/moderation/authors/{user_id}/export": {"get": _export()},
@@ -71,28 +73,28 @@ def _paths(settings: Settings) -> dict[str, Any]:
         "/api/moderation/status/{job_id}": {"get": _status()},
         "/api/moderation/stats": {"get": _stats()},
         "/api/moderation/stats/history": {"get": _history()},
-        "/api/moderation/detect": {"post": _detect(settings)},
+        "/api/moderation/detect": {"post": _detect()},
         "/api/openapi.json": {"get": _openapi()},
     }
 
 
-def _submit(settings: Settings) -> dict[str, Any]:
-    text = _object(_texts())
-    named = {name: _or_null(schema) for name, schema in _texts().items()}
-    named["user_id"] = _texts()["user_id"]
-    whole = _object({**_texts(), "images": _images(settings)}, images={})
+def _submit() -> dict[str, Any]:
     return {
         "operationId": "submit",
         "summary": "Send an upload",
+        "description": "It takes application/json too, as submit_text does.",
         "parameters": [_IDEMPOTENCY_KEY],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": whole, **_PICTURES},
-                "application/json": {"schema": _object(named)},
-                "application/x-www-form-urlencoded": {"schema": text},
-            },
-        },
+        "requestBody": {"required": True, "content": request_bodies.upload()},
+        "responses": {**_accepted(), **_problems(*UPLOAD_ERRORS)},
+    }
+
+
+def _submit_text() -> dict[str, Any]:
+    return {
+        "operationId": "submit_text",
+        "summary": "Send texts as JSON",
+        "parameters": [_IDEMPOTENCY_KEY],
+        "requestBody": {"required": True, "content": request_bodies.text()},
         "responses": {**_accepted(), **_problems(*UPLOAD_ERRORS)},
     }
 
@@ -100,17 +102,13 @@ def _submit(settings: Settings) -> dict[str, Any]:
 def _submit_image(settings: Settings) -> dict[str, Any]:
     names = [
         {"name": name, "in": "query", "required": name == "user_id", "schema": schema}
-        for name, schema in _texts().items()
+        for name, schema in request_bodies.texts().items()
     ]
-    picture = {"schema": _picture(settings)}
     return {
         "operationId": "submit_image",
         "summary": "Send one picture as the body",
         "parameters": [_IDEMPOTENCY_KEY, *names],
-        "requestBody": {
-            "required": True,
-            "content": dict.fromkeys(sniff.ACCEPTED_TYPES, picture),
-        },
+        "requestBody": {"required": True, "content": request_bodies.picture_content(settings)},
         "responses": {**_accepted(), **_problems(*UPLOAD_ERRORS, 414)},
     }
 
@@ -119,57 +117,6 @@ def _accepted() -> dict[str, Any]:
     return {
         "200": {**_json("The verdict", "Decided"), **_LINKS},
         "202": {**_json("Accepted: poll check_url for the verdict", "Waiting"), **_LINKS},
-    }
-
-
-def _texts() -> dict[str, Any]:
-    """The schemas of the text fields by name; none may contain NUL."""
-    texts: dict[str, Any] = {
-        name: {"type": "string", "maxLength": longest, "pattern": _NO_NUL}
-        for name, longest in fields.LONGEST.items()
-    }
-    texts["user_id"] = {**texts["user_id"], "minLength": 1, "allOf": [_NOT_BLANK]}
-    texts["user_ip"] = {
-        "type": "string",
-        "description": "IPv4 or IPv6 address of the author",
-        "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"const": ""}],
-    }
-    texts["priority"] = {"enum": [*PRIORITIES, ""], "default": "normal"}
-    return texts
-
-
-def _object(properties: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an upload: its author, and at least one item to moderate."""
-    items = {"title": _NOT_BLANK, "description": _NOT_BLANK, **more}
-    return {
-        "type": "object",
-        "required": ["user_id"],
-        "properties": properties,
-        "additionalProperties": False,
-        "anyOf": [
-            {"required": [name], "properties": {name: schema}} for name, schema in items.items()
-        ],
-    }
-
-
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _images(settings: Settings) -> dict[str, Any]:
-    return {
-        "type": "array",
-        "minItems": 1,
-        "maxItems": settings.max_files_per_request,
-        "items": _picture(settings),
-    }
-
-
-def _picture(settings: Settings) -> dict[str, Any]:
-    return {
-        "type": "string",
-        "format": "binary",
-        "description": f"at most {settings.max_file_size:,} bytes",
     }
 
 
@@ -196,7 +143,7 @@ def _status() -> dict[str, Any]:
                 "description": "The current state of the submission",
                 "content": {
                     "application/json": {
-                        "schema": {"anyOf": [_ref("Decided"), _ref("Waiting")]},
+                        "schema": {"anyOf": [ref("Decided"), ref("Waiting")]},
                     }
                 },
             },
@@ -206,20 +153,10 @@ def _status() -> dict[str, Any]:
 
 
 def _appeal() -> dict[str, Any]:
-    message = {"type": "string", "minLength": 1, "maxLength": appeal.LONGEST, "pattern": _NO_NUL}
-    body = {
-        "type": "object",
-        "required": ["job_id", "message"],
-        "properties": {
-            "job_id": {"type": "string", "format": "uuid"},
-            "message": {**message, "allOf": [_NOT_BLANK]},
-        },
-        "additionalProperties": False,
-    }
     return {
         "operationId": "appeal",
         "summary": "Ask a person to review a rejection",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "requestBody": {"required": True, "content": request_bodies.appeal()},
         "responses": {
             "201": _json("Accepted: the webhook appeal.decided reports the outcome", "Appeal"),
             **_problems(400, 401, 404, 409, 413, 422, 503),
@@ -248,14 +185,14 @@ def _export() -> dict[str, Any]:
                 "name": "format",
                 "in": "query",
                 "description": "zip: the same document as author.json, plus the originals",
-                "schema": {"enum": ["json", "zip"], "default": "json"},
+                "schema": {"type": "string", "enum": ["json", "zip"], "default": "json"},
             },
         ],
         "responses": {
             "200": {
                 "description": "The document, or the archive",
                 "content": {
-                    "application/json": {"schema": _ref("AuthorExport")},
+                    "application/json": {"schema": ref("AuthorExport")},
                     "application/zip": {"schema": archive},
                 },
             },
@@ -287,7 +224,11 @@ def _history() -> dict[str, Any]:
             {
                 "name": "range",
                 "in": "query",
-                "schema": {"enum": list(history.SPANS), "default": stats.RANGE},
+                "schema": {
+                    "type": "string",
+                    "enum": list(history.SPANS),
+                    "default": stats.RANGE,
+                },
             }
         ],
         "responses": {
@@ -297,20 +238,12 @@ def _history() -> dict[str, Any]:
     }
 
 
-def _detect(settings: Settings) -> dict[str, Any]:
-    body = {
-        "type": "object",
-        "required": ["images"],
-        "properties": {"images": _images(settings)},
-    }
-    results = {"type": "array", "items": _ref("Detection")}
+def _detect() -> dict[str, Any]:
+    results = {"type": "array", "items": ref("Detection")}
     return {
         "operationId": "detect",
         "summary": "Score pictures without storing them",
-        "requestBody": {
-            "required": True,
-            "content": {"multipart/form-data": {"schema": body, **_PICTURES}},
-        },
+        "requestBody": {"required": True, "content": request_bodies.pictures()},
         "responses": {
             "200": {
                 "description": "One result per picture, in the order sent",
@@ -335,7 +268,7 @@ def _openapi() -> dict[str, Any]:
 
 
 def _problems(*statuses: int) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": _ref("Problem")}}
+    content = {"application/problem+json": {"schema": ref("Problem")}}
     responses: dict[str, Any] = {
         str(status): {"description": schemas.MEANINGS[status], "content": content}
         for status in statuses
@@ -350,9 +283,5 @@ def _problems(*statuses: int) -> dict[str, Any]:
 
 
 def _json(description: str, schema: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": _ref(schema)}}
+    content = {"application/json": {"schema": ref(schema)}}
     return {"description": description, "content": content}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}

@@ -110,7 +110,8 @@ def _layout() -> dict[str, Any]:
 
 
 def _protect(response: Response) -> Response:
-    if request.path.startswith("/console") or request.path == "/":
+    is_page = response.mimetype == "text/html"  # outside the console too: an error of a browser
+    if is_page or request.path.startswith("/console") or request.path == "/":
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.vary.add("HX-Request")

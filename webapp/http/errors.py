@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 
 from models import errors
 from models.database.connection import code_of
+from models.errors import readable_size
 from tasks.storage import UNWRITABLE, MediaUnwritable
 from webapp.limits import limits
 
@@ -89,9 +90,17 @@ def init_app(app: Flask) -> None:
 def _handle(error: Exception) -> Any:
     problem = problem_of(error)
     page = current_app.extensions.get(PAGE)
-    if page is not None and not request.path.startswith("/api/"):
+    if page is not None and _is_for_a_person():
         return page(problem)
     return problem.response()
+
+
+def _is_for_a_person() -> bool:
+    """Whether the response is a page: always in the console, never in the API, else by Accept."""
+    top = request.path.split("/")[1]
+    accept = request.accept_mimetypes
+    is_browser = accept.quality("text/html") > accept.quality("application/json")
+    return top == "console" or (top != "api" and is_browser)
 
 
 def problem_of(error: Exception) -> Problem:
@@ -131,18 +140,30 @@ def _unavailable(detail: str, error: Exception, retry_after: int = 5) -> Problem
 def _of_http(error: HTTPException) -> Problem:
     status = error.code or 500
     codes = {entry[0]: code for code, entry in STATUS.items()}
-    if status == 413:
-        most, text = request.max_content_length or 0, request.max_form_memory_size or 0
-        detail = (
-            f"The request exceeds {most // 1024:,} KB, its texts exceed {text // 1024:,} KB, or it"
-            " has too many fields."
-        )
-        return Problem("too_large", 413, STATUS["too_large"][1], detail)
     code = codes.get(status, f"http_{status}")
     title = STATUS[code][1] if code in STATUS else error.name
-    methods = sorted(getattr(error, "valid_methods", None) or ())
-    headers = {"Allow": ", ".join(methods)} if methods else {}
-    return Problem(code, status, title, error.description or error.name, headers=headers)
+    methods = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    headers = {"Allow": methods} if methods else {}
+    if status == 413:
+        most = readable_size(request.max_content_length or 0)
+        detail = f"The body has more than {most}, the most that this URL accepts."
+    elif status == 404 and request.routing_exception is not None:
+        detail = _no_such_url()
+    elif methods:
+        detail = f"This URL does not accept {request.method}. It accepts: {methods}."
+    else:
+        detail = error.description or error.name
+    return Problem(code, status, title, detail, headers=headers)
+
+
+def _no_such_url() -> str:
+    path = request.path
+    adapter = current_app.create_url_adapter(request)
+    if adapter is not None and path.endswith("/") and adapter.allowed_methods(path.rstrip("/")):
+        return "This URL has no slash at its end. Leave it out."
+    if path.startswith("/api"):
+        return "There is no such URL. /api/openapi.json lists the calls."
+    return "There is no such page."
 
 
 def _unexpected(error: Exception) -> Problem:

@@ -16,7 +16,7 @@ from flask import Flask, current_app, g
 from flask_limiter import Limiter, RateLimitExceeded
 from limits import RateLimitItem, parse_many
 
-from models.errors import TooMany
+from models.errors import TooMany, readable_size
 from models.settings import Settings, get_settings
 from tasks.observability import metrics
 from tasks.queue.redis_connection import connect
@@ -257,7 +257,7 @@ def _refusal(scope: str, item: RateLimitItem, wait: int) -> TooMany:
 
 def _allowed(scope: str, amount: int) -> str:
     if scope == BYTES:
-        return f"send {amount:,} bytes of images"
+        return f"send {readable_size(amount)} of images"
     return "make 1 upload" if amount == 1 else f"make {amount:,} uploads"
 
 
