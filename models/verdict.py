@@ -31,13 +31,17 @@ LABELS = (
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A client's thresholds (scores from 0 to 1) and what is visible before a verdict."""
+    """A client's thresholds (scores from 0 to 1), what is visible before a verdict, languages.
+
+    ``languages`` are those whose rules apply; None is the server's default.
+    """
 
     reject_at: float = 0.8
     review_at: float = 0.2
     sample_rate: float = 0.0
     visibility: str = "hold"
     publish_unchecked: bool = False
+    languages: tuple[str, ...] | None = None
 
     def shows(self, verdict: str | None) -> bool:
         """Whether a submission with this verdict (None: not yet) is visible."""

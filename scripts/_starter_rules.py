@@ -1,7 +1,8 @@
 """Regenerates models/rules/data/starter_rules.csv: `python scripts/_starter_rules.py`. Needs npm.
 
 The words come from the npm package naughty-words (LDNOOBW, CC-BY-4.0). This file sets which of them
-are on, their labels, and our own rules.
+are on, their language and labels, which match inflected forms too, and our own rules. The words of
+the other languages that are switched off are in _starter_rules_off.py.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from models.rules.inflections import LANGUAGES as INFLECTED
 from models.rules.matcher.matcher import PatternError, validate
 from models.rules.starter_list import FIELDS, PATH
+from scripts._starter_rules_off import OFF_BY_LANGUAGE
 
 PACKAGE = "naughty-words@1.2.0"
 LANGUAGES = """
 ar cs da de eo es fa fi fil fr fr-CA-u-sd-caqc hi hu it ja kab ko nl no pl pt ru sv th tr zh
 """.split()
+CODES = {"fr-CA-u-sd-caqc": "fr-CA"}  # ours, where it is not the package's
 
-Row = tuple[str, str, str, str, int]  # kind, pattern, action, label, active
+Lists = dict[str, list[str]]  # by language
+Row = tuple[str, str, str, str, int, int, str]  # as FIELDS
 
 # English entries with an ordinary meaning, or too mild to need review: switched off.
 OFF = """
@@ -76,6 +81,35 @@ LABELLED = {
         """,
 }
 
+# English entries that are the same word, or name, wherever people write: no language switches them.
+EVERYWHERE = "cialis; viagra; bdsm; pthc; childporn; child porn; western union; moneygram; 🖕"
+
+# Entries of the English file that are words of other languages.
+FOREIGN = {"sexo": ("es", "pt"), "nutten": ("de",), "bastardo": ("es", "it", "pt")}
+
+# Words without inflected forms: abbreviations and names, and words with a harmless form ("spicy",
+# "butter", Italian "chiavi"; German "Möses" and Norwegian "fitter" look like English words).
+NOT_INFLECTED = """
+2g1c; babeland; bangbros; bbw; boob; butt; chiavare; cock; cumming; dick; dvda; fitte; fuckin;
+fullz; goatcx; goatse; kys; mong; möse; nambla; negro; nsfw; nutte; nutten; pedobear; scat; skeet;
+snatch; spic; spunk; thumbzilla; trombare; troncher; tubgirl; voyeurweb; worldsex; xx; xxx
+"""
+
+# Ordinary words of a language that a word of another list looks like: exceptions of its own list,
+# so that they do not match for a client that has both languages on. A regex matches as written.
+DOMMES = ("regex", "dømmes")
+ORDINARY = {
+    "sv": (("word", "slut"), ("word", "slutt")),
+    "da": (*(("word", word) for word in "slut slutte slutter kys kikke kikker".split()), DOMMES),
+    "no": (*(("word", word) for word in "slutt slutte slutter kikke kikker".split()), DOMMES),
+    "nl": (("word", "kikker"), ("word", "kikkers")),
+    "es": (("regex", r"(?-i)\bKike\b"),),
+    "fi": (("regex", r"(?-i)\bKYS"),),
+    "fil": (("word", "paki"),),
+    "hu": (("regex", "kiké"),),
+    "pl": (("word", "paki"),),
+}
+
 # Our own rules. `reject` only if there is no innocent meaning.
 OWN = (
     (
@@ -111,67 +145,97 @@ OWN = (
     ("review", "hate", "heil hitler; gas the jews"),
 )
 OWN_SPECIAL: tuple[Row, ...] = (
-    ("phrase", "golden shower tree", "allow", "other", 1),  # Cassia fistula, sold by nurseries
-    ("domain", "wa.me", "review", "contact_off_site", 1),
-    ("domain", "t.me", "review", "contact_off_site", 1),
+    # Cassia fistula, sold by nurseries; meatballs of the English Midlands
+    ("phrase", "golden shower tree", "allow", "other", 1, 0, "en"),
+    ("phrase", "faggots in gravy", "allow", "other", 1, 0, "en"),
+    ("phrase", "faggots and peas", "allow", "other", 1, 0, "en"),
+    ("phrase", "pork faggots", "allow", "other", 1, 0, "en"),
+    ("domain", "wa.me", "review", "contact_off_site", 1, 0, ""),
+    ("domain", "t.me", "review", "contact_off_site", 1, 0, ""),
     (
         "regex",
         r"\b(?:whats ?app|telegram|viber)\b\W{0,3}\+?\d(?:[ -]?\d){7,14}",
         "review",
         "contact_off_site",
         1,
+        0,
+        "",
     ),
 )
 
 
-def download(folder: Path) -> Path:
-    """Download the package with npm and unpack it; raises CalledProcessError if npm fails."""
+def download(folder: Path) -> Lists:
+    """The lists of the package, which npm downloads; raises CalledProcessError if npm fails."""
     command = ["npm", "pack", "--silent", PACKAGE]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    lists = {}
     with tarfile.open(next(folder.glob("*.tgz"))) as archive:
-        archive.extractall(folder, filter="data")
-    return folder / "package"
+        for language in ("en", *LANGUAGES):
+            file = archive.extractfile(f"package/{language}.json")
+            lists[language] = [" ".join(word.split()) for word in json.loads(file.read())]
+    return lists
 
 
-def rows(package: Path) -> Iterator[Row]:
-    """Our own rules, then English, then the other languages, each pattern once."""
-    known: set[str] = set()
-    for row in (*own(), *english(package), *others(package)):
-        if row[1].casefold() not in known and usable(row):
-            known.add(row[1].casefold())
+def rows(lists: Lists) -> Iterator[Row]:
+    """Our own rules, then English, then the other languages; each pattern once a language."""
+    known: set[tuple[str, str]] = set()
+    for row in (*own(), *english(lists), *others(lists)):
+        pattern, language = row[1].casefold(), row[6]
+        if not known & {(pattern, language), (pattern, "")} and usable(row):
+            known.add((pattern, language))
             yield row
 
 
 def own() -> Iterator[Row]:
+    everywhere = set(listed(EVERYWHERE))
     for action, label, patterns in OWN:
         for pattern in listed(patterns):
-            yield (kind(pattern), pattern, action, label, 1)
+            language = "" if pattern in everywhere or action == "reject" else "en"
+            yield (kind(pattern), pattern, action, label, 1, 0, language)
     yield from OWN_SPECIAL
 
 
-def english(package: Path) -> Iterator[Row]:
-    off = set(listed(OFF))
+def english(lists: Lists) -> Iterator[Row]:
+    off, everywhere = set(listed(OFF)), set(listed(EVERYWHERE))
     labels = {pattern: label for label, text in LABELLED.items() for pattern in listed(text)}
-    words = entries(package, "en")
-    if strangers := (off | set(labels)) - set(words):
+    words = lists["en"]
+    named = off | set(labels) | set(FOREIGN)
+    if strangers := named - set(words):
         raise SystemExit(f"Not in {PACKAGE}: {', '.join(sorted(strangers))}")
     for word in words:
-        yield (kind(word), word, "review", labels.get(word, "sexual"), int(word not in off))
+        if word not in FOREIGN:
+            language = "" if word in everywhere else "en"
+            label, active = labels.get(word, "sexual"), int(word not in off)
+            inflected = is_inflected(word, language)
+            yield (kind(word), word, "review", label, active, inflected, language)
 
 
-def others(package: Path) -> Iterator[Row]:
-    for language in LANGUAGES:
-        for word in entries(package, language):
-            yield (kind(word), word, "review", "profanity", 0)
+def others(lists: Lists) -> Iterator[Row]:
+    for name in LANGUAGES:
+        language = CODES.get(name, name)
+        off = {word.casefold() for word in listed(OFF_BY_LANGUAGE.get(language, ""))}
+        words = [*lists[name], *(w for w, to in FOREIGN.items() if language in to)]
+        if strangers := off - {word.casefold() for word in words}:
+            raise SystemExit(f"Not in {name} of {PACKAGE}: {', '.join(sorted(strangers))}")
+        for word in words:
+            active = int(word.casefold() not in off and not is_too_short(word))
+            inflected = is_inflected(word, language)
+            yield (kind(word), word, "review", "profanity", active, inflected, language)
+        for kind_of, pattern in ORDINARY.get(language, ()):
+            yield (kind_of, pattern, "allow", "other", 1, 0, language)
 
 
-def entries(package: Path, language: str) -> list[str]:
-    words = json.loads((package / f"{language}.json").read_text(encoding="utf-8"))
-    return [" ".join(word.split()) for word in words]
+def is_inflected(word: str, language: str) -> int:
+    return int(language in INFLECTED and word.casefold() not in listed(NOT_INFLECTED))
+
+
+def is_too_short(word: str) -> bool:
+    """Whether the word would match too much: one character of a script without spaces."""
+    return len(word.strip(".")) < 2
 
 
 def listed(text: str) -> list[str]:
-    return [" ".join(entry.split()) for entry in text.split(";")]
+    return [" ".join(entry.split()) for entry in text.split(";") if entry.strip()]
 
 
 def kind(pattern: str) -> str:
@@ -194,8 +258,9 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(FIELDS)
         writer.writerows(made)
-    active = sum(row[4] for row in made)
-    print(f"{PATH.name}: {len(made)} rules, {active} of them on")
+    active = [row for row in made if row[4]]
+    first = sum(row[6] in ("", "en") for row in active)
+    print(f"{PATH.name}: {len(made)} rules, {len(active)} on, {first} of these in English or any")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import dataclass
 from typing import Any
 
 import peewee
+from playhouse.postgres_ext import ArrayField
 
 from models.audit.log import Audit
 from models.clients import validation
@@ -28,6 +28,7 @@ CHANGEABLE = (
     "review_at",
     "sample_rate",
     "weight",
+    "languages",
     "webhook_url",
 )
 NEW_ADDRESS = dict.fromkeys(  # a new address has no failures yet
@@ -46,6 +47,8 @@ class Client(Model):
     reject_at = peewee.FloatField(null=True)
     review_at = peewee.FloatField(null=True)
     sample_rate = peewee.FloatField(null=True)
+    # Null: the server's default.
+    languages = ArrayField(peewee.TextField, null=True, index=False)
     webhook_url = peewee.TextField(null=True)
     webhook_secret = EncryptedField(null=True)
     webhook_secret_before = EncryptedField(null=True)
@@ -65,13 +68,15 @@ class Client(Model):
         webhook_url: str | None = None,
         publish_unchecked: bool = False,
         weight: int = 1,
+        languages: list[str] | None = None,
     ) -> Client:
-        """Add a client; raises Conflict if the name is taken."""
+        """Add a client; raises Invalid, and Conflict if the name is taken."""
         validation.check_name(name)
         if webhook_url:
             validation.check_address(webhook_url)
         validation.check_visibility(visibility)
         validation.check_weight(weight)
+        validation.check_languages(languages)
         secret = new_secret() if webhook_url else None
         try:
             with db.atomic():
@@ -80,6 +85,7 @@ class Client(Model):
                     visibility=visibility,
                     publish_unchecked=publish_unchecked,
                     weight=weight,
+                    languages=languages,
                     webhook_url=webhook_url,
                     webhook_secret=secret,
                     created_at=peewee.fn.now(),
@@ -122,7 +128,8 @@ class Client(Model):
     def change(self, by: Moderator, settings: Settings, **values: Any) -> str | None:
         """Change ``CHANGEABLE`` fields; returns the webhook secret if it is the client's first.
 
-        Thresholds of None use the settings. Raises Invalid, and Conflict for a taken name.
+        Thresholds and languages of None use the server's. Raises Invalid, and Conflict for a
+        taken name.
         """
         after = {name: values.get(name, getattr(self, name)) for name in CHANGEABLE}
         validation.check(after, settings)
@@ -169,6 +176,7 @@ class Client(Model):
             sample_rate=_or(self.sample_rate, settings.sample_rate),
             visibility=self.visibility,
             publish_unchecked=self.publish_unchecked,
+            languages=None if self.languages is None else tuple(self.languages),
         )
 
 
@@ -196,7 +204,7 @@ class ApiKey(Model):
     def held_by(cls, client: Client) -> list[ApiKey]:
         """The client's keys, valid ones before revoked and expired ones."""
         return list(
-            cls.select().where(cls.client == client.id).order_by(_has_ended(), cls.id.desc())
+            cls.select().where(cls.client == client.id).order_by(has_ended(), cls.id.desc())
         )
 
     @classmethod
@@ -263,34 +271,7 @@ class ApiKey(Model):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSummary:
-    """A client in the list: the endings of its valid keys, and uploads of the last 24 hours."""
-
-    client: Client
-    endings: list[str]
-    uploads: int
-
-
-def summaries() -> list[ClientSummary]:
-    """Every client, active ones first, by name."""
-    endings: dict[int, list[str]] = {}
-    for key in ApiKey.select().where(~_has_ended()).order_by(ApiKey.id.desc()):
-        endings.setdefault(key.client_id, []).append(key.hint)
-    uploads = dict(
-        db.execute_sql(  # ids are UUIDv7 and begin with the time in milliseconds
-            "SELECT client_id, count(*) FROM submission WHERE id >= (lpad(to_hex((extract(epoch"
-            " FROM now() - interval '1 day') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid"
-            " GROUP BY client_id"
-        ).fetchall()
-    )
-    rows = Client.select().order_by(
-        Client.suspended_at.is_null(False), peewee.fn.lower(Client.name)
-    )
-    return [ClientSummary(row, endings.get(row.id, []), uploads.get(row.id, 0)) for row in rows]
-
-
-def _has_ended() -> Any:
+def has_ended() -> Any:
     """An SQL condition: the key is revoked or expired."""
     expired = ApiKey.expires_at.is_null(False) & (ApiKey.expires_at <= peewee.fn.now())
     return ApiKey.revoked_at.is_null(False) | expired

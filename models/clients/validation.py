@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from models.clients.language_names import LANGUAGES
 from models.errors import Invalid
 from models.settings import Settings
 from models.settings.allowed_hosts import read_host
@@ -18,6 +19,7 @@ def check(values: dict[str, Any], settings: Settings) -> None:
     check_name(values["name"])
     check_visibility(values["visibility"])
     check_weight(values["weight"])
+    check_languages(values["languages"])
     for name in ("reject_at", "review_at", "sample_rate"):
         if values[name] is not None and not 0 <= values[name] <= 1:
             raise Invalid(f"{name} must be a number from 0 to 1.", field=name)
@@ -47,6 +49,15 @@ def check_weight(weight: int) -> None:
     """Raises Invalid for a weight that is no whole number from 1 to 100."""
     if not 1 <= weight <= MAX_WEIGHT:
         raise Invalid(f"weight must be a whole number from 1 to {MAX_WEIGHT}.", field="weight")
+
+
+def check_languages(languages: list[str] | None) -> None:
+    """Raises Invalid for an unknown language; None is the server's default."""
+    unknown = [code for code in languages or () if code not in LANGUAGES]
+    if unknown:
+        raise Invalid(
+            f"languages must be codes such as en or sv, not {unknown[0]!r}.", field="languages"
+        )
 
 
 def check_address(url: str) -> None:

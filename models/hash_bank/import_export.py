@@ -39,7 +39,7 @@ def _key(facts: dict[str, Any]) -> Key:
 
 
 def _find_existing(keys: Collection[Key]) -> dict[Key, KnownHash]:
-    existing = {}
+    existing: dict[Key, KnownHash] = {}
     for batch in peewee.chunked([bytes.fromhex(code) for _, code in keys], 5000):
         for row in KnownHash.select().where(KnownHash.hash.in_(list(batch))):
             existing[row.kind, bytes(row.hash).hex()] = row

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
 import peewee
 
+from models.clients.languages import clients_using, default_languages
 from models.moderation.decision import Decision
+from models.rules import inflections
 from models.rules.matcher.matcher import Match, Matcher, RuleSpec
 from models.rules.rule import FIELDS, Rule, check
+from models.rules.rule_set import RuleSet, check_language
+from models.rules.text_check import outermost
 from models.submissions.submission import Submission
 from models.verdict import LABELS, REJECTED
 
@@ -39,9 +43,13 @@ class Hit:
 
 @dataclass(slots=True)
 class DryRun:
-    """What a rule would match; ``false`` counts hits on which moderators decided otherwise."""
+    """What a rule would match; ``false`` counts hits on which moderators decided otherwise.
+
+    ``forms`` are the inflected forms that it matches too.
+    """
 
     action: str
+    forms: tuple[str, ...] = ()
     text: Segments = field(default_factory=list)
     matches: int = 0
     looked: int = 0
@@ -57,40 +65,61 @@ class DryRun:
         return self.rejected if self.action == "allow" else self.approved
 
 
-def run(
-    kind: str,
-    pattern: str,
-    action: str,
-    text: str = "",
-    *,
-    ignore_accents: bool = False,
-    run_in_thread: Run | None = None,
-) -> DryRun:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A rule that is tried; an empty ``language`` is every language."""
+
+    kind: str
+    pattern: str
+    action: str
+    language: str = ""
+    ignore_accents: bool = False
+    inflections: bool = False
+
+    def forms(self, languages: Sequence[str]) -> tuple[str, ...]:
+        """Its inflected forms in its language, or in these if it is of every language."""
+        if not self.inflections or self.kind not in inflections.KINDS:
+            return ()
+        return inflections.forms(self.pattern, (self.language,) if self.language else languages)
+
+
+def run(draft: Draft, text: str = "", *, run_in_thread: Run | None = None) -> DryRun:
     """Try the rule; raises Invalid for an invalid one. ``run_in_thread`` runs the CPU work."""
-    check(kind, pattern, action, LABELS[-1])
-    spec = RuleSpec(0, kind, pattern.strip(), action, LABELS[-1], ignore_accents)
-    matcher = Matcher([spec, *([] if action == "allow" else _exceptions())])
+    draft = replace(draft, pattern=draft.pattern.strip())
+    check(draft.kind, draft.pattern, draft.action, LABELS[-1])
+    check_language(draft.language)
+    languages = default_languages()
+    forms = draft.forms(languages)
+    facts = (draft.kind, draft.pattern, draft.action, LABELS[-1], draft.ignore_accents)
+    spec = RuleSpec(0, *facts, forms)
+    exceptions = [] if draft.action == "allow" else _exceptions([*languages, draft.language])
+    matcher = Matcher([spec, *exceptions])
     begun = time.monotonic()
-    rows = _last()
+    rows = _last(clients_using(draft.language) if draft.language else set())
     run_in_thread = run_in_thread or (lambda call, *values: call(*values))
-    result = run_in_thread(_search, matcher, rows, action, text[:LONGEST])
+    result = run_in_thread(_search, matcher, rows, draft.action, text[:LONGEST])
+    result.forms = forms
     _add_decisions(result)
     result.milliseconds = round((time.monotonic() - begun) * 1000)
     return result
 
 
-def _exceptions() -> list[RuleSpec]:
+def _exceptions(languages: Sequence[str]) -> list[RuleSpec]:
+    """The active exceptions of these languages and of every language."""
     columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label, Rule.ignore_accents)
     active = (Rule.action == "allow") & Rule.active & Rule.removed_at.is_null()
-    return [RuleSpec(*row) for row in Rule.select(*columns).where(active).tuples()]
+    applies = RuleSet.language.in_(["", *languages])
+    query = Rule.select(*columns).join(RuleSet).where(active, applies)
+    return [RuleSpec(*row) for row in query.tuples()]
 
 
-def _last() -> list[Submission]:
-    """The most recent submissions; ids are in order of time."""
+def _last(clients: set[int]) -> list[Submission]:
+    """The most recent submissions, of these clients if any; ids are in order of time."""
     description = peewee.fn.LEFT(Submission.description, LONGEST).alias("description")
     columns = (Submission.id, Submission.title, description, Submission.user_id)
-    more = (Submission.verdict, Submission.created_at)
-    return list(Submission.select(*columns, *more).order_by(Submission.id.desc()).limit(LAST))
+    more = (Submission.verdict, Submission.created_at, Submission.client)
+    rows = Submission.select(*columns, *more).order_by(Submission.id.desc()).limit(LAST)
+    return [row for row in rows if not clients or row.client_id in clients]
 
 
 def _search(matcher: Matcher, rows: Sequence[Submission], action: str, text: str) -> DryRun:
@@ -118,7 +147,7 @@ def _matches(matcher: Matcher, text: str) -> tuple[list[Match], bool]:
     """The rule's matches outside of exceptions, and whether any match was inside one."""
     if not text:
         return [], False
-    matches = matcher.find(text)
+    matches = outermost(matcher.find(text))
     ours = [match for match in matches if match.rule.id == 0]
     if ours and len(ours) < len(matches):
         allowed = [(match.start, match.end) for match in matches if match.rule.id]

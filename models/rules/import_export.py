@@ -12,26 +12,88 @@ from models.database.config_revision import Revision
 from models.database.connection import db
 from models.errors import Invalid
 from models.rules.rule import FACTS, Rule, check
+from models.rules.rule_set import LONGEST_NAME, OWN_NAME, RuleSet, check_language, own_name
 from models.sheets import import_plan
 from models.sheets.import_plan import Key, Plan, require
 
-COLUMNS: tuple[str, ...] = ("kind", "pattern", "action", "label")
+COLUMNS: tuple[str, ...] = ("kind", "pattern", "action", "label")  # required
+EXPORTED = (*FACTS, "language")
+SWITCHES = ("ignore_accents", "inflections")  # optional columns, 1 or 0
+EVERY = "every"  # in the column language: the rules of every language
 OFF = ("0", "false", "no", "off")
 ON = ("1", "true", "yes", "on")
 
 
+class RowReader:
+    """Reads rows of a sheet. What a row does not name stays as it is in the existing rule.
+
+    ``created`` are the sets that the rows name and that do not exist yet: language by name.
+    """
+
+    def __init__(self, rows: Sequence[Mapping[str, str]]) -> None:
+        self.created: dict[str, str] = {}
+        self._sets = {row.name: row.language for row in RuleSet.select()}
+        self._existing: dict[Key, list[Rule]] = {}
+        patterns = {row.get("pattern", "").strip() for row in rows}
+        for batch in peewee.chunked(sorted(patterns), 5000):
+            query = Rule.select(Rule, RuleSet).join(RuleSet).where(Rule.pattern.in_(list(batch)))
+            for rule in query.order_by(Rule.removed_at.is_null(False), Rule.id):
+                self._existing.setdefault((rule.kind, rule.pattern), []).append(rule)
+
+    def facts(self, row: Mapping[str, str]) -> dict[str, Any]:
+        """The facts of the row's rule; raises Invalid."""
+        values: dict[str, Any] = {name: row.get(name, "").strip() for name in COLUMNS}
+        require(values, COLUMNS)
+        check(*values.values())
+        same = self._existing.get((values["kind"], values["pattern"]), [])
+        rule_set = self._set_of(row, same)
+        known = next((rule for rule in same if rule.rule_set.name == rule_set), None)
+        values["active"] = _switch(row, "active", default=True)
+        for name in SWITCHES:
+            values[name] = _switch(row, name, default=bool(known and getattr(known, name)))
+        return {**values, "rule_set": rule_set}
+
+    def find_existing(self, keys: Collection[Key]) -> dict[Key, Rule]:
+        """The existing rules, by the key of ``rule_key``."""
+        rules = (rule for key in keys for rule in self._existing.get(key[:2], ()))
+        return {rule_key(rule.facts): rule for rule in rules}
+
+    def create_sets(self) -> None:
+        """Create the sets that the rows name; call it in the transaction of the import."""
+        for name, language in self.created.items():
+            RuleSet.ensure(name, language)
+
+    def _set_of(self, row: Mapping[str, str], same: Sequence[Rule]) -> str:
+        """The name of the row's set; without one, that of the rule that exists already."""
+        name, column = (row.get(column, "").strip() for column in ("rule_set", "language"))
+        language = "" if column == EVERY else column
+        check_language(language)
+        if not name:
+            fits = [rule for rule in same if not column or rule.rule_set.language == language]
+            if fits:
+                return str(fits[0].rule_set.name)
+            name = own_name(language) if language else OWN_NAME
+        if len(name) > LONGEST_NAME:
+            raise Invalid(f"A rule set's name must have 1 to {LONGEST_NAME} characters.")
+        its = self._sets.setdefault(name, language)
+        if column and its != language:
+            raise Invalid(f"The rule set {name!r} has the language {its or EVERY!r}.")
+        self.created.setdefault(name, its)
+        return name
+
+
+def rule_key(facts: Mapping[str, Any]) -> Key:
+    """What identifies a rule in a sheet."""
+    return facts["kind"], facts["pattern"], facts["rule_set"]
+
+
 def plan(rows: Sequence[Mapping[str, str]]) -> Plan[Rule]:
     """The effect of importing these rows; nothing is written."""
-    return import_plan.plan(rows, _facts, _key, _find_existing, "rule")
+    return _plan(rows, RowReader(rows))
 
 
-def _facts(row: Mapping[str, str]) -> dict[str, Any]:
-    values = {name: row.get(name, "").strip() for name in COLUMNS}
-    require(values, COLUMNS)
-    check(*values.values())
-    active = _switch(row, "active", default=True)
-    ignore_accents = _switch(row, "ignore_accents", default=False)
-    return {**values, "active": active, "ignore_accents": ignore_accents}
+def _plan(rows: Sequence[Mapping[str, str]], reader: RowReader) -> Plan[Rule]:
+    return import_plan.plan(rows, reader.facts, rule_key, reader.find_existing, "rule")
 
 
 def _switch(row: Mapping[str, str], name: str, *, default: bool) -> bool:
@@ -39,18 +101,6 @@ def _switch(row: Mapping[str, str], name: str, *, default: bool) -> bool:
     if value not in ("", *ON, *OFF):
         raise Invalid(f"{name} must be 1 or 0, not {value!r}.")
     return value in ON if value else default
-
-
-def _key(facts: dict[str, Any]) -> Key:
-    return facts["kind"], facts["pattern"]
-
-
-def _find_existing(keys: Collection[Key]) -> dict[Key, Rule]:
-    existing = {}
-    for batch in peewee.chunked([pattern for _, pattern in keys], 5000):
-        for rule in Rule.select().where(Rule.pattern.in_(list(batch))):
-            existing[rule.kind, rule.pattern] = rule
-    return existing
 
 
 def load(
@@ -62,8 +112,10 @@ def load(
     """
     with db.atomic():
         db.execute_sql("LOCK TABLE rule IN SHARE ROW EXCLUSIVE MODE")  # one import at a time
-        made = plan(rows)
+        reader = RowReader(rows)
+        made = _plan(rows, reader)
         made.refuse_errors()
+        reader.create_sets()
         _insert([facts for _, facts in made.added], moderator_id)
         for _, rule, facts in made.changed:
             rule.update_and_audit("rule.import", moderator_id, facts)
@@ -73,17 +125,21 @@ def load(
 
 
 def _insert(added: Sequence[dict[str, Any]], moderator_id: int | None) -> None:
+    sets = {row.name: row for row in RuleSet.select()}
     for batch in peewee.chunked(added, 500):
         times = {"created_at": peewee.fn.now(), "updated_at": peewee.fn.now()}
-        values = [
-            {**facts, **times, "source": "import", "moderator": moderator_id} for facts in batch
+        more = {**times, "source": "import", "moderator": moderator_id}
+        values = [{**facts, **more, "rule_set": sets[facts["rule_set"]].id} for facts in batch]
+        made = Rule.insert_many(values).returning(Rule.id).execute()
+        changes = [
+            (f"rule {row.id}", {"before": None, "after": facts})
+            for row, facts in zip(made, batch, strict=True)
         ]
-        made = Rule.insert_many(values).returning(Rule).execute()
-        changes = [(rule.subject, {"before": None, "after": rule.facts}) for rule in made]
         Audit.append_many("rule.import", changes, moderator_id=moderator_id)
 
 
 def export(query: Any) -> list[tuple[Any, ...]]:
-    """The rows of an export, with the columns FACTS."""
-    columns = [getattr(Rule, name) for name in FACTS]
-    return list(query.select(*columns).tuples())
+    """The rows of an export, with the columns EXPORTED; the query joins the rule sets."""
+    columns = [getattr(Rule, name) for name in FACTS[:-1]]
+    rows = query.select(*columns, RuleSet.name, RuleSet.language).tuples()
+    return [(*row[:-1], row[-1] or EVERY) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,10 +13,12 @@ from models.audit.log import Audit
 from models.errors import Conflict, NotFound
 from models.people.moderator import Moderator
 from models.rules.rule import FACTS, Rule
+from models.rules.rule_set import RuleSet
 
 STATES = ("on", "off", "removed")
 SOURCES = ("starter", "import", "moderator")
 VERSIONS = 50
+EVERY_LANGUAGE = "every"  # in a filter: the rules of no language
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,18 @@ class RuleFilter:
     label: str = ""
     state: str = ""
     source: str = ""
+    language: str = ""
 
     def query(self) -> Any:
         """The rules, last changed first."""
-        query = Rule.select(Rule, Moderator).join(Moderator, peewee.JOIN.LEFT_OUTER)
+        query = Rule.select(Rule, Moderator, RuleSet).join(Moderator, peewee.JOIN.LEFT_OUTER)
+        query = query.switch(Rule).join(RuleSet)
         for column in ("kind", "action", "label", "source"):
             if value := getattr(self, column):
                 query = query.where(getattr(Rule, column) == value)
+        if self.language:
+            code = "" if self.language == EVERY_LANGUAGE else self.language
+            query = query.where(RuleSet.language == code)
         if self.text:
             query = query.where(Rule.pattern.contains(self.text))
         query = query.where(Rule.removed_at.is_null(self.state != "removed"))
@@ -53,12 +61,23 @@ def page(where: RuleFilter, limit: int, after: int | None = None) -> list[Rule]:
     return list(query)
 
 
-def counts(where: RuleFilter) -> tuple[int, int]:
-    """The numbers of matching rules and of active ones among them."""
-    on = peewee.fn.COUNT(peewee.SQL("1")).filter(Rule.active)
+def counts(where: RuleFilter, languages: Collection[str]) -> tuple[int, int, int]:
+    """The numbers of matching rules, of active ones, and of those that apply to some client.
+
+    ``languages`` are those that clients use.
+    """
+    every = peewee.fn.COUNT(peewee.SQL("1"))
+    applies = Rule.active & RuleSet.language.in_(["", *languages])
     query = where.query().order_by()
-    row = query.select(peewee.fn.COUNT(peewee.SQL("1")), on).tuples().first()
-    return (int(row[0]), int(row[1]))
+    row = query.select(every, every.filter(Rule.active), every.filter(applies)).tuples().first()
+    return (int(row[0]), int(row[1]), int(row[2]))
+
+
+def active_by_language() -> dict[str, int]:
+    """The number of active rules of each language that has rules; "" is every language."""
+    on = peewee.fn.COUNT(Rule.id).filter(Rule.active & Rule.removed_at.is_null())
+    query = RuleSet.select(RuleSet.language, on).join(Rule, peewee.JOIN.LEFT_OUTER)
+    return dict(query.group_by(RuleSet.language).tuples())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +107,21 @@ def versions(rule: Rule) -> list[RuleVersion]:
         before, after = row.details.get("before"), row.details["after"]
         oldest = before
         changed = tuple(name for name in FACTS if before and before.get(name) != after.get(name))
-        same = after == rule.facts and rule.removed_at is None
+        same = is_current(rule, after) and rule.removed_at is None
         back = "" if same or row.action == "rule.remove" else f"{row.id}-after"
         who = row.moderator.name if row.moderator_id else "a script"
         result.append(RuleVersion(row.at, row.action, who, after, changed, back))
         first = row.id
     if oldest is not None:
-        back = f"{first}-before" if result and oldest != rule.facts else ""
+        back = f"{first}-before" if result and not is_current(rule, oldest) else ""
         who = {"starter": "starter list", "import": "import"}.get(rule.source, "a script")
         result.append(RuleVersion(rule.created_at, "rule.begin", who, oldest, (), back))
     return result
+
+
+def is_current(rule: Rule, facts: dict[str, Any]) -> bool:
+    """Whether the rule has these values; versions of older releases lack some of them."""
+    return facts.items() <= rule.facts.items()
 
 
 def go_back(rule: Rule, version: str, moderator_id: int) -> Rule:
@@ -108,6 +132,6 @@ def go_back(rule: Rule, version: str, moderator_id: int) -> Rule:
         raise NotFound("This rule has no such version.")
     facts = {"ignore_accents": False, **row.details[side]}  # an older version says nothing of it
     try:
-        return Rule.change(rule.id, moderator_id, **{name: facts[name] for name in FACTS})
-    except Conflict as error:
+        return Rule.change(rule.id, moderator_id, **facts)
+    except (Conflict, NotFound) as error:
         raise Conflict(f"This version cannot be restored: {error.detail}") from error

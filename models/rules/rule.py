@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import peewee
 
 from models.audit.log import Audit
-from models.database.config_revision import Revision, RevisionCache
+from models.clients.language_names import LANGUAGES
+from models.database.config_revision import Revision
 from models.database.connection import Model, db
 from models.errors import Conflict, Invalid, NotFound
 from models.people.moderator import Moderator
-from models.rules.matcher.matcher import (
-    UNFINISHED,
-    Match,
-    Matcher,
-    PatternError,
-    RuleSpec,
-    effective,
-    validate,
-)
-from models.verdict import LABELS, Finding
+from models.rules.matcher.matcher import PatternError, validate
+from models.rules.rule_set import OWN, RuleSet
+from models.verdict import LABELS
 
 KINDS = ("word", "phrase", "regex", "domain")
 ACTIONS = ("reject", "review", "allow")
 FIELDS = ("title", "description")
-log = logging.getLogger("sluice.rules")
-# The values in a version of a rule.
-FACTS = ("kind", "pattern", "action", "label", "active", "ignore_accents")
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """Stored rules that this version cannot compile: an older one could, or SQL wrote them.
-
-    ``reasons`` by the rule's number; ``ignored`` are the numbers of those that are switched on.
-    """
-
-    reasons: dict[int, str]
-    ignored: tuple[int, ...]
-
-    def summary(self) -> str:
-        """The ignored ones in one line; empty if there are none."""
-        if not self.ignored:
-            return ""
-        first = self.ignored[0]
-        more = f" (and {len(self.ignored) - 1} more)" if len(self.ignored) > 1 else ""
-        return f"rule {first} does not compile: {self.reasons[first]}{more}"
+# The values in a version of a rule; ``rule_set`` is the set's name.
+FACTS = (
+    "kind",
+    "pattern",
+    "action",
+    "label",
+    "active",
+    "ignore_accents",
+    "inflections",
+    "rule_set",
+)
 
 
 class Rule(Model):
@@ -65,6 +46,8 @@ class Rule(Model):
     label = peewee.TextField()
     active = peewee.BooleanField(default=True)
     ignore_accents = peewee.BooleanField(default=False)  # of the pattern, see RuleSpec
+    inflections = peewee.BooleanField(default=False)
+    rule_set = peewee.ForeignKeyField(RuleSet, default=OWN)
     source = peewee.TextField(default="moderator")
     moderator = peewee.ForeignKeyField(Moderator, null=True)
     created_at = peewee.DateTimeField()
@@ -81,35 +64,48 @@ class Rule(Model):
         *,
         active: bool = True,
         ignore_accents: bool = False,
+        inflections: bool = False,
+        language: str = "",
         moderator_id: int | None = None,
     ) -> Rule:
-        """Add a rule; raises Invalid for an invalid pattern, Conflict if the rule exists."""
+        """Add a rule to the own rules of a language; an empty language is every language.
+
+        Raises Invalid for an invalid pattern, Conflict if the language has this rule already.
+        """
         pattern = pattern.strip()
         check(kind, pattern, action, label)
-        facts = (kind, pattern, action, label, active, ignore_accents)
-        values = dict(zip(FACTS, facts, strict=True))
-        taken = Conflict(f"A {kind} rule with this pattern already exists.", field="pattern")
         with db.atomic():
-            rule = cls._find_existing(kind, pattern)
+            rule_set = RuleSet.own(language)
+            facts = (kind, pattern, action, label, active, ignore_accents, inflections)
+            values = dict(zip(FACTS, (*facts, rule_set.name), strict=True))
+            rule = cls._find_existing(kind, pattern, language)
+            if rule is not None and rule.removed_at is None:
+                raise _taken(kind, language)
             if rule is None:
-                try:
-                    with db.atomic():
-                        row = cls.insert(
-                            **values, created_at=peewee.fn.now(), updated_at=peewee.fn.now()
-                        ).execute()
-                except peewee.IntegrityError as error:
-                    raise taken from error
-                rule = cls.get_by_id(row)
-            elif rule.removed_at is None:
-                raise taken
+                rule = cls._insert({**values, "rule_set": rule_set.id}, language)
             return rule.update_and_audit(
                 "rule.add", moderator_id, {**values, "source": "moderator"}
             )
 
     @classmethod
-    def _find_existing(cls, kind: str, pattern: str) -> Rule | None:
+    def _insert(cls, values: dict[str, Any], language: str) -> Rule:
+        times = {"created_at": peewee.fn.now(), "updated_at": peewee.fn.now()}
+        try:
+            with db.atomic():
+                row: Rule = cls.get_by_id(cls.insert(**values, **times).execute())
+        except peewee.IntegrityError as error:  # another process was faster
+            raise _taken(values["kind"], language) from error
+        return row
+
+    @classmethod
+    def _find_existing(cls, kind: str, pattern: str, language: str) -> Rule | None:
         row: Rule | None = (
-            cls.select().where(cls.kind == kind, cls.pattern == pattern).for_update().first()
+            cls.select(cls)
+            .join(RuleSet)
+            .where(cls.kind == kind, cls.pattern == pattern, RuleSet.language == language)
+            .order_by(cls.removed_at.is_null(False), cls.id)
+            .for_update("FOR UPDATE OF t1")
+            .first()
         )
         return row
 
@@ -147,7 +143,7 @@ class Rule(Model):
         """Change a rule's values; raises Invalid, NotFound and Conflict.
 
         ``seen`` is the ``version`` that the person edited: Conflict if the rule has changed since,
-        or if another rule has the new pattern.
+        or if another rule of the language has the new pattern.
         """
         with db.atomic():
             rule = cls.find(rule_id, lock=True)
@@ -156,9 +152,10 @@ class Rule(Model):
             values = {**rule.facts, **changes}
             values["pattern"] = values["pattern"].strip()
             check(*(values[name] for name in FACTS[:4]))
+            language = RuleSet.named(values["rule_set"]).language
             if values == rule.facts and rule.removed_at is None:
                 return rule
-            other = cls._find_existing(values["kind"], values["pattern"])
+            other = cls._find_existing(values["kind"], values["pattern"], language)
             if other is not None and other.id != rule.id:
                 raise Conflict(f"Rule {other.id} already has this pattern.", field="pattern")
             return rule.update_and_audit("rule.change", moderator_id, values)
@@ -189,6 +186,8 @@ class Rule(Model):
     ) -> Rule:
         """Write these values with an audit row; call it in a transaction."""
         before = None if action == "rule.add" else self.facts
+        if "rule_set" in values:
+            values = {**values, "rule_set": RuleSet.named(values["rule_set"]).id}
         Rule.update(
             **values,
             moderator=moderator_id,
@@ -205,7 +204,8 @@ class Rule(Model):
     @property
     def facts(self) -> dict[str, Any]:
         """The values in a version of the rule."""
-        return {name: getattr(self, name) for name in FACTS}
+        facts = {name: getattr(self, name) for name in FACTS[:-1]}
+        return {**facts, "rule_set": self.rule_set.name}
 
     @property
     def subject(self) -> str:
@@ -225,24 +225,10 @@ class Rule(Model):
             return name
         return {"starter": "starter list", "import": "import"}.get(self.source, "a script")
 
-    @classmethod
-    def put(cls, rows: Iterable[tuple[str, str, str, str, bool]], *, source: str) -> int:
-        """Add (kind, pattern, action, label, active) rows and change existing ones."""
-        values = []
-        for row in rows:
-            check(*row[:4])
-            facts = dict(zip(FACTS[:5], row, strict=True))
-            times = {"created_at": peewee.fn.now(), "updated_at": peewee.fn.now()}
-            values.append({**facts, **times, "source": source, "removed_at": None})
-        unique = {(value["kind"], value["pattern"]): value for value in values}
-        with db.atomic():
-            for batch in peewee.chunked(unique.values(), 500):
-                cls.insert_many(batch).on_conflict(
-                    conflict_target=[cls.kind, cls.pattern],
-                    preserve=[cls.action, cls.label, cls.active, cls.updated_at, cls.removed_at],
-                ).execute()
-            Revision.bump("rules")
-        return len(unique)
+
+def _taken(kind: str, language: str) -> Conflict:
+    where = f" in {LANGUAGES[language]}" if language else ""
+    return Conflict(f"A {kind} rule with this pattern already exists{where}.", field="pattern")
 
 
 def check(kind: str, pattern: str, action: str, label: str) -> None:
@@ -261,51 +247,3 @@ def check(kind: str, pattern: str, action: str, label: str) -> None:
         raise Invalid("The pattern contains half of a surrogate pair.", field="pattern") from error
     except PatternError as error:
         raise Invalid(str(error), field="pattern") from error
-
-
-def _matcher() -> Matcher:
-    columns = (Rule.id, Rule.kind, Rule.pattern, Rule.action, Rule.label, Rule.ignore_accents)
-    rows = Rule.select(*columns).where(Rule.active, Rule.removed_at.is_null()).order_by(Rule.id)
-    made = Matcher(RuleSpec(*row) for row in rows.tuples())
-    for spec, reason in made.broken:
-        log.error("rule %d does not compile and is ignored: %s", spec.id, reason)
-    return made
-
-
-def _broken() -> Broken:
-    columns = (Rule.id, Rule.kind, Rule.pattern, Rule.active)
-    rows = Rule.select(*columns).where(Rule.removed_at.is_null()).order_by(Rule.id)
-    reasons, ignored = {}, []
-    for number, kind, pattern, active in rows.tuples():
-        try:
-            validate(kind, pattern)
-        except PatternError as error:
-            reasons[number] = str(error)
-            ignored += [number] * active
-    return Broken(reasons, tuple(ignored))
-
-
-matcher = RevisionCache("rules", _matcher)
-broken = RevisionCache(
-    "rules", _broken
-)  # without the matcher's memory, for processes that match no text
-
-
-def check_text(title: str, description: str) -> list[Finding]:
-    """Findings of the active rules in the texts; changes of rules take effect within 1 s."""
-    return [
-        _finding(match, name)
-        for name, text in zip(FIELDS, (title, description), strict=True)
-        if text
-        for match in effective(matcher.get().find(text))
-    ]
-
-
-def _finding(match: Match, name: str) -> Finding:
-    rule = match.rule
-    if rule is UNFINISHED:
-        problem = f"the regular expressions exceeded their time limit on the {name}"
-        return Finding("failure", rule.label, rule.action, evidence={"problem": problem})
-    evidence = {"rule": rule.id, "kind": rule.kind, "pattern": rule.pattern, "field": name}
-    evidence |= {"start": match.start, "end": match.end, "text": match.text}
-    return Finding("rules", rule.label, rule.action, evidence=evidence)

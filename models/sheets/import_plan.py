@@ -10,7 +10,7 @@ from models.errors import Invalid
 
 MOST_ERRORS = 100
 Facts = dict[str, Any]
-Key = tuple[str, str]
+Key = tuple[str, ...]
 
 
 class ExistingRow(Protocol):

@@ -21,8 +21,8 @@ house garden delivery class glass analysis assess document title
 
 def terms_of(chance: random.Random, count: int) -> list[str]:
     """Starter words and random ones, two thirds words and one third phrases."""
-    terms = [pattern for kind, pattern, *_ in load() if kind in ("word", "phrase")]
-    terms = [term for term in terms if term.isascii() and len(term) > 3][: count // 10]
+    listed = dict.fromkeys(row.pattern for row in load() if row.kind in ("word", "phrase"))
+    terms = [term for term in listed if term.isascii() and len(term) > 3][: count // 10]
     while len(terms) < count:
         words = [_word(chance) for _ in range(1 if chance.random() < 2 / 3 else 2)]
         terms.append(" ".join(words))

@@ -8,7 +8,7 @@ import redis
 
 from models.alerts import database_readings as rows
 from models.alerts.evaluate import Readings
-from models.rules import rule
+from models.rules import text_check
 from tasks.load import health, response_counts, snapshot
 from tasks.queue import redis_connection
 from tasks.queue.lanes import get_redis
@@ -20,7 +20,7 @@ def read() -> Readings:
     now = snapshot.read()
     from_database: dict[str, Any] = rows.read()
     from_redis, why = _from_redis()
-    broken = rule.broken.get()
+    broken = text_check.broken.get()
     unstored = health.storage_trouble()
     return Readings(
         database=0,

@@ -25,6 +25,7 @@ def create(arguments: argparse.Namespace) -> None:
             webhook_url=arguments.webhook,
             publish_unchecked=arguments.publish_unchecked,
             weight=arguments.weight,
+            languages=_languages(arguments.languages),
         )
         key = ApiKey.issue(client)
     _print_key(client, key, arguments.json)
@@ -57,12 +58,24 @@ def listed(arguments: argparse.Namespace) -> None:
                 "name": client.name,
                 "visibility": client.visibility,
                 "weight": client.weight,
+                "languages": _shown(client.languages),
                 "webhook": client.webhook_url,
                 "keys": " ".join(f"…{key.hint}" for key in keys) or None,
                 "created": client.created_at.date(),
             }
         )
     command.show(rows, as_json=arguments.json)
+
+
+def _languages(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    codes = {code.strip() for code in text.split(",")} - {"", "none"}
+    return sorted(codes)
+
+
+def _shown(languages: list[str] | None) -> str:
+    return "default" if languages is None else ",".join(languages) or "none"
 
 
 def _print_key(client: Client, key: str, as_json: bool) -> None:
@@ -88,6 +101,7 @@ def main() -> None:
             verb.add_argument("--publish-first", action="store_true")
             verb.add_argument("--publish-unchecked", action="store_true")
             verb.add_argument("--weight", type=int, default=1)
+            verb.add_argument("--languages", metavar="CODES")
         else:
             verb.add_argument("--hours", type=float, default=24.0)
     verb = verbs.add_parser("list", add_help=False)

@@ -14,7 +14,7 @@ from models.capacity.mode import Load
 from models.database import replica
 from models.database.connection import connection, db
 from models.errors import SluiceError
-from models.rules import rule
+from models.rules import text_check
 from models.settings import get_settings
 from models.settings.urls import is_bucket
 from tasks import storage
@@ -135,7 +135,7 @@ def _rules(database: Part) -> Part:
         return unasked
     try:
         with connection():
-            broken = rule.broken.get()
+            broken = text_check.broken.get()
     except peewee.PeeweeException:
         return unasked
     return _part("Rules", "near" if broken.ignored else "ok", broken.summary() or "all compile")

@@ -14,7 +14,7 @@ from typing import Any
 import PIL.Image
 
 from models.hash_bank.known_hash import check_exact
-from models.rules.rule import check_text
+from models.rules.text_check import check_text
 from models.settings import per_process
 from models.submissions.image import MIN_PDQ_QUALITY, stills_of
 from models.verdict import Finding
@@ -60,8 +60,9 @@ def share_scores() -> None:
 
 
 def text_rules(job: Job) -> Iterator[Finding]:
-    """Matches of the text rules in title and description."""
-    yield from check_text(job.submission.title, job.submission.description)
+    """Matches of the text rules of the client's languages in title and description."""
+    texts = job.submission.title, job.submission.description
+    yield from check_text(*texts, job.policy.languages)
 
 
 def known_bytes(job: Job) -> Iterator[Finding]:

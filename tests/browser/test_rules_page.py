@@ -9,9 +9,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.api import PICTURES, unique
-from tests.support.looks import SIZES, looks_right
+from tests.support.looks import SIZES, looks_right, looks_right_now
 
-PAGES = ("/console/rules", "/console/rules/new?pattern=chair", "/console/known-images")
+PAGES = (
+    "/console/rules",
+    "/console/rules/new?pattern=chair&inflections=on&language=en",
+    "/console/rules/languages",
+    "/console/known-images",
+)
 
 
 @pytest.fixture
@@ -40,6 +45,34 @@ def test_what_a_rule_would_hit_shows_while_typing(sit_down, api, word):
     page.get_by_role("radio", name="Regex").check()
     page.fill("[name=pattern]", "(")
     expect(page.locator("#trial .fault")).to_contain_text("is not valid")
+
+
+def test_inflected_forms_show_while_typing(sit_down, word):
+    page = sit_down("administrator")
+    page.goto("/console/rules/new")
+    page.locator("[name=pattern]").press_sequentially(word)
+    page.get_by_label("Also match inflected forms").check()
+    expect(page.locator(".trial-forms")).to_contain_text(f"{word}s")
+    page.select_option("[name=language]", "th")
+    expect(page.locator("#trial")).to_contain_text("no endings of this language")
+    page.get_by_role("radio", name="Regex").check()
+    expect(page.get_by_label("Also match inflected forms")).to_be_hidden()
+
+
+def test_a_language_is_switched_on_with_one_click_and_keeps_the_focus(sit_down, stack):
+    name = f"Switched {uuid4().hex[:6]}"
+    stack.run("client", "create", name)
+    page = sit_down("administrator")
+    page.goto("/console/rules")
+    page.get_by_text("Languages in use").click()
+    page.get_by_label("Show and switch for").select_option(label=name)
+    switch = page.get_by_role("switch", name=f"Swedish for {name}")
+    expect(switch).to_have_attribute("aria-checked", "false")
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "true")
+    expect(switch).to_be_focused()
+    page.keyboard.press("Space")
+    expect(switch).to_have_attribute("aria-checked", "false")
 
 
 def test_a_removed_rule_stays_in_its_place_with_its_undo(sit_down, word):
@@ -129,3 +162,6 @@ def test_pages_are_accessible_and_fit(sit_down, size, word):
     add(page, f"{word} " + "Donaudampfschifffahrtsgesellschaft " * 10, "phrase")
     for path in (page.url, *PAGES):
         looks_right(page, path)
+    page.goto("/console/rules")
+    page.get_by_text("Languages in use").click()
+    looks_right_now(page, "open languages")

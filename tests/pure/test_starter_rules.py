@@ -1,7 +1,10 @@
 import pytest
 
-from models.rules.matcher.matcher import Matcher, RuleSpec, effective, validate
+from models.clients.language_names import LANGUAGES as LANGUAGE_NAMES
+from models.rules.inflections import LANGUAGES as INFLECTED
+from models.rules.matcher.matcher import RuleSpec, effective, validate
 from models.rules.starter_list import FIELDS, LABELS, PATH, load
+from models.rules.text_check import Matchers, SetRule
 
 ORDINARY = """
 Solid oak dining table, seats 6, collection from Scunthorpe only.
@@ -94,14 +97,23 @@ EVASIVE = [
 ]
 
 
-def _active() -> Matcher:
-    rows = [row for row in load() if row[4]]
-    matcher = Matcher([RuleSpec(at, *row[:4]) for at, row in enumerate(rows)])
-    assert matcher.broken == []
-    return matcher
+def _active() -> Matchers:
+    return Matchers(
+        SetRule(RuleSpec(at, *row[:4]), row.language, row.inflections)
+        for at, row in enumerate(load())
+        if row.active
+    )
 
 
-ACTIVE = _active()
+ALL = _active()
+ACTIVE = ALL.of(None)  # of a new installation: English, and the rules of every language
+# Also those that are switched off: an operator may switch them on.
+INFLECTED_ENGLISH = Matchers(
+    SetRule(RuleSpec(at, *row[:4]), row.language, row.inflections)
+    for at, row in enumerate(load())
+    if row.inflections
+).of(["en"])
+LANGUAGES = sorted({row.language for row in load()} - {""})
 
 
 @pytest.mark.parametrize("text", ORDINARY)
@@ -122,14 +134,115 @@ def test_a_telephone_number_behind_a_messenger_is_noticed() -> None:
 def test_the_file_is_sound() -> None:
     assert PATH.read_text("utf-8").splitlines()[0] == ",".join(FIELDS)
     rows = load()
-    for kind, pattern, action, label, _ in rows:
-        validate(kind, pattern)
-        assert action in ("reject", "review", "allow")
-        assert label in LABELS
-    assert len({(kind, pattern) for kind, pattern, *_ in rows}) == len(rows)
+    for row in rows:
+        validate(row.kind, row.pattern)
+        assert row.action in ("reject", "review", "allow")
+        assert row.label in LABELS
+        assert row.language in ("", *LANGUAGE_NAMES)
+        assert row.language in INFLECTED or not row.inflections
+    assert len({(row.key, row.language) for row in rows}) == len(rows)
+    assert all(ALL.of([language]).broken == [] for language in LANGUAGES)
 
 
 def test_few_rules_reject_by_themselves() -> None:
     rejecting = [row for row in load() if row[2] == "reject"]
     assert 0 < len(rejecting) <= 15
     assert {row[3] for row in rejecting} == {"sexual"}
+
+
+# Texts with words that the rules of English take for their own, by the language they are in.
+OTHER_LANGUAGES = [
+    ("sv", "Slut på lager"),
+    ("sv", "Slutet gott, allting gott; slut för i dag"),
+    ("da", "Et kys fra mormor"),
+    ("da", "Han dømmes i dag, så er det slut"),
+    ("da", "Filmen slutter, vi skal kikke forbi"),
+    ("no", "Han dømmes til fengsel"),
+    ("no", "Kurset slutter, du kan kikke innom"),
+    ("nl", "Een kikker en twee kikkers in de vijver"),
+    ("es", "Sexo: macho, edad: 3 meses"),
+    ("es", "Kike Sánchez marcó dos goles"),
+    ("pl", "Róża, duże pąki, dwie paki"),
+    ("hu", "Kiké ez a kabát?"),
+    ("fil", "Paki bukas ang pinto"),
+    ("fi", "KYS on sairaala Kuopiossa"),
+]
+FORMS = """
+sluts slutty whores whored whoring cunts cunty twats wanks wanked wanker wankers wanking niggers
+niggas niggaz kikes pakis ragheads towelheads wetbacks honkeys darkies jigaboos faggots faggoty
+fucks fucked fucker fuckers motherfuckers shemales blowjobs handjobs dildos milfs
+""".split()
+HARMLESS_FORMS = """
+spicy spiced butter butters cocky cocker scatter scattered scattering snatched monger booby cummings
+negroes dicky skeeter titter assess classes moses fitter analyst therapist grapes
+""".split()
+# Ordinary sentences of a classified ad, by language. The language's own list is on, with English.
+ADVERTS = {
+    "cs": "Prodám zachovalé dětské kolo, osobní odběr v Brně, cena dohodou.",
+    "da": "Sælger min gamle cykel, den er brugt, men i god stand. Hentes i Aarhus.",
+    "de": "Verkaufe gut erhaltenes Kinderfahrrad, Selbstabholung, der Preis ist verhandelbar.",
+    "eo": "Mi vendas malnovan biciklon en bona stato, vi povas preni ĝin en la urbo.",
+    "es": "Vendo concha para el baño y martillo; 3 huevos, una cama y dos mesas. Trio de sillas.",
+    "fi": "Myydään tavara: muna, panna ja reikä. Nouto Tampereelta, hinta sopimuksen mukaan.",
+    "fil": "Ibinebenta ko ang lumang bisikleta, maayos pa at puwedeng kunin sa Maynila.",
+    "fr": "Vends table en chêne, vélo à pédale neuve, la chatte du voisin et une gerbe de roses.",
+    "fr-CA": "Je vends mon vieux vélo en bon état, à ramasser à Laval.",
+    "hi": "मेरी पुरानी साइकिल बिक्री के लिए है, अच्छी हालत में है।",
+    "hu": "Eladó marha jó állapotú kerékpár, franc, pele könyv; személyes átvétel Győrben.",
+    "it": "Vendo chiavi inglesi, pompa da giardino, sega e palle da tennis; pesce fresco.",
+    "ja": "大阪で自転車を売ります。女の子用、ファンタジー小説と裸電球もあります。",
+    "ko": "자전거 팝니다. 상태 좋아요. 늦게 자지 말고 걱정도 하지 보지 말고 연락 주세요.",
+    "nl": "Te koop: fiets, pot met deksel, een gat in de band. Del dit; ophalen in Utrecht.",
+    "no": "Selger sykkel og kniv, god stand, kan hentes i Bergen. Jeg er fan av den.",
+    "pl": "Sprzedam rower, jajko na miękko, suka rasowa z rodowodem, odbiór osobisty.",
+    "pt": "Vendo bicicleta, pau de chuva, pinto amarelo, saco de cerveja; é bom comer no mercado.",
+    "ru": "Продаю велосипед, хрен столовый, секс-символ кино, голый торс статуи. Самовывоз.",
+    "sv": "Säljer cykel, hård sadel, stake och sås. Jag är ett fan av den. Hämtas i Malmö.",
+    "th": "ขายจักรยานเก่า สภาพดี ห่างจากสถานี กูเกิลแมพ หีบไม้ สัดส่วนดี รับเองได้ที่เชียงใหม่",
+    "tr": "Eski bisikletimi satıyorum, durumu iyi, elden teslim İzmir. Göte yazdı.",
+    "zh": "出售二手自行车，成人款，有靠背，性价比高，激情价格面议。",
+}
+
+
+@pytest.mark.parametrize(("language", "text"), OTHER_LANGUAGES)
+@pytest.mark.parametrize("also", [(), ("en",)])
+def test_ordinary_words_of_a_language_trip_no_rule(language, text, also) -> None:
+    found = effective(ALL.of([language, *also]).find(text))
+    assert [match.rule.pattern for match in found] == []
+
+
+@pytest.mark.parametrize("language", ADVERTS)
+def test_an_ordinary_advert_trips_no_rule_of_its_language(language: str) -> None:
+    for languages in ([language], [language, "en"]):
+        found = effective(ALL.of(languages).find(ADVERTS[language]))
+        assert [match.rule.pattern for match in found] == []
+
+
+def test_a_language_that_is_off_is_not_in_the_matcher() -> None:
+    text = "hurensohn, enculé, kurwa, слава хуй"
+    assert effective(ACTIVE.find(text)) == []
+    assert [match.rule.pattern for match in effective(ALL.of(["de"]).find(text))] == ["hurensohn"]
+    assert [match.text for match in effective(ALL.of(["fr", "pl"]).find(text))] == [
+        "enculé",
+        "kurwa",
+    ]
+
+
+def test_without_any_language_the_rules_of_every_language_apply() -> None:
+    found = effective(ALL.of([]).find("cheap viagra, you slut, wa.me/447700900123"))
+    assert [match.rule.pattern for match in found] == ["viagra", "wa.me"]
+
+
+def test_every_language_has_active_rules() -> None:
+    active = {row.language for row in load() if row.active and row.action != "allow"}
+    assert active == {"", *LANGUAGES}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_inflected_forms_of_listed_words_trip_the_active_rules(form: str) -> None:
+    assert effective(ACTIVE.find(f"You {form}!")) != []
+
+
+@pytest.mark.parametrize("form", HARMLESS_FORMS)
+def test_no_inflected_form_is_an_ordinary_word(form: str) -> None:
+    assert [match.rule.pattern for match in INFLECTED_ENGLISH.find(form)] == []

@@ -16,7 +16,7 @@ from models.rules.matcher.matcher import (
     effective,
     validate,
 )
-from models.rules.rule import check_text, matcher
+from models.rules.text_check import Matchers, check_text, matchers
 from models.verdict import Policy, judge
 from tests.support.api import Api, eventually
 from tests.support.console import Console, person
@@ -92,7 +92,9 @@ def test_many_heavy_ones_end_together_and_leave_the_text_to_a_person(heavy, lett
 
 
 def test_an_unfinished_text_is_never_approved(heavy, letters, monkeypatch) -> None:
-    monkeypatch.setattr(matcher, "get", lambda: heavy)
+    made = Matchers([])
+    monkeypatch.setattr(made, "of", lambda languages: heavy)
+    monkeypatch.setattr(matchers, "get", lambda: made)
     [finding] = check_text("", letters)
     assert judge([finding], Policy()).verdict == "review"
     assert judge([finding], Policy()).reasons[0]["explanation"].endswith("on the description")

@@ -26,7 +26,7 @@ from webapp.console.dashboard import pages as dashboard
 from webapp.console.operations import alerts, audit, settings, statistics
 from webapp.console.review import groups
 from webapp.console.review import pages as review
-from webapp.console.rules import known_images
+from webapp.console.rules import known_images, languages
 from webapp.console.rules import pages as rules
 from webapp.console.shared import error_page, formatting, live, media
 from webapp.console.submissions import pages as submissions
@@ -74,7 +74,17 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(media.media)
     for pages in (sign_in.pages, dashboard.pages, review.pages, groups.pages, submissions.pages):
         app.register_blueprint(pages)
-    for noun in (authors, rules, known_images, clients, deliveries, alerts, team, own_account):
+    for noun in (
+        authors,
+        rules,
+        languages,
+        known_images,
+        clients,
+        deliveries,
+        alerts,
+        team,
+        own_account,
+    ):
         app.register_blueprint(noun.pages)
     for noun in (audit, settings, statistics):
         app.register_blueprint(noun.pages)

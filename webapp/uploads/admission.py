@@ -25,7 +25,7 @@ from models.database.connection import may_be_committed, release
 from models.errors import Invalid, TooMany, Unavailable
 from models.hash_bank.known_hash import check_exact
 from models.moderation.accept import Entry, submission_of
-from models.rules.rule import check_text
+from models.rules.text_check import check_text
 from models.settings import Settings, get_settings
 from models.submissions.submission import (
     DECIDED,
@@ -192,9 +192,10 @@ def _uploader(client: Client, incoming: Incoming) -> Uploader:
 def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:
     """The verdict of rules and exact hashes alone; the other checks follow later."""
     with measured("rules"):
-        findings = check_text(incoming.title, incoming.description)
+        policy = client.policy(get_settings())
+        findings = check_text(incoming.title, incoming.description, policy.languages)
         findings += check_exact([upload.sha256 for upload in incoming.uploads])
-        return judge(findings, client.policy(get_settings()))
+        return judge(findings, policy)
 
 
 def _values(

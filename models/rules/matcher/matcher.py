@@ -34,6 +34,8 @@ class RuleSpec:
 
     Accents and a dotless i in the pattern must be in the text, unless `ignore_accents`. Accents of
     the text beyond the pattern's never matter. Regexes match as they are written.
+
+    `forms` are more spellings of a word or phrase: its inflected forms.
     """
 
     id: int
@@ -42,6 +44,7 @@ class RuleSpec:
     action: str
     label: str
     ignore_accents: bool = False
+    forms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +148,15 @@ class Matcher:
                 self.broken.append((rule, str(error)))
             else:
                 valid[rule.kind].append(rule)
-        self._term_rules = [*valid["word"], *valid["phrase"]]
+        terms = [
+            (rule, spelling)
+            for rule in (*valid["word"], *valid["phrase"])
+            for spelling in (rule.pattern, *rule.forms)
+        ]
+        self._term_rules = [rule for rule, _ in terms]
         self._domain_rules = valid["domain"]
         self._regex_rules = valid["regex"]
-        self._terms = Terms((rule.pattern, rule.ignore_accents) for rule in self._term_rules)
+        self._terms = Terms((spelling, rule.ignore_accents) for rule, spelling in terms)
         self._domains = Domains((rule.pattern, rule.ignore_accents) for rule in self._domain_rules)
         self._regexes = _Regexes([rule.pattern for rule in self._regex_rules])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -10,9 +10,13 @@ from flask_login import login_required
 
 from models.audit.log import Audit
 from models.clients import client as clients
+from models.clients import listing
 from models.clients.client import ApiKey, Client
+from models.clients.language_names import LANGUAGES
+from models.clients.languages import default_languages, languages_of
 from models.database.connection import db, release
 from models.errors import Invalid, SluiceError
+from models.rules.rule_set import languages_with_rules
 from models.settings import get_settings
 from models.webhooks import endpoint
 from tasks.webhooks import resolve
@@ -36,7 +40,7 @@ def protect() -> None:
 @login_required
 def show() -> str:
     """The list of clients."""
-    return render_template("clients/page.html", rows=clients.summaries(), settings=get_settings())
+    return render_template("clients/page.html", rows=listing.summaries(), settings=get_settings())
 
 
 @pages.get("/new")
@@ -44,7 +48,7 @@ def show() -> str:
 @auth.configures
 def new() -> str:
     """The form to create a client."""
-    return render_template("clients/new.html", form={})
+    return _new({})
 
 
 @pages.post("/")
@@ -63,11 +67,12 @@ def add() -> Any:
                 webhook_url=url,
                 publish_unchecked=form.get("publish_unchecked") == "on",
                 weight=_weight(),
+                languages=_languages(),
             )
             key = ApiKey.issue(client)
             Audit.append("client.create", client.name, moderator_id=auth.moderator().id)
     except SluiceError as error:
-        return render_template("clients/new.html", form=form, error=error), 422
+        return _new({**form.to_dict(), "languages": _languages()}, error=error), 422
     return _shown(client, key=key, secret=client.webhook_secret)
 
 
@@ -90,7 +95,8 @@ def change(client_id: int) -> Any:
             _check_webhook(values["webhook_url"])
         secret = client.change(auth.moderator(), get_settings(), **values)
     except SluiceError as error:
-        return _page(client, error=error, form=request.form), 422
+        form = {**request.form.to_dict(), "languages": _languages()}
+        return _page(client, error=error, form=form), 422
     if secret:
         return _shown(Client.find(client_id), secret=secret)
     return redirect(url_for("clients.one", client_id=client_id, saved=1), 303)
@@ -184,9 +190,26 @@ def _page(client: Client, **more: Any) -> str:
         "policy": client.policy(get_settings()),
         "overlaps": OVERLAPS,
         "form": {name: getattr(client, name) for name in clients.CHANGEABLE},
+        "used_languages": [LANGUAGES[code] for code in languages_of(client)],
+        **_language_values(client.languages or ()),
         **more,
     }
     return render_template("clients/one.html", **values)
+
+
+def _new(form: dict[str, Any], **more: Any) -> str:
+    return render_template("clients/new.html", form=form, **_language_values(), **more)
+
+
+def _language_values(selected: Collection[str] = ()) -> dict[str, Any]:
+    """The choice of languages: those with rules, and those that are selected already."""
+    defaults = default_languages()
+    codes = {*languages_with_rules(), *defaults, *selected}
+    return {
+        "languages": sorted(((code, LANGUAGES[code]) for code in codes), key=lambda one: one[1]),
+        "default_codes": defaults,
+        "default_languages": [LANGUAGES[code] for code in defaults],
+    }
 
 
 def _shown(client: Client, key: str | None = None, secret: str | None = None) -> str:
@@ -202,6 +225,7 @@ def _values() -> dict[str, Any]:
     values["visibility"] = form.get("visibility", "")
     values["publish_unchecked"] = form.get("publish_unchecked") == "on"
     values["weight"] = _weight()
+    values["languages"] = _languages()
     values["webhook_url"] = form.get("webhook_url", "").strip() or None
     return values
 
@@ -210,6 +234,13 @@ def _weight() -> int:
     """The client's weight; 0, which is refused, if it is no number."""
     text = request.form.get("weight", "1").strip()
     return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _languages() -> list[str] | None:
+    """The selected languages; None for the server's default."""
+    if request.form.get("languages_from") != "own":
+        return None
+    return sorted(set(request.form.getlist("languages")))
 
 
 def _check_webhook(url: str | None) -> None:

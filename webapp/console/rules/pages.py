@@ -8,13 +8,18 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
+from models.clients.languages import languages_in_use
 from models.errors import Conflict, Invalid, SluiceError
 from models.rules import dry_run, import_export
 from models.rules import listing as rule_list
-from models.rules.rule import ACTIONS, FACTS, KINDS, Rule, broken
+from models.rules.dry_run import Draft
+from models.rules.rule import ACTIONS, KINDS, Rule
+from models.rules.rule_set import own_name
+from models.rules.text_check import broken
 from models.submissions import finding_counts
 from models.verdict import LABELS
-from webapp.console.rules import lists
+from webapp.console.rules import languages, lists
+from webapp.console.rules.languages import LANGUAGE_WORDS
 from webapp.console.rules.lists import ListNotice, ListPage
 from webapp.console.shared import list_filter
 from webapp.console.shared.formatting import many
@@ -23,19 +28,21 @@ from webapp.http.offload import offload
 from webapp.signin import auth
 
 SOURCE_WORDS = {"starter": "Starter list", "import": "Imported", "moderator": "Created here"}
+TRIED = ("kind", "pattern", "action", "language")  # fields of the editor that the dry run needs
 LIST = ListPage(
     page="rules",
     path="",
     listing=rule_list,
     filter_type=rule_list.RuleFilter,
     sheets=import_export,
-    facts=FACTS,
+    facts=import_export.EXPORTED,
     choices={
         "kind": KINDS,
         "action": ACTIONS,
         "label": LABELS,
         "state": rule_list.STATES,
         "source": rule_list.SOURCES,
+        "language": tuple(LANGUAGE_WORDS),
     },
     any_words={
         "kind": "Any kind",
@@ -43,6 +50,7 @@ LIST = ListPage(
         "label": "Any label",
         "state": "On and off",
         "source": "Any source",
+        "language": "Any language",
     },
     title="Rules",
     singular="rule",
@@ -52,7 +60,7 @@ LIST = ListPage(
     search_hint="Search patterns",
     picture="filter",
     more_words="More rules",
-    value_words=SOURCE_WORDS,
+    value_words={**SOURCE_WORDS, **LANGUAGE_WORDS},
     new="rules.new",
 )
 
@@ -64,7 +72,8 @@ lists.add_sheet_pages(pages, LIST)
 @login_required
 def show() -> str:
     """The rules of the filter, latest change first."""
-    return render_template(LIST.template(), done=_done(), **_listed())
+    panel = {} if fragments.is_requested() else languages.panel()
+    return render_template(LIST.template(), done=_done(), **_listed(), **panel)
 
 
 @pages.post("/switch")
@@ -128,8 +137,10 @@ def add() -> Any:
     """Add a rule."""
     try:
         rule = Rule.add(
-            *_fields(),
-            ignore_accents=_ignores_accents(request.form),
+            *_fields().values(),
+            ignore_accents=_is_on(request.form, "ignore_accents"),
+            inflections=_is_on(request.form, "inflections"),
+            language=request.form.get("language", ""),
             moderator_id=auth.moderator().id,
         )
     except SluiceError as error:
@@ -142,7 +153,7 @@ def add() -> Any:
 def edit(rule_id: int) -> str:
     """One rule: the editor, the dry run and the versions."""
     rule = Rule.find(rule_id)
-    return _editor(rule, rule.facts)
+    return _editor(rule, _form_of(rule))
 
 
 @pages.post("/<int:rule_id>")
@@ -151,10 +162,12 @@ def edit(rule_id: int) -> str:
 def change(rule_id: int) -> Any:
     """Change a rule; refused if it changed after the editor was opened."""
     rule = Rule.find(rule_id)
-    wanted: dict[str, Any] = dict(zip(FACTS, _fields(), strict=False))
-    wanted["ignore_accents"] = _ignores_accents(request.form)
+    changes = _fields() | {name: _is_on(request.form, name) for name in import_export.SWITCHES}
+    language = request.form.get("language", rule.rule_set.language)
     try:
-        Rule.change(rule_id, auth.moderator().id, seen=request.form.get("seen", ""), **wanted)
+        if language != rule.rule_set.language:
+            changes["rule_set"] = own_name(language)
+        Rule.change(rule_id, auth.moderator().id, seen=request.form.get("seen", ""), **changes)
     except SluiceError as error:
         return _refused(rule, error)
     return redirect(url_for("rules.edit", rule_id=rule_id, saved=1), 303)
@@ -169,7 +182,7 @@ def go_back(rule_id: int) -> Any:
     try:
         rule_list.go_back(rule, request.form.get("version", ""), auth.moderator().id)
     except Conflict as error:
-        return _refused(rule, error, rule.facts)
+        return _refused(rule, error, _form_of(rule))
     return redirect(url_for("rules.edit", rule_id=rule_id, saved=1), 303)
 
 
@@ -186,10 +199,21 @@ def attempt() -> Any:
 
 def _listed() -> dict[str, Any]:
     listed = LIST.listed()
-    total, on = rule_list.counts(listed["chosen"])
+    in_use = languages_in_use()
+    total, on, applied = rule_list.counts(listed["chosen"], in_use)
     hits = finding_counts.of_rules([rule.id for rule in listed["rows"]])
-    values = {"hits": hits, "total": total, "on": on, "source_words": SOURCE_WORDS}
-    return {**listed, **values, "broken": broken.get().reasons}
+    values = {"hits": hits, "total": total, "on": on, "applied": applied}
+    return {**listed, **values, **_row_values(in_use)}
+
+
+def _row_values(in_use: set[str]) -> dict[str, Any]:
+    """What every row of the list needs."""
+    return {
+        "broken": broken.get().reasons,
+        "source_words": SOURCE_WORDS,
+        "language_words": LANGUAGE_WORDS,
+        "languages_in_use": in_use,
+    }
 
 
 def _row(rule_id: int, **more: Any) -> Any:
@@ -200,9 +224,8 @@ def _row(rule_id: int, **more: Any) -> Any:
         "row": Rule.find(rule_id),
         "hits": finding_counts.of_rules([rule_id]),
         "most_hits": finding_counts.MOST_HITS,
-        "broken": broken.get().reasons,
     }
-    return render_template("rules/_row.html", source_words=SOURCE_WORDS, **values)
+    return render_template("rules/_row.html", **values, **_row_values(languages_in_use()))
 
 
 def _editor(rule: Rule | None, form: Any, error: SluiceError | None = None) -> str:
@@ -214,6 +237,7 @@ def _editor(rule: Rule | None, form: Any, error: SluiceError | None = None) -> s
         "labels": lists.labels(form.get("label", "")),
         "kinds": KINDS,
         "actions": ACTIONS,
+        "languages": languages.CHOICES,
         "saved": "saved" in request.args,
         "source_words": SOURCE_WORDS,
     }
@@ -226,30 +250,30 @@ def _refused(rule: Rule | None, error: SluiceError, form: Any = None) -> Any:
 
 def _trial(form: Any) -> dict[str, Any]:
     """The dry run of the rule in the form, or the error if it is not valid."""
-    kind, pattern, action = (str(form.get(name, "")) for name in FACTS[:3])
+    kind, pattern, action, language = (str(form.get(name, "")) for name in TRIED)
     if not pattern.strip():
         return {"trial": None}
+    switches = {name: _is_on(form, name) for name in import_export.SWITCHES}
+    draft = Draft(kind, pattern, action, language, **switches)
     try:
-        trial = dry_run.run(
-            kind,
-            pattern,
-            action,
-            form.get("text", ""),
-            ignore_accents=_ignores_accents(form),
-            run_in_thread=offload,
-        )
+        trial = dry_run.run(draft, form.get("text", ""), run_in_thread=offload)
     except Invalid as error:
         return {"trial": None, "wrong": error}
-    return {"trial": trial, "shown": dry_run.SHOWN, "action": action}
+    return {"trial": trial, "shown": dry_run.SHOWN, "action": action, "draft": draft}
 
 
-def _fields() -> tuple[str, str, str, str]:
-    kind, pattern, action, label = (request.form.get(name, "") for name in FACTS[:4])
-    return kind, pattern, action, label
+def _form_of(rule: Rule) -> dict[str, Any]:
+    """The values of the editor for a stored rule."""
+    return {**rule.facts, "language": rule.rule_set.language}
 
 
-def _ignores_accents(form: Any) -> bool:
-    return form.get("ignore_accents") in (True, "1", "on")
+def _fields() -> dict[str, Any]:
+    return {name: request.form.get(name, "") for name in import_export.COLUMNS}
+
+
+def _is_on(form: Any, name: str) -> bool:
+    """Whether a checkbox of the form is checked."""
+    return form.get(name) in (True, "on", "1")
 
 
 def _done() -> ListNotice | None:
