@@ -21,10 +21,10 @@ REASONS = {
     "profanity": "Profanity",
     "other": "Other",
 }
-_OVERRIDE = '<bdi class="override" title="From here on, letters are shown from {}">{}</bdi>'
+_OVERRIDE = Markup('<bdi class="override" title="From here on, letters are shown from {}">{}</bdi>')
 OVERRIDES = {
-    "\u202d": Markup(_OVERRIDE).format("left to right", "→"),
-    "\u202e": Markup(_OVERRIDE).format("right to left", "←"),
+    "\u202d": _OVERRIDE.format("left to right", "→"),
+    "\u202e": _OVERRIDE.format("right to left", "←"),
 }
 LONG = {"contact_off_site": "Off-site contact", "known": "Known image", "error": "Machine error"}
 LONG |= {"erased": "Erased undecided", "appeal": "Appealed"}
