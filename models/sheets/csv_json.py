@@ -25,6 +25,8 @@ CHUNK = 16_384  # characters of CSV that are collected before they are passed on
 _SKIPPED = r"\s\x00-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff"
 _SIGN = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
 _FORMULA = re.compile(rf"'*(?:[\t\r\n]|[{_SKIPPED}]*{_SIGN})")
+# An empty cell stays one: with white space or dashes alone it is no formula, wherever it is split.
+_EMPTY = re.compile(rf"['{_SKIPPED}\-\uff0d]*\Z")
 # Apostrophes may stand between, so that guarding changes nothing of what is looked for.
 _INNER = re.compile(rf"([;\t\r\n])(?=['{_SKIPPED}]*{_SIGN})")
 _INNER_GUARDED = re.compile(rf"([;\t\r\n])'(?=['{_SKIPPED}]*{_SIGN})")
@@ -67,13 +69,18 @@ def guarded(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return value
     text = _INNER.sub(r"\1'", str(value))
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if _is_formula(text) else text
 
 
 def unguarded(cell: str) -> str:
     """The text that ``guarded`` was given."""
-    text = cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
+    text = cell[1:] if cell[:1] == "'" and _is_formula(cell) else cell
     return _INNER_GUARDED.sub(r"\1", text)
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a spreadsheet may run the cell; an apostrophe before it does not change this."""
+    return bool(_FORMULA.match(text)) and not _EMPTY.match(text)
 
 
 def _json(text: str) -> list[Row]:

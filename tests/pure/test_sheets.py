@@ -11,14 +11,15 @@ import pytest
 from models.sheets import csv_json
 
 FORMULAS = [
-    *("=1+1", "+1", "-1", "@SUM(A1)", "=", "-"),
+    *("=1+1", "+1", "-1", "@SUM(A1)", "="),
     *("\t=1", "\r=1", "\n=1", "\tplain", "\rplain", "\nplain"),  # the rest may get its own cell
     *(" =1", "  \t@x", "\u00a0=1", "\x0b=1", "\x00=1", "\x1f+1"),  # white space and controls
     *("\ufeff=1", "\u200b=1", "\u2060-1", "\xad=1"),  # invisible characters
     *("\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", " \uff1d1"),  # full-width signs
 ]
 INNER = ["a\n=1", "a;=1+1;b", "a;\t=1", ";'=1", "a; '\t'=1;'", "x\n- y\n- z", "a;';=", ";;'=;\r\n@"]
-HARMLESS = ["", "plain", "a=1", "1-1", "'quoted'", "'", "''", "' =", "(=1)", "ünï — ok"]
+EMPTY = ["", " ", "\n", "\t", "\r\n", "\u200b", "\xad \n", "-", "--", "- -", "\uff0d", "'-"]
+HARMLESS = [*EMPTY, "plain", "a=1", "1-1", "'quoted'", "'", "''", "' =", "(=1)", "ünï — ok"]
 
 
 @pytest.mark.parametrize("text", FORMULAS)
