@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from models.capacity.mode import MODES
-from models.verdict import APPROVED, REJECTED, VERDICTS
+from models.verdict import APPROVED, REJECTED, REVIEW, VERDICTS
 
 SHORTEST_WAIT = 0.01  # seconds; the first class ends here
 CLASSES_AN_OCTAVE = 4  # a class is 19 % wide, so a percentile is accurate within 10 %
@@ -46,7 +46,7 @@ class Counts(Counter[Key]):
 
     @property
     def overturned(self) -> int:
-        """False positives: rejections by the machine that a moderator changed to approvals."""
+        """Rejections by the machine that a moderator changed to approvals."""
         return self.of("person", APPROVED, REJECTED)
 
     @property
@@ -55,14 +55,24 @@ class Counts(Counter[Key]):
         return self.of("person", REJECTED, APPROVED)
 
     @property
-    def rejected(self) -> int:
-        """Rejections by the machine, as first or later verdict."""
-        return self.of("verdict", REJECTED) + self.of("changed", REJECTED)
+    def flags_decided(self) -> int:
+        """What the machine flagged or rejected and a moderator approved or rejected."""
+        return self.flags_approved + self._of_flags(REJECTED)
+
+    @property
+    def flags_approved(self) -> int:
+        """False positives: what the machine flagged or rejected and a moderator approved."""
+        return self._of_flags(APPROVED)
+
+    def _of_flags(self, verdict: str) -> int:
+        """Moderators' verdicts on what the machine flagged or rejected."""
+        return self.of("person", verdict, REVIEW) + self.of("person", verdict, REJECTED)
 
     @property
     def false_positive_share(self) -> float | None:
-        """The overturned share of the machine's rejections, 0 to 1; None without rejections."""
-        return min(1.0, self.overturned / self.rejected) if self.rejected else None
+        """The approved share of the flags that moderators decided, 0 to 1; None without one."""
+        decided, approved = self.flags_decided, self.flags_approved
+        return min(1.0, max(0.0, approved / decided)) if decided > 0 else None
 
     @property
     def wait_mean(self) -> float | None:
@@ -97,6 +107,8 @@ class Counts(Counter[Key]):
             "wait_mean": self.wait_mean,
             "wait_p95": self.wait_percentile(95),
             "reviewed": self.of("person"),
+            "flags_decided": self.flags_decided,
+            "flags_approved": self.flags_approved,
             "overturned": self.overturned,
             "missed": self.missed,
             "appeals": self.of("appeal"),

@@ -104,6 +104,21 @@ def test_a_rejection_that_a_person_overturns_is_a_false_positive_until_it_is_und
     assert shop.counts("tally").of("person") == 0
 
 
+def test_what_people_approve_of_the_flags_is_the_share_of_false_positives(stack: Stack):
+    shop, judge = Shop(stack), person(stack)
+    jobs = [shop.api.decided(title="Watch", description="Wire transfer only, via WhatsApp")]
+    jobs += [shop.api.decided("review_a.jpg", title=f"Picture {n}") for n in range(2)]
+    assert {job["verdict"] for job in jobs} == {"review"}
+    for job, outcome in zip(jobs, ("approved", "approved", "rejected:scam"), strict=True):
+        [(version,)] = stack.sql("SELECT version FROM submission WHERE id = %s", job["job_id"])
+        assert judge.decide(job["job_id"], str(version), outcome).status_code == 200
+    counted(stack, lambda: shop.counts().flags_decided == 3)
+    assert shop.counts().flags_approved == 2
+    assert round(shop.counts().false_positive_share or 0, 3) == 0.667
+    page = judge.get(f"/statistics/?client={shop.id}").text
+    assert "66.7 %" in page and "2 of 3 decided flags approved by people" in page
+
+
 def test_the_api_and_the_console_tell_a_clients_own_figures(stack: Stack, shop: Shop):
     other, viewer = Shop(stack), person(stack, "viewer")
     other.api.decided(title="A lamp")

@@ -151,6 +151,11 @@ def _history(modes: Sequence[str], verdicts: Sequence[str]) -> dict[str, Any]:
         "wait_mean": seconds,
         "wait_p95": seconds,
         "reviewed": {**_INTEGER, "description": "decisions of moderators, without undone ones"},
+        "flags_decided": {
+            **_INTEGER,
+            "description": "flags and rejections of the machine that a moderator decided",
+        },
+        "flags_approved": {**_INTEGER, "description": "those of them that a moderator approved"},
         "overturned": {**_INTEGER, "description": "rejections that a moderator approved"},
         "missed": {**_INTEGER, "description": "approvals that a moderator rejected"},
         "appeals": _INTEGER,

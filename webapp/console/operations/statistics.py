@@ -26,6 +26,7 @@ HEIGHT = 100.0  # of the chart's view box; its width is 100 too
 GAP = 0.22  # share of a step between two bars
 ORDER = (APPROVED, REVIEW, REJECTED)
 MODE_WORDS = {"sync": "sync", "async": "async", "fast_track": "fast-track", "direct": "direct"}
+DECISIONS = ("reviewed", "flags_decided", "flags_approved", "overturned", "missed", "appeals")
 COLUMNS = (
     "at",
     "received",
@@ -34,6 +35,8 @@ COLUMNS = (
     "wait_mean_seconds",
     "wait_p95_seconds",
     "decided_by_people",
+    "flags_decided",
+    "flags_approved",
     "overturned_rejections",
     "missed",
     "appeals",
@@ -130,7 +133,8 @@ def _figures(total: Counts) -> list[tuple[str, str, str]]:
         (
             "False positives",
             "–" if false is None else f"{100 * false:.1f} %",
-            f"{total.overturned:,} of {total.rejected:,} rejections overturned",
+            f"{total.flags_approved:,} of {formatting.many(total.flags_decided, 'decided flag')}"
+            " approved by people",
         ),
     ]
 
@@ -239,7 +243,7 @@ def _cells(at: int, counts: Counts) -> list[Any]:
         *values["verdicts"].values(),
         values["wait_mean"] if values["wait_mean"] is not None else "",
         values["wait_p95"] if values["wait_p95"] is not None else "",
-        *(values[name] for name in ("reviewed", "overturned", "missed", "appeals")),
+        *(values[name] for name in DECISIONS),
     ]
 
 
