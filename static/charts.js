@@ -10,6 +10,8 @@
   const MODES = { async: "Async", fast_track: "Fast-track", direct: "Direct", sync: "Sync" };
   const SPANS = { hour: 3600, day: 86400, week: 7 * 86400, month: 30 * 86400, year: 364 * 86400 };
   const LOW = 1; // a log scale has no zero
+  const SIDE = 20; // px: half of the longest label below, which may stand at the left end
+  const WIDTH = 54; // px of the labels at the side: 100,000
   let range = board.dataset.range;
   let series = null;
   const plots = {};
@@ -97,7 +99,7 @@
       {
         width: box.clientWidth,
         height: box.clientHeight,
-        padding: [4, 0, 0, 0],
+        padding: [4, 0, 0, SIDE],
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
         scales: {
@@ -114,7 +116,7 @@
           }),
           axis({
             side: 1,
-            size: 44,
+            size: WIDTH,
             gap: 6,
             grid: { stroke: colour("line"), width: 1, dash: [2, 3] },
             splits: () => [10, 100, 1000, 10000, 100000].filter((mark) => mark < highest()),
@@ -152,7 +154,7 @@
       {
         width: box.clientWidth,
         height: box.clientHeight,
-        padding: [4, 0, 0, 0],
+        padding: [4, 0, 0, SIDE],
         legend: { show: false },
         cursor: { show: false },
         scales: {
@@ -169,7 +171,7 @@
           }),
           axis({
             side: 1,
-            size: 44,
+            size: WIDTH,
             gap: 6,
             space: 48,
             grid: { stroke: colour("line"), width: 1, dash: [2, 3] },

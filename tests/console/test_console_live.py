@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import requests
 
 from models.settings import Settings
 from tasks.servers.supervisor_client import Supervisor
+from tests.support.api import Api
 from tests.support.console import Console, person
 from tests.support.stack import Stack, running, wait_until
 
@@ -69,6 +72,37 @@ def test_it_says_that_a_server_is_away_and_that_it_is_back(own):
         supervisor.start([name])
         wait_until(lambda words=words: words not in stream.seen["alerts"], 30)
     assert stream.is_alive()
+
+
+PAGES = (
+    *("/", "/review", "/review?view=list", "/submissions", "/authors", "/rules", "/known-images"),
+    *("/clients", "/deliveries", "/statistics", "/alerts", "/team", "/audit", "/settings"),
+)
+
+
+def test_a_redis_that_hangs_freezes_no_page_and_the_numbers_are_unknown(own):
+    """The first command that gets no response opens the breaker; then every page is at once."""
+    console, key = (
+        person(own, "administrator"),
+        own.json("client", "create", "Hang", "--json")["key"],
+    )
+    told = Api(own.url, key).decided(title="Watch", description="Wire transfer only, via WhatsApp")
+    stream = Stream(console)
+    wait_until(lambda: "Sync" in stream.seen.get("mode", ""))
+    redis = own.pids()["redis"]
+    os.kill(redis, signal.SIGSTOP)
+    try:
+        wait_until(lambda: "unknown" in stream.seen.get("tile-depth", ""), 30)
+        for path in (*PAGES, f"/submissions/{told['job_id']}"):
+            reply = console.get(path, timeout=10)
+            assert reply.status_code == 200, path
+        assert "unknown" in stream.seen["strip"] and "unknown" in stream.seen["workers"]
+        assert "To review</dt><dd>unknown" not in console.get("/").text
+        [(_, version)] = [one for one in console.deck() if one[0] == told["job_id"]]
+        assert console.decide(told["job_id"], version, "approved", timeout=10).status_code == 200
+    finally:
+        os.kill(redis, signal.SIGCONT)
+    wait_until(lambda: "unknown" not in stream.seen["tile-depth"], 30)
 
 
 def test_a_page_without_the_database_says_so(own):

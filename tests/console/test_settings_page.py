@@ -37,6 +37,19 @@ def test_no_secret_is_shown(name, value, secret):
     assert secret not in told and "••" in told
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("port", 18410, "18410"),
+        ("http_port", 18080, "18080"),
+        ("hsts_seconds", 31_536_000, "31,536,000"),
+        ("sync_timeout", 2.0, "2"),
+    ],
+)
+def test_a_port_is_no_amount(name, value, text):
+    assert shown(name, value) == text
+
+
 def test_what_was_changed_is_told_with_its_default():
     found = groups(replace(SETTINGS, sync_max_depth=7, reject_at=0.9))
     changed = [row for rows in found.values() for row in rows if row.changed]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +19,8 @@ from models.statistics.history import History
 from models.verdict import VERDICTS
 from models.webhooks.delivery import Delivery
 from tasks.load import snapshot as load
-from webapp.console.dashboard import adaptive_limit, waiting_clients
-from webapp.console.shared import formatting
+from webapp.console.dashboard import adaptive_limit, tiles, waiting_clients
+from webapp.console.dashboard.tiles import DATABASE, MODES
 
 RANGES = {
     "hour": 60,
@@ -31,7 +30,6 @@ RANGES = {
     "year": 364 * 24 * 60,
 }
 STEPS_PER_BAR = 2
-MODES = {"sync": "Sync", "async": "Async", "fast_track": "Fast-track", "direct": "Direct"}
 IN_STRIP, IN_LIST = 3, 99  # alerts on the dashboard, and on their own page
 SPARK_MINUTES, SPARK_POINTS = 60, 40
 UNKNOWN_LOAD: dict[str, Any] = {
@@ -47,20 +45,8 @@ UNKNOWN_LOAD: dict[str, Any] = {
     "scaled": None,
     "to_review": {"all": 0, "priority": 0, "claimed": 0, "oldest": None},
     "error_rate": 0.0,
-    "health": [{"name": "Load", "state": "down", "detail": "cannot be read"}],
+    "health": [{"name": DATABASE, "state": "down", "detail": "the load cannot be read"}],
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One of the six numbers at the top of the dashboard."""
-
-    name: str
-    label: str
-    value: str
-    unit: str
-    note: str
-    tone: str
 
 
 _cache = ExpiringValues()
@@ -73,40 +59,6 @@ def snapshot() -> dict[str, Any]:
     except peewee.PeeweeException:
         return UNKNOWN_LOAD
     return current
-
-
-def tiles(current: dict[str, Any]) -> list[Tile]:
-    """The six numbers."""
-    queues, review, mode = current["queues"], current["to_review"], current["current_mode"]
-    running = [worker for worker in current["workers"] if worker["state"] != "stale"]
-    rate = current["throughput"]
-    each = f" · {rate / len(running):.1f} /s each" if running else ""
-    oldest = f"oldest {formatting.age(review['oldest'])} · " if review["oldest"] else ""
-    wait, unit = formatting.span(current["estimated_wait"])
-    depth_note = f"{queues['priority']:,} priority · {queues['normal']:,} normal"
-    debt_note = "passed fast rules, not checked yet" if queues["review_debt"] else "all checks done"
-    return [
-        Tile("depth", "Queue depth", f"{current['queue_depth']:,}", "", depth_note, "accent"),
-        Tile("mode", "Mode", MODES[mode], "", current["mode_why"], mode),
-        Tile("wait", "Estimated wait", wait, unit, "for a new upload", "accent"),
-        Tile(
-            "throughput",
-            "Throughput",
-            f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}",
-            "/s",
-            f"{formatting.many(len(running), 'worker')}{each}",
-            "accent",
-        ),
-        Tile(
-            "review",
-            "To review",
-            f"{review['all']:,}",
-            "",
-            f"{oldest}{review['claimed']} claimed" if review["all"] else "queue is empty",
-            "review",
-        ),
-        Tile("debt", "Review debt", f"{queues['review_debt']:,}", "", debt_note, "quiet"),
-    ]
 
 
 def sparks() -> dict[str, str]:
@@ -198,7 +150,6 @@ def alerts(current: dict[str, Any], opened: Sequence[Alert]) -> list[dict[str, s
 def context(current: dict[str, Any] | None = None) -> dict[str, Any]:
     """The values of the dashboard's and the strip's templates."""
     current = current or snapshot()
-    wait, unit = formatting.span(current["estimated_wait"])
     scaled = current["scaled"]
     opened = open_alerts()
     return {
@@ -207,8 +158,8 @@ def context(current: dict[str, Any] | None = None) -> dict[str, Any]:
         "mode": current["current_mode"],
         "mode_word": MODES[current["current_mode"]],
         "mode_since": datetime.fromtimestamp(current["mode_since"], UTC),
-        "wait": f"{wait} {unit}",
-        "tiles": tiles(current),
+        "load_numbers": tiles.numbers(current),
+        "tiles": tiles.tiles(current),
         "sparks": sparks(),
         "alerts": alerts(current, opened),
         "open_alerts": opened,
@@ -243,7 +194,7 @@ def fragments(app: Flask) -> dict[str, str]:
     rendered = {
         "mode": render("layout/_mode.html"),
         "strip": render("layout/_strip.html"),
-        "to-review": f"{values['load']['to_review']['all']:,}",
+        "to-review": values["load_numbers"]["to_review"],
         "dead": render("deliveries/_dead.html"),
         "alerts": render("dashboard/_alerts.html"),
         "alert-strip": render("alerts/_now.html", most=IN_STRIP),

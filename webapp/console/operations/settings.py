@@ -36,6 +36,7 @@ GROUPS = {
     "undo_seconds": "Console",
 }
 SECRET = re.compile(r"(^|_)(key|secret|token|password)$|^alert_urls$")
+PORT = re.compile(r"(^|_)port$")  # a number that is no amount
 PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 QUERY_SECRET = re.compile(r"([?&][^=&]*(?:pass|key|secret|token)[^=&]*=)[^&\s,]+", re.I)
 
@@ -96,7 +97,8 @@ def shown(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, int | float):
-        return f"{value:,}" if isinstance(value, int) and value >= 10_000 else f"{value:g}"
+        is_amount = isinstance(value, int) and value >= 10_000 and not PORT.search(name)
+        return f"{value:,}" if is_amount else f"{value:.15g}"
     text = str(value)
     if not text:
         return "none"
