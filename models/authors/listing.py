@@ -88,21 +88,21 @@ WHERE {mine} ORDER BY n.user_id, c.id LIMIT %(limit)s
 """
 
 
-def named(prefix: str, client_id: int | None, after: str = "") -> AuthorPage:
-    """Authors whose ``user_id`` begins with ``prefix``, in its order."""
+def named(prefix: str, client_id: int | None, after: str = "", *, limit: int = PAGE) -> AuthorPage:
+    """At most ``limit`` authors whose ``user_id`` begins with ``prefix``, in its order."""
     last_client, _, user = after.partition(":")
     values = {
         "prefix": prefix,
         "user": user,
         "after": int(last_client) if last_client.isdigit() else 0,
         "client": client_id,
-        "limit": PAGE + 1,
+        "limit": limit + 1,
     }
     mine = "c.id = %(client)s" if client_id is not None else "true"
     rows = db.execute_sql(NAMED.format(mine=mine), values).fetchall()
-    more = len(rows) > PAGE
-    end = f"{rows[PAGE - 1][1]}:{rows[PAGE - 1][2]}" if more else None
-    return AuthorPage(_summaries(rows[:PAGE]), end)
+    more = len(rows) > limit
+    end = f"{rows[limit - 1][1]}:{rows[limit - 1][2]}" if more else None
+    return AuthorPage(_summaries(rows[:limit]), end)
 
 
 def marked(kind: str, client_id: int | None, after: str = "", prefix: str = "") -> AuthorPage:

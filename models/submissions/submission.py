@@ -79,6 +79,14 @@ class Submission(Model):
         return row
 
     @classmethod
+    def with_external_id(cls, text: str, client_id: int | None, limit: int) -> list[Submission]:
+        """The newest submissions to which their site gave this id, of one client or of all."""
+        query = cls.select(cls, Client).join(Client).where(cls.external_id == text)
+        if client_id is not None:
+            query = query.where(cls.client == client_id)
+        return list(query.order_by(cls.id.desc()).limit(limit))
+
+    @classmethod
     def with_key(cls, client_id: int, key: str, fingerprint: bytes) -> Submission | None:
         """The client's submission with this idempotency key.
 

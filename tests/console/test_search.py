@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.api import Api
 from tests.support.console import FRAGMENT, Console, person
 from tests.support.stack import Stack
 
@@ -211,3 +212,40 @@ def test_words_go_with_the_text(stack, console, api):
     stack.sql("UPDATE submission SET title = '' WHERE id = %s", told["job_id"])
     assert told["job_id"] not in console.get(f"/submissions?text={word}").text
     assert not stack.sql("SELECT 1 FROM submission_words WHERE submission_id = %s", told["job_id"])
+
+
+def test_the_one_box_finds_authors_external_ids_and_job_ids(stack, api):
+    console, mark = person(stack), uuid4().hex[:8]
+    told = api.decided(title="A lamp", user_id=f"anna-{mark}", external_id=f"ad/{mark}/7")
+    for text in (f"anna-{mark}", f"anna-{mark[:5]}"):
+        page = console.get("/submissions", params={"text": text}).text
+        assert re.search(rf'href="/console/authors/\d+/anna-{mark}"', page), text
+    page = console.get("/submissions", params={"text": f"ad/{mark}/7"}).text
+    assert "External id" in page and f'href="/console/submissions/{told["job_id"]}"' in page
+    for text in (told["job_id"], told["job_id"].upper(), f" {told['job_id']} "):
+        reply = console.get("/submissions", params={"text": text})
+        assert reply.url.endswith(f"/console/submissions/{told['job_id']}"), text
+
+
+def test_a_client_in_the_search_limits_authors_and_external_ids_too(stack, new_client):
+    console, mark = person(stack), uuid4().hex[:8]
+    numbers = []
+    for part in ("one", "two"):
+        name = f"{part}-{mark}"
+        Api(stack.url, new_client(name)).decided(
+            title="A lamp", user_id=f"anna-{mark}", external_id=f"ad-{mark}"
+        )
+        numbers += stack.sql("SELECT id FROM client WHERE name = %s", name)[0]
+    both = console.get("/submissions", params={"text": f"anna-{mark}"}).text
+    assert all(f"/authors/{number}/anna-{mark}" in both for number in numbers)
+    narrow = console.get("/submissions", params={"text": f"ad-{mark}", "client": numbers[0]}).text
+    assert narrow.count("External id</span>") == 1
+
+
+def test_an_empty_field_of_the_export_is_an_empty_cell(stack, new_client):
+    name = f"empty-{uuid4().hex[:8]}"
+    Api(stack.url, new_client(name)).decided(title="\n", description="A lamp")
+    [(number,)] = stack.sql("SELECT id FROM client WHERE name = %s", name)
+    text = person(stack).get("/submissions/export.csv", params={"client": number}).text
+    [row] = csv.DictReader(io.StringIO(text))
+    assert not any(cell.strip() == "'" for cell in row.values()), row

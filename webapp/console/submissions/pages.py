@@ -11,6 +11,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask_login import login_required
 
 from models.audit.log import Audit
+from models.authors import listing
 from models.moderation.decision import Decision
 from models.settings import get_settings
 from models.sheets import csv_json
@@ -30,6 +31,7 @@ from webapp.http import fragments
 from webapp.http.replica_reads import from_replica
 from webapp.signin import auth
 
+MOST_NAMED = 4  # authors, and uploads with an external id, above the results
 TRIES = 20  # polls for thumbnails, one per second
 COLUMNS = (
     "id",
@@ -80,6 +82,7 @@ def index() -> Any:
         "modes": search_form.MODES,
         "filter_words": search_form.WORDS,
         "shown": _shown,
+        **_named(form, after),
     }
     if not fragments.is_requested():
         return render_template("submissions/list.html", **values), 422 if form.faults else 200
@@ -121,7 +124,8 @@ def export() -> Any:
 @login_required
 def show(submission_id: UUID) -> str:
     """One submission: pictures, texts, findings, decisions, deliveries and the author."""
-    (card,) = cards([find(submission_id)], get_settings())
+    row = find(submission_id)
+    (card,) = cards([row], get_settings())
     query = Delivery.select().where(Delivery.submission == submission_id)
     return render_template(
         "submissions/page.html",
@@ -196,6 +200,20 @@ def _by_id(form: Form) -> UUID | None:
     if number is None or not Submission.select().where(Submission.id == number).exists():
         return None
     return number
+
+
+def _named(form: Form, after: UUID | None) -> dict[str, Any]:
+    """What is named by the text: authors whose id begins with it, uploads with the site's id."""
+    text, client_id = form.search.text, form.search.client_id
+    if not text or form.faults or after is not None:
+        return {"authors": [], "externals": []}
+    rows = Submission.with_external_id(text, client_id, MOST_NAMED)
+    found = listing.named(text, client_id, limit=MOST_NAMED) if len(text) > 1 else None
+    return {
+        "authors": found.lines if found else [],
+        "more_authors": bool(found and found.next),
+        "externals": cards(rows, get_settings(), authors=False),
+    }
 
 
 def _choices() -> dict[str, Any]:
