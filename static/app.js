@@ -54,7 +54,20 @@ function words(text) {
   return span;
 }
 
-window.sluice = { csrfToken, localTimes, notice, words };
+// The key of a press, in lower case: the character, or, where it is no Latin letter or digit (other
+// layouts), what a US keyboard has at that place. With Shift only the character counts.
+function keyOf({ key, code, shiftKey }) {
+  if (key.length > 1 || shiftKey || /^[a-z0-9]$/i.test(key)) return key.toLowerCase();
+  return /^(?:Key|Digit)([A-Z0-9])$/.exec(code)?.[1].toLowerCase() ?? key;
+}
+
+// Whether the person types there, so that keys are no commands.
+function isTyping(element) {
+  const fields = "input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]";
+  return Boolean(element?.closest?.(fields));
+}
+
+window.sluice = { csrfToken, isTyping, keyOf, localTimes, notice, words };
 
 document.addEventListener("htmx:sseMessage", (event) => {
   if (event.detail.type !== "signed-out") return;
@@ -64,13 +77,18 @@ document.addEventListener("htmx:sseMessage", (event) => {
   notice([words("Your session has ended."), link], { seconds: 0, wrong: true });
 });
 
-// "/" focuses the search box in the top strip, unless the focus is in a text field.
+// "/" focuses the search box in the top strip, unless the focus is in a text field; Esc leaves it.
+let cameFrom = null;
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select")) return;
-  if (document.querySelector("dialog[open]")) return;
   const box = document.getElementById("search");
-  if (!box) return;
+  if (!box || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && event.target === box) {
+    box.blur();
+    if (cameFrom?.isConnected) cameFrom.focus({ preventScroll: true });
+  }
+  if (event.key !== "/" || isTyping(event.target)) return;
+  if (document.querySelector("dialog[open]")) return;
   event.preventDefault();
+  cameFrom = document.activeElement;
   box.select();
 });

@@ -184,16 +184,23 @@ def check(kind: str, hash: bytes, action: str, label: str, note: str = "") -> No
 
 
 def block_images_of(
-    submission: Submission, moderator: Moderator, label: str = "other", *, action: str = "block"
+    submission: Submission,
+    moderator: Moderator,
+    label: str = "other",
+    *,
+    action: str = "block",
+    images: Sequence[Image] | None = None,
 ) -> list[KnownHash]:
     """Add a submission's pictures, by SHA-256 and by perceptual hash; returns the entries.
+
+    ``images`` are those to add, by default all.
 
     The perceptual hash is that of the view that was scored worst, of an animation the worst frame.
     For an entry with ``look_owed`` a worker must compute it: another check decided before the
     picture was hashed, or an earlier release hashed its first frame.
     """
     with db.atomic():
-        images = Image.of(submission.id)
+        images = Image.of(submission.id) if images is None else images
         if not images:
             raise Invalid("This submission has no pictures.")
         entries: list[KnownHash] = []

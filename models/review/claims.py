@@ -11,7 +11,9 @@ import peewee
 
 from models.clients.client import Client
 from models.database.connection import db
+from models.errors import Conflict, NotFound
 from models.people.moderator import Moderator
+from models.review.eligibility import OTHERS_ARE_ACTIVE, OWN_APPEAL
 from models.submissions.submission import Submission
 
 # A submission leaves the debt when a person has decided it and has not undone the decision.
@@ -32,14 +34,15 @@ WITH_LABEL = """EXISTS (SELECT 1 FROM finding f WHERE f.submission_id = submissi
     AND f.label = %(label)s AND f.action IN ('reject', 'review'))"""
 WITHOUT_PICTURE = "NOT EXISTS (SELECT 1 FROM image i WHERE i.submission_id = submission.id)"
 
-NEXT = """
+NEXT = f"""
 WITH next AS MATERIALIZED (
     SELECT id FROM submission
-    WHERE {conditions}
+    WHERE {{conditions}}
       AND (review_until IS NULL OR review_until < now() OR review_by = %(moderator)s)
       AND (escalated_by IS DISTINCT FROM %(moderator)s OR %(own)s)
       AND NOT id = ANY(%(exclude)s::uuid[])
-      AND {skipped} (review_by IS NOT DISTINCT FROM %(moderator)s
+      AND NOT ({OWN_APPEAL} AND {OTHERS_ARE_ACTIVE})
+      AND {{skipped}} (review_by IS NOT DISTINCT FROM %(moderator)s
                      AND review_until IS NOT DISTINCT FROM to_timestamp(0))
     ORDER BY priority DESC, created_at, id
     LIMIT %(count)s FOR UPDATE SKIP LOCKED)
@@ -93,8 +96,8 @@ def claim_next(
     """Claim up to ``count`` flags for a moderator, by priority and age.
 
     Flags that the moderator already holds are returned again and their claims extended. Flags that
-    the moderator skipped come last. Those in ``exclude`` are left out, and those for which the
-    moderator asked for a second opinion. ``rested``: the first flag is one without pictures, if
+    the moderator skipped come last. Those in ``exclude`` are left out, and those that somebody else
+    must decide (see ``eligibility``). ``rested``: the first flag is one without pictures, if
     there is one. Safe with several moderators: a row that another transaction is claiming is
     skipped, and a claimed one is left out until its claim expires.
     """
@@ -143,6 +146,19 @@ def skip(moderator_id: int, submission_id: UUID) -> None:
     Submission.update(review_until=peewee.fn.to_timestamp(0)).where(
         Submission.id == submission_id, Submission.review_by == moderator_id
     ).execute()
+
+
+def unskip(moderator: Moderator, submission_id: UUID, seconds: int) -> Submission:
+    """Claim a skipped flag again; raises Conflict if it was decided or claimed since."""
+    moderator.require_decider()
+    row: Submission | None = Submission.get_or_none(Submission.id == submission_id)
+    if row is None:
+        raise NotFound("This submission no longer exists.")
+    if not hold(moderator.id, [submission_id], seconds):
+        taken = row.review_by_id not in (None, moderator.id)
+        who = row.review_by.name if taken else "Somebody"
+        raise Conflict(f"{who} has opened or decided this since you skipped it.")
+    return Submission.get_by_id(submission_id)
 
 
 def listed(criteria: ReviewFilter, limit: int, after: UUID | None = None) -> list[Submission]:

@@ -9,11 +9,12 @@ from uuid import UUID
 import peewee
 from uuid_utils.compat import uuid7
 
-from models.database.connection import db
+from models.database.connection import db, one
 from models.errors import Conflict, Invalid
 from models.people.moderator import Moderator
 from models.review import decide as review
-from models.review.claims import FLAGGED, in_order
+from models.review import eligibility
+from models.review.claims import FLAGGED, ReviewFilter, in_order
 from models.settings import Settings
 from models.submissions.image import MIN_PDQ_QUALITY
 from models.submissions.submission import Submission
@@ -22,44 +23,56 @@ KINDS = ("alike", "author", "rule")
 MOST = 500  # flags that can be decided at once
 
 LOOKED_AT = 300  # next flags in review order, or newest uploads of an author, that are compared
+PASSED = 3000  # flags in review order that are read to find these
 
-# The next flags in review order, if any of the given ones can have related flags of this kind.
+# The next flags of the same clients that meet the filter, in review order, if any of the given ones
+# can have related flags of this kind.
 OPEN = f"""
-    SELECT id FROM submission WHERE {FLAGGED} AND EXISTS (SELECT 1 FROM given)
+    SELECT submission.id, submission.client_id FROM (
+        SELECT * FROM submission WHERE {FLAGGED} AND EXISTS (SELECT 1 FROM given)
+        ORDER BY priority DESC, created_at, id LIMIT {PASSED}) submission
+    WHERE client_id IN (SELECT client_id FROM given) AND {{criteria}}
     ORDER BY priority DESC, created_at, id LIMIT {LOOKED_AT}"""
-# (of, id): the open flags ``id`` related to each of the flags ``of``. Each query reads a bounded
-# number of rows, however many flags wait or were decided before.
+# (of, id): the open flags ``id`` of the same client that are related to each of the flags ``of``.
+# Each query reads a bounded number of rows, however many flags wait or were decided before.
 ALIKE = f"""
 WITH given AS (
-    SELECT i.submission_id AS of, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM image i
+    SELECT i.submission_id AS of, s.client_id, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits
+    FROM image i JOIN submission s ON s.id = i.submission_id
     WHERE i.submission_id = ANY(%(ids)s::uuid[]) AND i.pdq_quality >= {MIN_PDQ_QUALITY}),
 open AS MATERIALIZED (
-    SELECT next.id, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits FROM ({OPEN}) next
+    SELECT next.id, next.client_id, ('x' || encode(i.pdq, 'hex'))::bit(256) AS bits
+    FROM ({OPEN}) next
     CROSS JOIN LATERAL (  -- never a join of all pictures
         SELECT pdq FROM image WHERE submission_id = next.id
         AND pdq_quality >= {MIN_PDQ_QUALITY} OFFSET 0) i)
 SELECT DISTINCT given.of, open.id FROM given JOIN open
-    ON open.id <> given.of AND bit_count(given.bits # open.bits) <= %(distance)s
+    ON open.id <> given.of AND open.client_id = given.client_id
+    AND bit_count(given.bits # open.bits) <= %(distance)s
 """
 AUTHOR = f"""
 SELECT given.id AS of, submission.id FROM submission given CROSS JOIN LATERAL (
-    SELECT s.id, s.verdict, s.review_owed FROM submission s
+    SELECT * FROM submission s
     WHERE s.client_id = given.client_id AND s.user_id = given.user_id
     ORDER BY s.id DESC LIMIT {LOOKED_AT}) submission
 WHERE given.id = ANY(%(ids)s::uuid[]) AND submission.id <> given.id AND {FLAGGED}
+  AND {{criteria}}
 """
 RULE = f"""
 WITH given AS (
-    SELECT DISTINCT ON (submission_id) submission_id AS of, (evidence->>'rule')::bigint AS rule
-    FROM finding WHERE submission_id = ANY(%(ids)s::uuid[])
-      AND "check" = 'rules' AND action IN ('reject', 'review')
-    ORDER BY submission_id, action, id),
+    SELECT DISTINCT ON (f.submission_id) f.submission_id AS of, s.client_id,
+        (f.evidence->>'rule')::bigint AS rule
+    FROM finding f JOIN submission s ON s.id = f.submission_id
+    WHERE f.submission_id = ANY(%(ids)s::uuid[])
+      AND f."check" = 'rules' AND f.action IN ('reject', 'review')
+    ORDER BY f.submission_id, f.action, f.id),
 open AS MATERIALIZED (
-    SELECT next.id, hit.rule FROM ({OPEN}) next
+    SELECT next.id, next.client_id, hit.rule FROM ({OPEN}) next
     CROSS JOIN LATERAL (  -- never all matches of a rule, most of which were decided long ago
         SELECT (evidence->>'rule')::bigint AS rule FROM finding
         WHERE submission_id = next.id AND "check" = 'rules' OFFSET 0) hit)
-SELECT DISTINCT given.of, open.id FROM given JOIN open USING (rule) WHERE open.id <> given.of
+SELECT DISTINCT given.of, open.id FROM given JOIN open USING (client_id, rule)
+WHERE open.id <> given.of
 """
 QUERIES = dict(zip(KINDS, (ALIKE, AUTHOR, RULE), strict=True))
 
@@ -73,24 +86,53 @@ class GroupDecision:
     left_out: int
 
 
-def counts(ids: Sequence[UUID], distance: int) -> dict[UUID, dict[str, int]]:
-    """The number of related open flags for each of these, by kind; only kinds that have any."""
+def counts(
+    ids: Sequence[UUID], distance: int, criteria: ReviewFilter | None = None
+) -> dict[UUID, dict[str, int]]:
+    """The number of related open flags for each of these, by kind; only kinds that have any.
+
+    Related flags are of the same client and meet the filter.
+    """
     related: dict[UUID, dict[str, int]] = {}
-    values = {"ids": [str(id_) for id_ in ids], "distance": distance}
-    for kind, query in QUERIES.items() if ids else ():
+    criteria = criteria or ReviewFilter()
+    values = criteria.values | {"ids": [str(id_) for id_ in ids], "distance": distance}
+    for kind in KINDS if ids else ():
+        query = _query(kind, criteria)
         sql = f"SELECT of, count(*) FROM ({query}) AS pairs GROUP BY of"
         for of, number in db.execute_sql(sql, values).fetchall():
             related.setdefault(of, {})[kind] = number
     return related
 
 
-def members(submission_id: UUID, kind: str, distance: int) -> list[Submission]:
-    """The flag and its related flags; raises Invalid for an unknown kind."""
+def members(
+    submission_id: UUID, kind: str, distance: int, criteria: ReviewFilter | None = None
+) -> list[Submission]:
+    """The flag, and the related flags of its client that meet the filter.
+
+    Raises Invalid for an unknown kind.
+    """
     if kind not in QUERIES:
         raise Invalid(f"by must be one of {', '.join(KINDS)}.", field="by")
-    sql = f"SELECT id FROM ({QUERIES[kind]}) AS pairs ORDER BY id LIMIT {MOST}"
-    rows = db.execute_sql(sql, {"ids": [str(submission_id)], "distance": distance}).fetchall()
+    criteria = criteria or ReviewFilter()
+    query = _query(kind, criteria)
+    sql = f"SELECT id FROM ({query}) AS pairs ORDER BY id LIMIT {MOST}"
+    values = criteria.values | {"ids": [str(submission_id)], "distance": distance}
+    rows = db.execute_sql(sql, values).fetchall()
     return in_order([submission_id, *(row[0] for row in rows)])
+
+
+def rule_of(submission_id: UUID) -> int | None:
+    """The rule that the group of kind ``rule`` of this flag is about."""
+    sql = (
+        "SELECT (evidence->>'rule')::bigint FROM finding WHERE submission_id = %s"
+        " AND \"check\" = 'rules' AND action IN ('reject', 'review') ORDER BY action, id LIMIT 1"
+    )
+    row = one(sql, str(submission_id))
+    return row[0] if row else None
+
+
+def _query(kind: str, criteria: ReviewFilter) -> str:
+    return QUERIES[kind].replace("{criteria}", criteria.sql())
 
 
 def decide(
@@ -104,7 +146,7 @@ def decide(
     """Give all of these (id, version) pairs one verdict, in one transaction.
 
     Each gets its own decision, delivery, strike and audit row. Left out are flags that changed
-    since, that others hold, or that wait for a second opinion. Safe when several moderators do it:
+    since, that others hold, or that somebody else must decide. Safe when several moderators do it:
     rows are locked in the order of their ids, then authors in theirs. Raises Conflict if nothing
     is left.
     """
@@ -116,7 +158,7 @@ def decide(
         free = [
             row
             for row in _lock_unclaimed(list(versions), moderator)
-            if row.version == versions[row.id] and not review.waits_for_another(row, moderator)
+            if row.version == versions[row.id] and not eligibility.refusal(row, moderator)
         ]
         free.sort(key=review.author_order)
         decisions = [

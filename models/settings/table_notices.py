@@ -60,6 +60,9 @@ class FullTable(DetectorTable, Table):
     undo_seconds: int = _setting(
         10, "delay of a decision's webhook, in which an undo sends nothing", unit="s"
     )
+    review_key_delay_ms: int = _setting(
+        250, "time that a flag is on screen before a key decides it; 0 is off", unit="ms"
+    )
     session_hours: int = _setting(12, "lifetime of a sign-in", unit="h")
     retention_days: int = _setting(
         30, "how long originals, texts and addresses are kept; 0 is for ever", unit="days"

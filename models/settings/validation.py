@@ -42,6 +42,8 @@ def check(settings: FullTable) -> None:
         raise SettingError("ADAPTIVE_MIN_UPLOADS_PER_MINUTE must be at least 1")
     if not 2 <= settings.stats_raw_days <= 400:
         raise SettingError(f"STATS_RAW_DAYS is {settings.stats_raw_days}; it must be 2 to 400")
+    if settings.review_key_delay_ms > 10_000:
+        raise SettingError("REVIEW_KEY_DELAY_MS must be at most 10000")
     _check_tls(settings)
     if settings.decode_timeout < 0.1 or settings.decode_memory < 64:
         raise SettingError("DECODE_TIMEOUT >= 0.1 and DECODE_MEMORY >= 64 are required")

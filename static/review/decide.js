@@ -1,4 +1,5 @@
-// Decisions: the next flag is shown immediately, the request is sent in the background, U undoes.
+// Decisions: the next flag is shown immediately, the request is sent in the background, U undoes
+// the last decision, escalation or skip.
 import { add, bringBack, current, deck, items, leave, parse, putFirst, show } from "./deck.js";
 import { enqueue, formOf, post } from "./server.js";
 
@@ -19,13 +20,12 @@ export function act(form, button) {
   if (isSamePress()) return;
   const item = form.closest("[data-case]");
   const url = button.hasAttribute("formaction") ? button.formAction : form.action;
-  const entry = { item, decision: null, escalation: "escalate" in button.dataset ? url : "" };
   const skips = "skip" in button.dataset;
+  const isRecalled = skips || "escalate" in button.dataset; // nothing is decided that is undone
+  const entry = { item, decision: null, recall: isRecalled ? url : "" };
   leave(item, !skips);
-  if (!skips) {
-    recent.push(entry);
-    entry.box = showNotice(item, button);
-  }
+  recent.push(entry);
+  entry.box = showNotice(item, button);
   enqueue(() => finish(form, url, button.name === "outcome" ? button.value : "", entry));
 }
 
@@ -45,6 +45,8 @@ async function finish(form, url, outcome, entry) {
   }
   const fresh = parse(await response.text());
   entry.decision = fresh.querySelector("[data-decision]")?.dataset.decision ?? null;
+  const alike = fresh.querySelector("[data-alike]");
+  if (alike && entry.box.isConnected) entry.box.lastElementChild.before(alike);
   if ("gone" in entry.item.dataset) entry.item.remove();
   add(fresh);
 }
@@ -70,6 +72,7 @@ function showNotice(item, button) {
   key.textContent = "U";
   const seconds = words("");
   seconds.className = "seconds";
+  seconds.setAttribute("aria-hidden", "true"); // a countdown is not read out
   undo.append(key, " undo, ", seconds);
   document.getElementById("notices").replaceChildren();
   const text = `${button.dataset.done} “${item.dataset.name}”${reason}`;
@@ -98,8 +101,8 @@ export function undoLast() {
 
 async function sendUndo(entry) {
   const { view, filter } = deck.dataset;
-  const url = entry?.escalation || "/console/reviews/undo";
-  const fields = entry?.escalation ? { recall: "1" } : { decision: entry?.decision ?? "" };
+  const url = entry?.recall || "/console/reviews/undo";
+  const fields = entry?.recall ? { recall: "1" } : { decision: entry?.decision ?? "" };
   const response = await post(formOf({ ...fields, view, filter }), url).catch(() => null);
   if (!response?.ok) {
     entry?.item.remove();

@@ -1,5 +1,7 @@
 // The deck: the loaded flags, the one that is shown, and the frame around them.
-const { localTimes } = window.sluice;
+import { firstMatch } from "./matches.js";
+
+const { isTyping, keepFocus, localTimes } = window.sluice;
 
 export const deck = document.getElementById("deck");
 export const isList = deck?.dataset.view === "list";
@@ -7,7 +9,10 @@ const single = document.querySelector("[data-single]"); // the page of one submi
 const next = document.getElementById("next"); // moved into the flag that is shown
 const rotateAfter = Number(document.body.dataset.rotateAfter) || 0;
 let hardInARow = Number(deck?.dataset.run) || 0;
+const keyDelay = Number(deck?.dataset.keyDelay) || 0; // ms
 let isBusy = () => false;
+let shown = null; // the flag on screen, and since when (ms)
+let shownAt = 0;
 
 export const items = () => [...deck.querySelectorAll("[data-case]:not([data-gone])")];
 export const current = () => {
@@ -21,8 +26,24 @@ export function whileBusy(check) {
   isBusy = check;
 }
 
+// Whether the flag has been on screen long enough for a key to decide it.
+export function hasBeenSeen() {
+  return performance.now() - shownAt >= keyDelay;
+}
+
+export function noteShown(item) {
+  if (item === shown) return;
+  shown = item;
+  shownAt = performance.now();
+}
+
+document.addEventListener("visibilitychange", () => {
+  shownAt = performance.now();
+});
+
 export function show(item) {
   cover();
+  noteShown(item);
   if (isList) {
     for (const row of deck.querySelectorAll(".focused")) row.classList.remove("focused");
     item?.classList.add("focused");
@@ -31,9 +52,11 @@ export function show(item) {
   } else {
     for (const other of items()) other.hidden = other !== item;
     if (item) {
-      if (!item.contains(document.activeElement)) item.focus({ preventScroll: true });
+      const active = document.activeElement;
+      if (!item.contains(active) && !isTyping(active)) item.focus({ preventScroll: true });
       item.querySelector(".case-side").scrollTop = 0;
       scrollTo({ top: 0 });
+      firstMatch(item);
     }
   }
   frame();
@@ -48,7 +71,10 @@ export function cover() {
 // Updates the empty state and the list of the next flags.
 export function frame() {
   const left = items();
-  document.getElementById("empty").hidden = left.length > 0 || isBusy();
+  const empty = document.getElementById("empty");
+  empty.hidden = left.length > 0 || isBusy();
+  const isLost = !document.activeElement || document.activeElement === document.body;
+  if (!empty.hidden && isLost) empty.focus({ preventScroll: true });
   const waiting = document.getElementById("waiting");
   if (waiting) waiting.hidden = left.length > 0 || !isBusy();
   if (!next) return;
@@ -122,7 +148,8 @@ export function parse(text) {
   template.innerHTML = text;
   for (const id of ["segments", "today", "empty"]) {
     const fresh = template.content.querySelector(`#${id}`);
-    if (fresh) document.getElementById(id)?.replaceWith(fresh);
+    const old = document.getElementById(id);
+    if (fresh && old) keepFocus(old, () => old.replaceWith(fresh));
   }
   return template.content;
 }

@@ -1,18 +1,22 @@
 // Keyboard shortcuts: ignored in text fields and with Ctrl, Alt or Cmd; they can be turned off.
 
 import { undoLast } from "./decide.js";
-import { current, deck, move } from "./deck.js";
+import { current, deck, hasBeenSeen, move } from "./deck.js";
 import { toggleGrid, toggleHeat, turn, uncover } from "./looking.js";
+import { nextMatch } from "./matches.js";
+import { toggleZoom } from "./zoom.js";
 
+const { isTyping, keyOf } = window.sluice;
 const help = document.getElementById("help");
 const box = document.getElementById("keys-on");
 const allowed = document.body.dataset.keys !== "off";
 
-const isTyping = (target) =>
-  target.closest?.("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
 const areOn = () => allowed && (!box || box.checked);
 
+// Presses the button of a key. A flag that has just appeared is not decided: the press was meant for
+// the one before.
 export function press(key) {
+  if (deck && !hasBeenSeen()) return true;
   const button = current()?.querySelector(`button[data-key="${key}"]:not(:disabled)`);
   if (button && !("undo" in button.dataset)) button.click();
   return Boolean(button);
@@ -26,6 +30,8 @@ const MOVES = {
 const LOOKS = {
   h: toggleHeat,
   v: toggleGrid,
+  z: () => toggleZoom(),
+  m: () => nextMatch(current()),
   g: () => current()?.querySelector("[data-group]")?.click(),
   arrowleft: () => turn(-1),
   arrowright: () => turn(1),
@@ -33,16 +39,16 @@ const LOOKS = {
 
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (isTyping(event.target) || help?.open) return;
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   if (event.key === " ") {
     if (event.target.closest("button, a, summary, input")) return;
     if (!event.repeat) uncover(true);
     event.preventDefault();
     return;
   }
-  if (event.repeat && !/^[jk]$|Arrow/.test(event.key)) return;
-  if (event.key === "?" && help) return help.showModal();
-  const key = event.key.toLowerCase();
+  const key = keyOf(event);
+  if (event.repeat && !/^[jk]$|^arrow/.test(key)) return;
+  if (key === "?" && help) return help.showModal();
   if (key.startsWith("arrow") && event.target.closest("input")) return;
   if (!key.startsWith("arrow") && !areOn()) return;
   if (LOOKS[key]) LOOKS[key]();

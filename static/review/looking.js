@@ -1,5 +1,6 @@
 // Viewing: hold a picture or Space to uncover it; switch frames, grid and heatmap.
 import { current } from "./deck.js";
+import { nextMatch } from "./matches.js";
 
 const { body } = document;
 const clicks = body.dataset.reveal === "click";
@@ -25,7 +26,14 @@ export function turn(by) {
 export function toggleGrid() {
   const pictures = current()?.querySelector(".pictures");
   const button = pictures?.querySelector("[data-grid]");
-  if (button) button.setAttribute("aria-pressed", String(pictures.classList.toggle("as-grid")));
+  if (!button) return;
+  const isGrid = pictures.classList.toggle("as-grid");
+  button.setAttribute("aria-pressed", String(isGrid));
+  // In the grid no picture is chosen: the block form is sent without one.
+  const form = `verdict-${current().dataset.id}`;
+  for (const radio of pictures.querySelectorAll(".film input")) {
+    radio.setAttribute("form", isGrid ? "" : form);
+  }
 }
 
 export function toggleHeat() {
@@ -59,6 +67,7 @@ export function watchLooking() {
   });
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-grid]")) toggleGrid();
+    if (event.target.closest("[data-match]")) nextMatch(current());
     if (event.target.closest("[data-heat]")) {
       event.preventDefault();
       toggleHeat();

@@ -2,20 +2,25 @@
 // in the background. Without this script every form still works.
 import { watchClaims } from "./claims.js";
 import { act, undoLast } from "./decide.js";
-import { deck, frame, isList, items, ready } from "./deck.js";
+import { current, deck, frame, isList, items, noteShown, ready } from "./deck.js";
 import { watchKeys } from "./keys.js";
 import { watchLooking } from "./looking.js";
+import { firstMatch } from "./matches.js";
 import { watchSwipes } from "./swipe.js";
+import { watchZoom } from "./zoom.js";
 
 watchKeys();
 watchLooking();
+watchZoom();
 if (deck) {
   watchForms();
   watchClaims();
   watchSwipes();
   for (const item of items()) ready(item);
   frame();
+  noteShown(current());
 }
+if (!isList && !location.hash) firstMatch(current());
 
 function watchForms() {
   document.addEventListener("submit", (event) => {
@@ -43,5 +48,6 @@ function watchForms() {
     if (!row || row.classList.contains("focused")) return;
     for (const other of deck.querySelectorAll(".focused")) other.classList.remove("focused");
     row.classList.add("focused");
+    noteShown(row);
   });
 }

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.api import Api, eventually, unique
+from tests.support.browser import look
 
 SHOWN = "[data-case]:not([hidden])"
 
@@ -35,6 +36,7 @@ def test_one_key_decides_and_the_next_is_there_at_once(sit_down, flags, api):
     page = sit_down()
     page.goto("/console/review")
     job_id, name = shown(page), shown(page, "data-name")
+    look(page)
     page.keyboard.press("3")
     assert shown(page) != job_id
     expect(page.locator("#notices")).to_contain_text(f"Rejected “{name}” · Scam")
@@ -51,6 +53,7 @@ def test_one_press_never_decides_two(sit_down, flags):
     page.goto("/console/review")
     sent = []
     page.on("request", lambda request: sent.append(request.url) if "decision" in request.url else 0)
+    look(page)
     page.keyboard.down("a")
     for _ in range(8):
         page.keyboard.down("a")  # the key repeats
@@ -67,11 +70,13 @@ def test_keys_are_ignored_with_modifiers_and_can_be_turned_off(sit_down, flags):
     page = sit_down()
     page.goto("/console/review")
     first = shown(page)
+    look(page)
     for chord in ("Control+a", "Alt+r", "Meta+1"):
         page.keyboard.press(chord)
     page.keyboard.press("?")
     page.locator("#keys-on").uncheck()
     page.locator("#help button").click()
+    look(page)
     page.keyboard.press("a")
     assert shown(page) == first
 
@@ -108,6 +113,7 @@ def test_what_could_not_be_saved_comes_back(sit_down, flags):
     page = sit_down()
     page.goto("/console/review")
     first = shown(page)
+    look(page)
     page.context.set_offline(True)
     page.keyboard.press("a")
     expect(page.locator("#notices")).to_contain_text("decide again")
@@ -125,6 +131,7 @@ def test_the_list_is_worked_with_keys(sit_down, stack, new_client):
     page.keyboard.press("j")
     row = page.locator(".row.focused")
     name, job_id = row.get_attribute("data-name"), row.get_attribute("data-id")
+    look(page)
     page.keyboard.press("r")
     expect(page.locator("#notices")).to_contain_text(f"Rejected “{name}”")
     eventually(lambda: api.status(job_id)["verdict"] == "rejected")
@@ -134,8 +141,9 @@ def test_a_new_flag_comes_by_itself_where_there_was_none(sit_down, flags):
     page = sit_down()
     page.goto("/console/review")
     while page.locator(SHOWN).count():
+        look(page)
         page.keyboard.press("a")
-        page.wait_for_timeout(250)
+        page.wait_for_timeout(100)
     expect(page.locator("#empty")).to_be_visible()
     (title,) = flags(1)
     expect(page.locator(f'[data-case][data-name="{title}"]')).to_have_count(1, timeout=12_000)

@@ -71,7 +71,36 @@ def test_an_original_is_a_download_that_no_browser_runs(ada, picture):
     assert reply.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("kind", ["thumbnail", "original"])
+def test_an_original_to_zoom_into_is_an_image_and_never_a_page(stack, api, ada, picture):
+    reply = ada.get(f"{picture}/view", headers={"Sec-Fetch-Dest": "image"})
+    assert reply.status_code == 200 and reply.content[:2] == b"\xff\xd8"
+    assert reply.headers["Content-Type"] == "image/jpeg"
+    assert reply.headers["Content-Disposition"] == "inline"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert reply.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert reply.headers["Cache-Control"] == "no-store"
+    for destination in ("document", "iframe", "object", "embed", "script", "empty"):
+        refused = ada.get(f"{picture}/view", headers={"Sec-Fetch-Dest": destination})
+        assert refused.status_code == 404, destination
+
+
+def test_only_still_pictures_that_were_read_are_enlarged(stack, api, ada):
+    """An animation would play by itself, and what the decoder refused is for no browser either."""
+    told = api.decided("animated_bad_frame_17.gif", unique("review_a.jpg")[:200], title="Odd")
+    ids = [
+        row[0]
+        for row in stack.sql(
+            "SELECT id::text FROM image WHERE submission_id = %s ORDER BY position", told["job_id"]
+        )
+    ]
+    page = ada.get(f"/submissions/{told['job_id']}").text
+    for image_id in ids:
+        assert ada.get(f"/media/{image_id}/view").status_code == 404
+        assert f"/media/{image_id}/view" not in page
+
+
+@pytest.mark.parametrize("kind", ["thumbnail", "original", "view"])
 def test_strangers_get_neither(stack, picture, kind):
     reply = requests.get(f"{stack.url}/console{picture}/{kind}", allow_redirects=False)
     assert reply.status_code == 302
@@ -79,4 +108,6 @@ def test_strangers_get_neither(stack, picture, kind):
 
 
 def test_viewers_get_no_originals(stack, picture):
-    assert person(stack, "viewer").get(f"{picture}/original").status_code == 403
+    viewer = person(stack, "viewer")
+    assert viewer.get(f"{picture}/original").status_code == 403
+    assert viewer.get(f"{picture}/view").status_code == 403

@@ -33,10 +33,17 @@ def burst(api: Api):
     return make
 
 
-def items(console: Console, job_id: str, by: str) -> list[str]:
+def items(console: Console, job_id: str, by: str, more: str = "") -> list[str]:
     """What can be ticked on the page of a group: ``id:version``."""
-    text = console.get(f"/reviews/{job_id}/group?by={by}").text
-    return re.findall(r'name="item" value="([^"]+)"\s+checked', text)
+    text = console.get(f"/reviews/{job_id}/group?by={by}{more}").text
+    return re.findall(r'name="item" value="([^"]+)">', text)
+
+
+def shop_of(stack: Stack, new_client) -> tuple[Api, int]:
+    """A client of its own, and its number."""
+    name = f"group-{uuid4().hex[:8]}"
+    mine = Api(stack.url, new_client(name))
+    return mine, stack.sql("SELECT id FROM client WHERE name = %s", name)[0][0]
 
 
 def decide(console: Console, chosen: list[str], outcome: str):
@@ -64,6 +71,52 @@ def test_one_rules_hits_belong_together(ada, api):
     ]
     ids = {one["job_id"] for one in told}
     assert ids <= {item.split(":")[0] for item in items(ada, told[0]["job_id"], "rule")}
+
+
+def test_a_group_holds_one_client_and_nothing_is_ticked_before_it_is_seen(ada, stack, new_client):
+    ours, number = shop_of(stack, new_client)
+    theirs, _ = shop_of(stack, new_client)
+    words = {"title": "Rare watch", "description": "Wire transfer only. Contact me on WhatsApp"}
+    mine = {ours.decided(unique("review_a.jpg"), **words)["job_id"] for _ in range(2)}
+    theirs.decided(unique("review_a.jpg"), **words)
+    for by in ("alike", "rule"):
+        for more in ("", f"&client={number}"):
+            chosen = items(ada, min(mine), by, more)
+            assert {item.split(":")[0] for item in chosen} == mine, (by, more)
+    page = ada.get(f"/reviews/{min(mine)}/group?by=rule").text
+    assert "checked" not in page.split('id="group"')[1].split("</ul>")[0]
+    deck = ada.get(f"/review?client={number}").text
+    assert re.search(r"<b>1</b> (looks alike|by this rule)", deck)
+
+
+def test_the_filter_limits_the_group_and_stays_afterwards(ada, stack, new_client):
+    mine, number = shop_of(stack, new_client)
+    author = f"mixed-{uuid4().hex[:8]}"
+    fast = mine.decided(unique("review_a.jpg"), user_id=author, priority="priority")["job_id"]
+    slow = mine.decided(unique("review_a.jpg"), user_id=author)["job_id"]
+    place = f"&filter=priority&client={number}"
+    assert {item.split(":")[0] for item in items(ada, fast, "author", place)} == {fast}
+    whole = items(ada, fast, "author", f"&client={number}")
+    assert {item.split(":")[0] for item in whole} == {fast, slow}
+    reply = ada.post(
+        "/reviews/group/decision",
+        form="/",
+        item=[item for item in whole if item.startswith(fast)],
+        outcome="approved",
+        filter="priority",
+        client=str(number),
+    )
+    assert "filter=priority" in reply.url and f"client={number}" in reply.url
+    assert mine.status(slow)["verdict"] == "review"
+
+
+def test_a_tile_shows_the_text_that_the_rule_matched(ada, stack, new_client):
+    mine, _ = shop_of(stack, new_client)
+    words = f"{'A fine chair. ' * 60}Wire transfer only, via WhatsApp. {'Solid oak. ' * 60}"
+    job_id = mine.decided(unique("review_a.jpg"), title="Chair", description=words)["job_id"]
+    page = ada.get(f"/reviews/{job_id}/group?by=rule").text
+    tile = page.split('id="group"')[1].split("</li>")[0]
+    assert "<mark" in tile and len(tile.split('class="member-text"')[1].split("</span>")[0]) < 400
 
 
 def test_thirty_look_alikes_are_decided_by_one_action(ada, new_client, stack):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 FLAGS = [
     "--headless",
@@ -16,6 +16,11 @@ FLAGS = [
     "--disable-sync",
 ]
 NAMES = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
+
+
+def look(page: Page) -> None:
+    """Look at the flag that is shown for as long as a key needs to count (REVIEW_KEY_DELAY_MS)."""
+    page.wait_for_timeout(300)
 
 
 def launch(playwright: Playwright) -> Browser:

@@ -14,6 +14,7 @@ WORDS = {
     "decide": "decided",
     "undo": "undid a decision on",
     "escalate": "asked for a second opinion on",
+    "recheck": "sent back to the checks, by undoing a block,",
     "recall": "recalled the request for a second opinion on",
     "client.create": "added the client",
     "client.change": "changed the client",

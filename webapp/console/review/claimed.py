@@ -20,7 +20,7 @@ from models.settings import Settings, get_settings
 from models.submissions.submission import Submission
 from models.verdict import LABELS
 from tasks.queue import lanes
-from webapp.console.dashboard import live_fragments
+from webapp.console.dashboard.tiles import MODES
 from webapp.console.shared.cards import Card, cards
 from webapp.signin import auth
 
@@ -51,11 +51,17 @@ def more(*but: UUID) -> list[Card]:
 
 def of(rows: Sequence[Submission]) -> list[Card]:
     """The cards of these flags, with the number of related flags of each."""
-    related = groups.counts([row.id for row in rows], settings().pdq_max_distance)
+    related = groups.counts([row.id for row in rows], settings().pdq_max_distance, chosen())
     made = cards(rows, settings())
     for card in made:
         card.related.update(related.get(card.submission.id, {}))
     return made
+
+
+def alike(submission_id: UUID) -> int:
+    """The number of waiting flags that look like this submission, within the filter."""
+    related = groups.counts([submission_id], settings().pdq_max_distance, chosen())
+    return related.get(submission_id, {}).get("alike", 0)
 
 
 def frame() -> dict[str, Any]:
@@ -74,14 +80,16 @@ def frame() -> dict[str, Any]:
         "view": view(),
         "counts": counts,
         "address": address,
+        "group_address": group_address,
         "preferences": preferences,
         "decided_today": workload.decided_today(moderator.id),
         "hard": hard,
         "hard_run": run,
         "pause": 0 < preferences.pause_after <= hard,
         "undo_seconds": settings().undo_seconds,
+        "key_delay": settings().review_key_delay_ms,
         "lease_seconds": settings().review_lease_seconds,
-        "modes": live_fragments.MODES,
+        "modes": MODES,
     }
 
 
@@ -98,6 +106,15 @@ def chosen() -> ReviewFilter:
 
 def address(**changed: Any) -> str:
     """The URL of the review page with this filter and view, except for ``changed``."""
+    return url_for("review.show", **_place(changed))
+
+
+def group_address(submission_id: UUID, by: str) -> str:
+    """The URL of a flag's group, which is limited to this filter and leads back to this view."""
+    return url_for("groups.show", submission_id=submission_id, by=by, **_place({}))
+
+
+def _place(changed: dict[str, Any]) -> dict[str, Any]:
     current = chosen()
     values: dict[str, Any] = {
         "view": "list" if view() == "list" and auth.moderator().can_decide else None,
@@ -107,7 +124,7 @@ def address(**changed: Any) -> str:
     } | changed
     if values["filter"] == "all":
         values["filter"] = None
-    return url_for("review.show", **values)
+    return values
 
 
 def view() -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request
 from flask_login import login_required
 
 from models.errors import Invalid
-from models.review import groups
+from models.review import eligibility, groups
 from tasks.observability import metrics
 from webapp.console.review import claimed
 from webapp.console.review.pages import find
@@ -28,20 +28,25 @@ def protect() -> None:
 @pages.get("/<uuid:submission_id>/group")
 @login_required
 def show(submission_id: UUID) -> str:
-    """The flags that look alike, or share an author or a rule; all are selected."""
+    """The flags of a client that look alike, or share an author or a rule, within the filter.
+
+    The page's script selects those that were on screen.
+    """
     by = request.args.get("by", groups.KINDS[0])
-    distance = claimed.settings().pdq_max_distance
+    distance, chosen = claimed.settings().pdq_max_distance, claimed.chosen()
     of = find(submission_id)
-    rows = groups.members(submission_id, by, distance)
+    rows = groups.members(submission_id, by, distance, chosen)
     members = cards(rows, claimed.settings(), authors=False)
     (card,) = [one for one in members if one.submission.id == of.id]
-    card.related.update(groups.counts([of.id], distance).get(of.id, {}))
+    card.related.update(groups.counts([of.id], distance, chosen).get(of.id, {}))
     return render_template(
         "review/group.html",
         by=by,
         card=card,
         members=members,
         most=groups.MOST,
+        rule=groups.rule_of(of.id) if by == "rule" else None,
+        own_appeals=eligibility.own_appeals(rows, auth.moderator()),
         **claimed.frame(),
     )
 
@@ -62,7 +67,7 @@ def decide() -> Any:
     for _ in range(outcome.decided):
         metrics.verdict(verdict, "", metrics.PERSON)
     left = outcome.left_out or None
-    return redirect(url_for("review.show", done=outcome.decision, left=left), 303)
+    return redirect(claimed.address(done=outcome.decision, left=left), 303)
 
 
 def _chosen(text: str) -> tuple[UUID, int]:

@@ -12,8 +12,9 @@ from flask_login import login_required
 
 from models.errors import NotFound
 from models.moderation.decision import Decision
-from models.review import claims
+from models.review import block, claims, eligibility
 from models.review import decide as review
+from models.review.undo import undo as undo_decision
 from models.submissions.image import Image
 from models.submissions.submission import Submission
 from tasks.hash_bank import request_hash
@@ -54,7 +55,9 @@ def _list() -> str:
     after = deck.uuid(request.args.get("after"))
     rows = claims.listed(deck.chosen(), ROWS + 1, after)
     listed = cards(rows[:ROWS], deck.settings(), authors=False)
-    values = {"rows": listed, "more": len(rows) > ROWS, "after": after, **deck.frame()}
+    own = eligibility.own_appeals(rows, auth.moderator())
+    more = len(rows) > ROWS
+    values = {"rows": listed, "more": more, "after": after, "own_appeals": own, **deck.frame()}
     if fragments.is_requested():
         return render_template("review/_rows.html", **values)
     return render_template("review/list.html", **_notice(), **values)
@@ -94,8 +97,13 @@ def decide(submission_id: UUID) -> Any:
 
 
 def _block(submission_id: UUID, version: int, label: str) -> int:
-    decision, hashes = review.block(
-        submission_id, auth.moderator(), version=version, label=label, settings=deck.settings()
+    decision, hashes = block.block(
+        submission_id,
+        auth.moderator(),
+        version=version,
+        label=label,
+        settings=deck.settings(),
+        image_id=deck.uuid(request.form.get(f"picture-{submission_id}")),
     )
     with contextlib.suppress(redis.RedisError):  # the standby process enqueues it again later
         request_hash.enqueue(row.id for row in hashes if row.look_owed)
@@ -109,7 +117,7 @@ def undo() -> Any:
     """Undo a decision, or a group of them, and reopen the flags."""
     chosen = request.form.get("decision", "")
     number = int(chosen) if chosen.isdecimal() and len(chosen) < 18 else None
-    rows = review.undo(auth.moderator(), deck.settings(), number)
+    rows = undo_decision(auth.moderator(), deck.settings(), number)
     for row in rows:
         metrics.verdict(row.verdict, "", metrics.PERSON)
     return _reopened(rows)
@@ -132,10 +140,12 @@ def escalate(submission_id: UUID) -> Any:
 @login_required
 @auth.decides
 def skip(submission_id: UUID) -> Any:
-    """Skip the flag: it returns to this moderator only when no other flag is left."""
+    """Skip the flag, or take the skip back; a skipped flag returns only when no other is left."""
+    if request.form.get("recall") == "1":
+        return _reopened([claims.unskip(auth.moderator(), submission_id, deck.lease())])
     claims.skip(auth.moderator().id, submission_id)
     if not fragments.is_requested():
-        return redirect(_back(submission_id), 303)
+        return redirect(_back(submission_id, skipped=submission_id), 303)
     return _next(None, submission_id)
 
 
@@ -172,7 +182,11 @@ def heat(image_id: UUID) -> Any:
 
 
 def _next(done: Decision | None, *but: UUID) -> str:
-    return render_template("review/_decided.html", done=done, deck=deck.more(*but), **deck.frame())
+    alike = deck.alike(done.submission_id) if done and done.blocked else 0
+    fresh = deck.more(*but)
+    return render_template(
+        "review/_decided.html", done=done, alike=alike, deck=fresh, **deck.frame()
+    )
 
 
 def _reopened(rows: list[Submission]) -> Any:
@@ -192,6 +206,7 @@ def _notice() -> dict[str, Any]:
         "group_size": len(Decision.of_group(done.group_id)) if done and done.group_id else 1,
         "left_out": int(left) if left.isdecimal() and len(left) < 9 else 0,
         "escalated": deck.uuid(request.args.get("escalated")),
+        "skipped": deck.uuid(request.args.get("skipped")),
     }
 
 

@@ -14,6 +14,7 @@ from models.moderation import case_file
 from models.moderation.appeal import Appeal
 from models.moderation.case_file import CaseFile
 from models.people.moderator import Moderator
+from models.review.block import UNBLOCKED
 from models.review.workload import is_graphic
 from models.settings import Settings
 from models.submissions.image import Image
@@ -62,6 +63,13 @@ class Shot:
         return url_for("media.thumbnail", image_id=self.image.id)
 
     @property
+    def original(self) -> str:
+        """The URL to zoom into: the original of a still picture, else the preview."""
+        if not self.image.thumbnail or (self.image.frames or 1) > 1:
+            return self.source
+        return url_for("media.view", image_id=self.image.id)
+
+    @property
     def is_worst(self) -> bool:
         """Whether the picture's score and heatmap belong to this frame."""
         return self.frame is None or self.frame == (self.image.worst_frame or 0)
@@ -84,6 +92,7 @@ class Card:
     held_by: Moderator | None
     shots: list[Shot]
     appeal: Appeal | None
+    contested: Markup  # the decision that an appeal is against: who, what and why
     related: dict[str, int] = field(default_factory=dict)  # other open flags, by kind of group
 
     @property
@@ -100,6 +109,22 @@ class Card:
         """The beginning of the description, at most 160 characters."""
         text = " ".join(self.submission.description.split()) if self.submission.title else ""
         return text if len(text) <= 160 else text[:159] + "…"
+
+    def match(self, rule: int | None = None) -> Markup:
+        """The text around the match of this rule, else of the first one; empty without a match."""
+        matches = [found for found in self.findings if found.check == "rules"]
+        matches.sort(key=lambda found: found.evidence.get("rule") != rule)
+        for found in matches:
+            text = getattr(self.submission, str(found.evidence.get("field", "")), "")
+            around = formatting.excerpt(str(text), found)
+            if around:
+                return around
+        return Markup("")
+
+    @property
+    def marks(self) -> int:
+        """The number of marked matches in its texts."""
+        return self.title.count("<mark ") + self.description.count("<mark ")
 
     @property
     def lacks_heat(self) -> bool:
@@ -149,6 +174,7 @@ def card(found: CaseFile, settings: Settings) -> Card:
         held_by=_holder(row),
         shots=_shots(found.images),
         appeal=found.appeal,
+        contested=_contested(found),
     )
 
 
@@ -202,6 +228,22 @@ def _holder(row: Submission) -> Moderator | None:
     return holder
 
 
+def _contested(found: CaseFile) -> Markup:
+    """The rejection that the appeal is against; empty without an appeal."""
+    undone = {decision.undoes_id for decision in found.decisions}
+    if found.appeal is None:
+        return Markup("")
+    for made in reversed(found.decisions):
+        stands = made.undoes_id is None and made.id not in undone
+        if stands and made.to_verdict == "rejected" and made.created_at <= found.appeal.created_at:
+            who = made.moderator.name if made.moderator_id else "The machine"
+            why = f" · {formatting.label(made.reason)}" if made.reason else ""
+            return Markup("{} rejected it{}, {}").format(
+                who, why, formatting.moment(made.created_at)
+            )
+    return Markup("")
+
+
 def _timeline(found: CaseFile) -> list[Event]:
     row = found.submission
     shown = "publish first" if row.client.visibility == "publish_first" else "hold"
@@ -213,6 +255,10 @@ def _timeline(found: CaseFile) -> list[Event]:
         if decision.reason == "undo":
             text = Markup("{}: undone, back to <strong>{}</strong>")
             events.append(Event(decision.created_at, text.format(who, decision.to_verdict)))
+            continue
+        if decision.reason == UNBLOCKED:
+            words = Markup("block undone, back to <strong>review</strong>, checked again")
+            events.append(Event(decision.created_at, words))
             continue
         text = Markup("{}: <strong>{}</strong>").format(who, decision.to_verdict)
         if decision.reason and decision.to_verdict != "approved":

@@ -27,7 +27,7 @@ OVERRIDES = {
     "\u202e": _OVERRIDE.format("right to left", "←"),
 }
 LONG = {"contact_off_site": "Off-site contact", "known": "Known image", "error": "Machine error"}
-LONG |= {"erased": "Erased undecided", "appeal": "Appealed"}
+LONG |= {"erased": "Erased undecided", "appeal": "Appealed", "unblocked": "Block undone"}
 UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
 
 
@@ -144,6 +144,21 @@ def with_overrides(text: str) -> Markup:
     for override, label in OVERRIDES.items():
         shown = shown.replace(override, label + override)
     return shown
+
+
+def excerpt(text: str, found: Finding, around: int = 70) -> Markup:
+    """The match of a rule's finding with the text around it; empty if it has none."""
+    if not _is_match(found, found.evidence.get("field", ""), len(text)):
+        return Markup("")
+    start, end = found.evidence["start"], found.evidence["end"]
+    return Markup('{}{}<mark class="{}">{}</mark>{}{}').format(
+        "…" if start > around else "",
+        text[max(0, start - around) : start],
+        found.action,
+        text[start:end],
+        text[end : end + around],
+        "…" if len(text) > end + around else "",
+    )
 
 
 def _is_match(found: Finding, field: str, length: int) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures for signed-in moderators: thumbnails to view, originals to download.
+"""Pictures for signed-in moderators: thumbnails to view, originals to zoom into or to download.
 
 If storage is a folder, nginx sends the bytes (``X-Accel-Redirect``) and Flask only names the file.
 If it is a bucket, for which nginx has no key, Flask sends them.
@@ -57,6 +57,29 @@ def still(image_id: UUID, frame: int) -> Response:
     if frame not in [index for index, _ in image.stills]:
         raise NotFound("This frame has no preview.")
     return _preview(storage.still(image.storage_key, frame))
+
+
+@media.get("/<uuid:image_id>/view")
+@login_required
+@auth.decides
+def view(image_id: UUID) -> Response:
+    """The original of a still picture, to zoom into. Safe although strangers made it:
+
+    1. it is a raster format, which the confined decoder has read: only then it has a thumbnail;
+    2. it has the media type of its bytes and ``nosniff``, so it is never a page or a script;
+    3. a browser gets it for an ``<img>`` only: opened as a page it is refused by its destination,
+       and if the browser names none, it is in a sandbox.
+    """
+    image = _image(image_id)
+    if not image.thumbnail or (image.frames or 1) > 1 or image.media_type not in ENDINGS:
+        raise NotFound("Only still pictures that were read can be enlarged.")
+    if request.headers.get("Sec-Fetch-Dest", "image") != "image":
+        raise NotFound("An original is shown in the console only. It can be downloaded there.")
+    response = _send(storage.original(image.storage_key), image.media_type)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["Content-Disposition"] = "inline"
+    return response
 
 
 @media.get("/<uuid:image_id>/original")

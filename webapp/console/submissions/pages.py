@@ -13,6 +13,7 @@ from flask_login import login_required
 from models.audit.log import Audit
 from models.authors import listing
 from models.moderation.decision import Decision
+from models.review import eligibility
 from models.settings import get_settings
 from models.sheets import csv_json
 from models.submissions import representation, search
@@ -132,6 +133,7 @@ def show(submission_id: UUID) -> str:
         card=card,
         deliveries=list(query.order_by(Delivery.created_at)),
         decisions=_decisions(submission_id),
+        own_appeals=eligibility.own_appeals([row], auth.moderator()),
         done=_done(submission_id),
         drawing=_draw(card, 0),
         undo_seconds=get_settings().undo_seconds,
