@@ -7,20 +7,19 @@ const stage = dialog?.querySelector(".zoom-stage");
 const image = stage?.querySelector("img");
 const STEP = 1.25;
 const MOST = 8; // times its own size
-const LONG = 2; // a picture this many times as long as the stage is fitted to the other side
+const TALL = 2.2; // times as high as wide: a screenshot of a long page, which is fitted by its width
 const view = { scale: 1, x: 0, y: 0 };
 const pointers = new Map();
 let isDragged = false;
 
 const size = () => [image.naturalWidth || 1, image.naturalHeight || 1];
 
-// The scale at which all of it is visible; of a long screenshot, its whole width.
+// The scale at which all of it is visible; of a tall screenshot, its whole width.
 function fitting() {
   const [width, height] = size();
   const across = stage.clientWidth / width;
   const down = stage.clientHeight / height;
-  const isLong = Math.max(across, down) / Math.min(across, down) > LONG;
-  return Math.min(1, isLong ? Math.max(across, down) : Math.min(across, down));
+  return Math.min(1, height / width > TALL ? across : Math.min(across, down));
 }
 
 // Centred where it is smaller than the stage, else without a gap at its sides.
