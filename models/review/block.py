@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+import peewee
+
 from models.audit.log import Audit
 from models.database.connection import db
 from models.errors import Invalid
@@ -19,6 +21,7 @@ from models.submissions.image import Image
 from models.submissions.submission import Submission
 from models.verdict import REJECTED, REVIEW
 
+SETTLED = 5  # seconds in which every process has read a changed hash bank
 UNBLOCKED = "unblocked"  # the reason of the machine's decision that `recheck` records
 # Rejected by the machine for one of these known images, and by no person.
 FOLLOWERS = """
@@ -110,12 +113,15 @@ def recheck(row: Submission, moderator: Moderator, settings: Settings) -> None:
     """Undo the machine's rejection of a locked row, its strike included, and owe a full check.
 
     The checks stopped at the known image, so what the others say is not known. Until a worker has
-    made them it is a flag of the review debt, and its client is told so.
+    made them it is a flag of the review debt, and its client is told so. No worker takes it before
+    ``SETTLED`` seconds: a process may hold the removed image in its cache for one more second.
     """
     before: str = row.verdict
     row.verdict, row.visible = REVIEW, row.client.policy(settings).shows(REVIEW)
     row.review_owed, row.attempts, row.error = True, 0, None
     write(row, ("review_owed", "attempts", "error"), before)
+    later = peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (SETTLED,))
+    Submission.update(lease_until=later).where(Submission.id == row.id).execute()
     Decision.append(row, before, reason=UNBLOCKED)
     follow(row, before)
     Audit.append("recheck", str(row.id), moderator_id=moderator.id, before=before, after=REVIEW)
