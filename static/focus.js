@@ -36,6 +36,9 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => remember(event.detail.target));
   document.addEventListener("htmx:afterSwap", restore);
+  document.addEventListener("htmx:afterRequest", () => {
+    lost = null; // the swap did not happen: an error, or nothing to show
+  });
   document.addEventListener("htmx:sseBeforeMessage", (event) => remember(event.target));
   document.addEventListener("htmx:sseMessage", restore);
   window.sluice.keepFocus = (root, swap) => {

@@ -17,6 +17,8 @@ from models.submissions.submission import DECIDED, QUARANTINED, Submission
 from models.verdict import APPROVED, REJECTED, REVIEW, SHADOW_CHECK, Finding, Judgement, Policy
 from models.webhooks import delivery
 
+LATER = "greatest(clock_timestamp(), decided_at + interval '1 microsecond')"  # of `decided_at`
+
 
 class Decision(Model):
     """Who changed a submission's verdict, why and when. Without a moderator it was the machine."""
@@ -132,6 +134,9 @@ def write(
 ) -> None:
     """Write these columns and the verdict. ``decided_at`` is when it was last decided.
 
+    It is always later than before: ``now()`` is when the transaction began, and another one may
+    have decided while this one waited for its lock.
+
     ``decided``: a decision follows even if the verdict is as before, so the version rises: the
     machine decides each version once.
     """
@@ -140,7 +145,7 @@ def write(
     }
     values["lease_until"] = None
     if decided or before != submission.verdict:
-        values["decided_at"] = peewee.fn.now()
+        values["decided_at"] = peewee.SQL(LATER)
         values["version"] = Submission.version + 1
     query = Submission.update(**values).where(Submission.id == submission.id)
     for row in query.returning(Submission.decided_at).execute():

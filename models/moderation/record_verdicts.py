@@ -12,7 +12,7 @@ import peewee
 
 from models.clients.client import Client
 from models.database.connection import db, rows_sql
-from models.moderation.decision import Decision, follow, main_label, write
+from models.moderation.decision import LATER, Decision, follow, main_label, write
 from models.submissions import finding, image
 from models.submissions.finding import FindingRow
 from models.submissions.submission import DECIDED, Submission
@@ -34,7 +34,7 @@ _NEW = (
     "WITH new ({new_names}) AS ({new}), mine AS (UPDATE submission SET status = 'decided',"
     " verdict = new.verdict, score = new.score, visible = new.visible,"
     " review_owed = new.review_owed, reasons = new.reasons, lease_by = NULL, lease_until = NULL,"
-    " error = NULL, decided_at = now(), version = version + 1 FROM new"
+    f" error = NULL, decided_at = {LATER}, version = version + 1 FROM new"
     " WHERE submission.id = new.id AND submission.lease_by = new.lease"
     " AND submission.verdict IS NULL RETURNING submission.id, submission.decided_at)"
 )

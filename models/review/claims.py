@@ -121,14 +121,14 @@ def claim_next(
 def hold(moderator_id: int, ids: Sequence[UUID], seconds: int) -> list[UUID]:
     """Extend a moderator's claims on flags open in the browser; returns those still held.
 
-    An expired claim is renewed unless another moderator has claimed the flag.
+    An expired claim is renewed unless another moderator has claimed the flag, or must decide it.
     """
     rows = db.execute_sql(
         "UPDATE submission SET review_by = %(moderator)s,"
         " review_until = now() + make_interval(secs => %(seconds)s)"
         " WHERE id = ANY(%(ids)s::uuid[]) AND (verdict = 'review' OR review_owed)"
         " AND (review_until IS NULL OR review_until < now() OR review_by = %(moderator)s)"
-        " RETURNING id",
+        f" AND NOT ({OWN_APPEAL} AND {OTHERS_ARE_ACTIVE}) RETURNING id",
         {"moderator": moderator_id, "seconds": seconds, "ids": [str(id_) for id_ in ids]},
     ).fetchall()
     return [row[0] for row in rows]

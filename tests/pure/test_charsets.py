@@ -35,6 +35,14 @@ DECLARED = [
     ("한국어", "euc-kr", "cp949"),
     ("Café", "utf8", "utf-8"),
     ("Café", "us-ascii", "utf-8"),
+    ("Café", "unicode-1-1-utf-8", "utf-8"),
+    ("Café", "utf8mb4", "utf-8"),
+    ("Café – 5 €", "x-cp1252", "cp1252"),
+    ("简体中文", "x-gbk", "gb18030"),
+    ("한국어", "windows-949", "cp949"),
+    ("日本語の本", "x-euc-jp", "euc_jp"),
+    ("Сдам", "x-mac-cyrillic", "mac-cyrillic"),
+    ("שלום", "iso-8859-8-i", "iso8859-8"),
 ]
 
 
@@ -89,7 +97,7 @@ def test_a_text_in_no_declared_charset_is_refused_by_name(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["zlib", "utf-7", "utf-16", "unicode_escape", "idna", "rot13", "hex", "x" * 9999]
+    "label", ["zlib", "utf-7", "utf-16", "unicode_escape", "idna", "rot13", "hex", "x" * 4000]
 )
 def test_a_charset_that_is_none_for_forms_is_refused(label: str) -> None:
     for kind, body, field in (
@@ -100,6 +108,16 @@ def test_a_charset_that_is_none_for_forms_is_refused(label: str) -> None:
         with pytest.raises(Invalid, match="is not supported") as refused:
             parse(body, kind)
         assert refused.value.field == field
+
+
+def test_the_headers_of_a_part_are_bounded() -> None:
+    """Lines of headers cost as much as 300 bytes of text each."""
+    name = b'Content-Disposition: form-data; name="title"\r\n'
+    for more in (b"a: b\r\n" * 33, b"a: " + b"b" * 9000 + b"\r\n"):
+        with pytest.raises(TooLarge, match="lines of headers"):
+            parse(b"--b\r\n" + name + more + b"\r\nx\r\n--b--\r\n", PARTS)
+    few = name + b"a: b\r\n" * 20
+    assert parse(b"--b\r\n" + few + b"\r\nx\r\n--b--\r\n", PARTS)[0] == [("title", "x")]
 
 
 def test_two_charsets_are_refused() -> None:

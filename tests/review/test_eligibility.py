@@ -53,10 +53,10 @@ def test_the_appeal_goes_to_another_moderator(stack, shop):
     assert refused.status_code == 403 and "against your own decision" in refused.text
     page = ada.get(f"/submissions/{job_id}").text
     assert "This appeal is against your own decision" in page
-    assert (
-        f'/reviews/{job_id}/decision" data-decide'
-        not in ada.get(f"/review{appeals}&view=list").text
-    )
+    verdict = f'/reviews/{job_id}/decision" data-decide'
+    assert verdict not in ada.get(f"/review{appeals}&view=list").text
+    assert verdict in ben.get(f"/review{appeals}&view=list").text
+    assert ada.post(f"/reviews/{job_id}/skip", form="/", recall="1").status_code == 409
     assert [held for held, _ in ben.deck(appeals)] == [job_id]
     shown = ben.get(f"/review{appeals}").text
     assert shown.index("It is a painting") < shown.index('class="panel verdict"')

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +15,7 @@ import pytest
 from tests.support.api import Api, eventually, unique
 from tests.support.console import FRAGMENT, Console, person
 from tests.support.receiver import Receiver, receiving
-from tests.support.stack import Stack
+from tests.support.stack import Stack, wait_until
 
 MIGRATION = "models.migrations.0024_moderator_label"
 
@@ -159,6 +162,31 @@ def test_a_reply_without_a_verdict_has_the_times_too(stack: Stack, shop: Api) ->
     )
     waiting = shop.status(told["job_id"])
     assert (waiting["received_at"], waiting["decided_at"]) == (told["received_at"], None)
+
+
+def test_a_decision_that_waited_for_another_one_is_the_later_one(
+    stack: Stack, shop: Api, ada: Console
+) -> None:
+    """The transaction that begins first may decide last."""
+    job_id = flagged(shop)["job_id"]
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    locked = "SELECT 1 FROM submission WHERE id = %s FOR UPDATE"
+    decided = (
+        "UPDATE submission SET decided_at = clock_timestamp() WHERE id = %s RETURNING decided_at"
+    )
+    with (
+        closing(stack.connect("sluice_owner")) as other,
+        other.cursor() as cursor,
+        ThreadPoolExecutor() as pool,
+    ):
+        cursor.execute(locked, (job_id,))
+        deciding = pool.submit(decide, ada, job_id, "approved")
+        wait_until(lambda: stack.sql(waiting) != [(0,)])
+        cursor.execute(decided, (job_id,))
+        before = cursor.fetchone()[0]
+        other.commit()
+        deciding.result(60)
+    assert datetime.fromisoformat(shop.status(job_id)["decided_at"]) > before
 
 
 def test_decisions_of_an_earlier_release_get_their_reasons(

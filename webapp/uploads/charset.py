@@ -39,6 +39,31 @@ _READ_AS = {
     "gbk": "gb18030",
     "shift_jis": "cp932",
 }
+# Labels of the Encoding Standard that Python does not know, and MySQL's name of UTF-8.
+_FURTHER_LABELS = {
+    "dos-874": "cp874",
+    "iso-8859-8-e": "iso8859_8",
+    "iso-8859-8-i": "iso8859_8",
+    "koi8-ru": "koi8_u",
+    "logical": "iso8859_8",
+    "unicode-1-1-utf-8": "utf_8",
+    "unicode11utf8": "utf_8",
+    "unicode20utf8": "utf_8",
+    "utf8mb4": "utf_8",
+    "visual": "iso8859_8",
+    "windows-31j": "cp932",
+    "windows-874": "cp874",
+    "windows-949": "cp949",
+    "x-euc-jp": "euc_jp",
+    "x-gbk": "gb18030",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "x-mac-roman": "mac_roman",
+    "x-mac-ukrainian": "mac_cyrillic",
+    "x-sjis": "cp932",
+    "x-unicode20utf8": "utf_8",
+    "x-x-big5": "big5hkscs",
+    **{f"x-cp125{number}": f"cp125{number}" for number in range(9)},
+}
 _ESCAPED = re.compile("[\udc80-\udcff]")  # a byte that `surrogateescape` kept
 
 
@@ -127,7 +152,7 @@ def _labels() -> dict[str, str]:
     named = {name: name for name in _ENCODINGS} | _READ_AS
     labels = {_key(alias): named[codec] for alias, codec in aliases.items() if codec in named}
     labels |= {_key(name): name_read for name, name_read in named.items()}
-    return labels | {"xsjis": "cp932", "windows31j": "cp932", "windows874": "cp874"}
+    return labels | {_key(label): named[codec] for label, codec in _FURTHER_LABELS.items()}
 
 
 def _key(label: str) -> str:

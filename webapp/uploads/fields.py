@@ -82,17 +82,9 @@ def json_object() -> dict[str, Any]:
         raise Malformed("The body is not JSON.") from error
     if not isinstance(fields, dict):
         raise Malformed("The body is not a JSON object.")
-    if not _is_utf_8(whole):
+    if charset.has_escaped_bytes(text):
         raise _not_decoded(fields, declared)
     return fields
-
-
-def _is_utf_8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _not_decoded(fields: dict[str, Any], declared: str | None) -> Malformed | Invalid:

@@ -153,10 +153,10 @@ def excerpt(text: str, found: Finding, around: int = 70) -> Markup:
     start, end = found.evidence["start"], found.evidence["end"]
     return Markup('{}{}<mark class="{}">{}</mark>{}{}').format(
         "…" if start > around else "",
-        text[max(0, start - around) : start],
+        with_overrides(text[max(0, start - around) : start]),
         found.action,
-        text[start:end],
-        text[end : end + around],
+        with_overrides(text[start:end]),
+        with_overrides(text[end : end + around]),
         "…" if len(text) > end + around else "",
     )
 

@@ -67,8 +67,8 @@ def view(image_id: UUID) -> Response:
 
     1. it is a raster format, which the confined decoder has read: only then it has a thumbnail;
     2. it has the media type of its bytes and ``nosniff``, so it is never a page or a script;
-    3. a browser gets it for an ``<img>`` only: opened as a page it is refused by its destination,
-       and if the browser names none, it is in a sandbox.
+    3. a browser shows it in an ``<img>`` only. Opened as a page it is refused by its destination;
+       if the browser names none, as without HTTPS, it is a download, which ``<img>`` ignores.
     """
     image = _image(image_id)
     if not image.thumbnail or (image.frames or 1) > 1 or image.media_type not in ENDINGS:
@@ -78,7 +78,7 @@ def view(image_id: UUID) -> Response:
     response = _send(storage.original(image.storage_key), image.media_type)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response.headers["Content-Disposition"] = "inline"
+    response.headers["Content-Disposition"] = f'attachment; filename="{download_name(image)}"'
     return response
 
 
