@@ -14,7 +14,7 @@ import psycopg2
 from playhouse.migrations import Runner
 
 from models.database import roles
-from models.database.connection import connect, connection, db, parameters
+from models.database.connection import connect, connection, db, one, parameters
 from models.errors import SettingError
 from models.rules import starter_list
 from models.settings import Settings, use_settings
