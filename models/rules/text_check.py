@@ -65,8 +65,8 @@ class Matchers:
     """The active rules, and a matcher for each selection of languages that clients use.
 
     Rules of other languages are not in a matcher. It is built when the first text needs it, which
-    takes 0.1 to 0.3 s; the MOST_MADE that were built last are kept, some megabytes each. Two threads
-    may build the same one at once: the later replaces an equal one, so this is safe.
+    takes 0.1 to 0.3 s; the MOST_MADE that were built last are kept, some megabytes each. Two
+    threads may build the same one at once: the later replaces an equal one, so this is safe.
     """
 
     def __init__(self, rules: Iterable[SetRule], defaults: Collection[str] = ("en",)) -> None:
