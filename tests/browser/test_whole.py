@@ -36,7 +36,7 @@ def set_up(page: Page, link: str) -> str:
 
 
 def test_from_a_fresh_start_to_the_moderators_click(new_stack, browser: Browser) -> None:
-    stack = new_stack(UNDO_SECONDS="1")
+    stack = new_stack(UNDO_SECONDS="1", SYNC_TIMEOUT="30")  # the machine may be busy
     printed = stack.up().stdout
     link = re.search(r"http://\S+/console/setup/\S+", printed)
     assert link

@@ -181,7 +181,8 @@ def test_without_fast_track_a_long_wait_limits_the_heaviest_client() -> None:
     """The queue is full before it is long enough, so async is the last mode."""
     settings = {**OVERDUE, "MAX_QUEUE_SIZE": "50", "FAST_TRACK_DEPTH": "1000"}
     with running(**COMMON, **settings) as stack, flood(stack, 120) as (api, replies):
-        assert {reply.status_code for reply in replies} <= {200, 202}
+        statuses = {reply.status_code for reply in replies}
+        assert 202 in statuses <= {200, 202, 429}  # the limit may begin before the flood ends
         [limit] = eventually(lambda: state_of(stack).get("limits"))
         assert limit["signal"] == "wait"
         [reply] = eventually(lambda: refused(api))
