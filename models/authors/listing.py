@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models.database.connection import db
+from models.database.connection import db, row_id
 
 PAGE = 50
 STEP = 5_000  # submissions that one page of the latest authors reads
@@ -94,7 +94,7 @@ def named(prefix: str, client_id: int | None, after: str = "", *, limit: int = P
     values = {
         "prefix": prefix,
         "user": user,
-        "after": int(last_client) if last_client.isdigit() else 0,
+        "after": row_id(last_client) or 0,
         "client": client_id,
         "limit": limit + 1,
     }
@@ -109,8 +109,8 @@ def marked(kind: str, client_id: int | None, after: str = "", prefix: str = "") 
     """Authors with strikes, most first; or suspended or premium ones, newest first."""
     order, place = ("strikes DESC, id", "true") if kind == "strikes" else ("id DESC", "true")
     condition = "strikes > 0" if kind == "strikes" else f"{kind}_at IS NOT NULL"
-    first, _, second = after.partition(":")
-    if first.isdigit() and second.isdigit():
+    first, second = (row_id(part) for part in after.partition(":")[::2])
+    if first is not None and second is not None:
         place = "id < %(second)s"
         if kind == "strikes":
             place = "(strikes < %(first)s OR strikes = %(first)s AND id > %(second)s)"
@@ -119,8 +119,8 @@ def marked(kind: str, client_id: int | None, after: str = "", prefix: str = "") 
         f"SELECT id, client_id, user_id, strikes FROM author WHERE {condition} AND {mine}"
         f" AND starts_with(user_id, %(prefix)s) AND {place} ORDER BY {order} LIMIT %(limit)s",
         {
-            "first": int(first) if first.isdigit() else 0,
-            "second": int(second) if second.isdigit() else 0,
+            "first": first,
+            "second": second,
             "client": client_id,
             "prefix": prefix,
             "limit": PAGE + 1,

@@ -6,17 +6,14 @@ belong to no language apply to every client.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import peewee
 
-from models.audit.log import Audit
 from models.clients.client import Client
 from models.clients.language_names import LANGUAGES
-from models.database.config_revision import Revision
 from models.database.connection import Model, db
-from models.errors import Invalid
 
 
 class DefaultLanguage(Model):
@@ -89,43 +86,9 @@ def languages_of(client: Client) -> list[str]:
     return default_languages() if client.languages is None else sorted(client.languages)
 
 
-def switch_language(
-    language: str, *, on: bool, client_id: int | None = None, moderator_id: int | None = None
-) -> None:
-    """Switch a language's rules on or off, for one client or for all; raises Invalid, NotFound.
+def lock_languages() -> None:
+    """Wait for other changes of languages; call it in the transaction of a change.
 
-    For all means: the default, and every client that has a selection of its own. A client that
-    uses the default gets a selection of its own when it is switched alone.
+    So no change overwrites the selection of another, and starter rules follow the last one.
     """
-    if language not in LANGUAGES:
-        raise Invalid(f"There is no language {language!r}.", field="language")
-    with db.atomic():
-        # 1. The lock orders switches, so that none overwrites the selection of another.
-        db.execute_sql("LOCK TABLE default_language IN SHARE ROW EXCLUSIVE MODE")
-        if client_id is None:
-            subject = "all clients"
-            _switch_default(language, on=on)
-            own = Client.languages.is_null(False)
-            for client in Client.select().where(own).for_update():
-                _select(client, language, client.languages, on=on)
-        else:
-            Client.find(client_id)
-            client = Client.select().where(Client.id == client_id).for_update().get()
-            subject = client.name
-            _select(client, language, languages_of(client), on=on)
-        action = "rules.language_on" if on else "rules.language_off"
-        subject = f"{LANGUAGES[language]} for {subject}"
-        Audit.append(action, subject, moderator_id=moderator_id, language=language)
-        Revision.bump("rules")
-
-
-def _switch_default(language: str, *, on: bool) -> None:
-    if on:
-        DefaultLanguage.insert(language=language).on_conflict_ignore().execute()
-    else:
-        DefaultLanguage.delete().where(DefaultLanguage.language == language).execute()
-
-
-def _select(client: Client, language: str, used: Collection[str], *, on: bool) -> None:
-    languages = {*used, language} if on else {*used} - {language}
-    Client.update(languages=sorted(languages)).where(Client.id == client.id).execute()
+    db.execute_sql("LOCK TABLE default_language IN SHARE ROW EXCLUSIVE MODE")

@@ -27,6 +27,8 @@ from models.settings import Settings
 # noticed after 25 s, while another connection works.
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
+MOST_DIGITS = 18  # every number of so many digits fits into a bigint
+
 db: Any = peewee.DatabaseProxy()
 
 
@@ -36,6 +38,14 @@ class Model(peewee.Model):
     class Meta:
         database = db
         legacy_table_names = False
+
+
+def row_id(text: str) -> int | None:
+    """The id that a URL or a form names, in ASCII digits; None if the text cannot be an id.
+
+    ``str.isdigit`` alone accepts "²", which ``int`` refuses, and numbers beyond a bigint.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
 
 
 class Pool(PooledPostgresqlDatabase):

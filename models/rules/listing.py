@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,12 @@ from typing import Any
 import peewee
 
 from models.audit.log import Audit
+from models.database.connection import row_id
 from models.errors import Conflict, NotFound
 from models.people.moderator import Moderator
 from models.rules.rule import FACTS, Rule
 from models.rules.rule_set import RuleSet
+from models.rules.starter_list import waiting
 
 STATES = ("on", "off", "removed")
 SOURCES = ("starter", "import", "moderator")
@@ -74,10 +77,15 @@ def counts(where: RuleFilter, languages: Collection[str]) -> tuple[int, int, int
 
 
 def active_by_language() -> dict[str, int]:
-    """The number of active rules of each language that has rules; "" is every language."""
+    """The number of rules that apply to a client of each language; "" is every language.
+
+    These are the active rules, and the starter rules that wait for the language.
+    """
     on = peewee.fn.COUNT(Rule.id).filter(Rule.active & Rule.removed_at.is_null())
     query = RuleSet.select(RuleSet.language, on).join(Rule, peewee.JOIN.LEFT_OUTER)
-    return dict(query.group_by(RuleSet.language).tuples())
+    active = dict(query.group_by(RuleSet.language).tuples())
+    waits = Counter(waiting().values())
+    return {language: count + waits[language] for language, count in active.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,7 @@ def is_current(rule: Rule, facts: dict[str, Any]) -> bool:
 def go_back(rule: Rule, version: str, moderator_id: int) -> Rule:
     """Restore a version of the rule; raises NotFound and Conflict."""
     number, _, side = version.partition("-")
-    row = Audit.get_or_none(Audit.id == int(number)) if number.isdigit() else None
+    row = Audit.get_or_none(Audit.id == row_id(number))
     if row is None or row.subject != rule.subject or not row.details.get(side):
         raise NotFound("This rule has no such version.")
     facts = {"ignore_accents": False, **row.details[side]}  # an older version says nothing of it

@@ -8,6 +8,7 @@ from typing import Any
 from models.clients.client import ApiKey, Client
 from models.database.connection import db
 from models.errors import NotFound
+from models.rules.language_switch import language_change
 from models.settings import get_settings
 from tasks.commands import command
 from tasks.webhooks import resolve
@@ -18,7 +19,7 @@ def create(arguments: argparse.Namespace) -> None:
     if arguments.webhook:
         resolve.check_webhook(arguments.webhook, get_settings())
     visibility = "publish_first" if arguments.publish_first else "hold"
-    with db.atomic():
+    with language_change():
         client = Client.add(
             arguments.name,
             visibility=visibility,

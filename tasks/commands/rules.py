@@ -7,10 +7,11 @@ from typing import Any
 
 from models.clients.client import Client
 from models.clients.language_names import LANGUAGES
-from models.clients.languages import language_uses, languages_of, switch_language
+from models.clients.languages import language_uses, languages_of
 from models.errors import Invalid
 from models.rules import import_export
 from models.rules.import_export import EXPORTED
+from models.rules.language_switch import switch_language
 from models.rules.listing import RuleFilter, active_by_language
 from models.rules.rule import Rule
 from tasks.commands import command, import_export_verbs

@@ -164,4 +164,12 @@ def test_others_see_them_but_send_nothing(stack, site, role):
 
 def test_an_unknown_one_is_not_there(ada):
     assert ada.get(f"/deliveries/{uuid4()}").status_code == 404
-    assert ada.get("/deliveries/?before=x&client=" + "9" * 30).status_code == 200
+    assert ada.get("/deliveries/?before=x").status_code == 200
+
+
+@pytest.mark.parametrize("other", ["abc", "²", "-1", "9" * 30])
+def test_dead_ones_of_no_client_are_not_sent_again(ada, site, other):
+    made = site.owe()
+    reply = ada.post("/deliveries/resending", form="/", client=other)
+    assert (reply.status_code, "There is no such client" in reply.text) == (404, True)
+    assert site.state(made) == ("dead", 14)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -109,9 +109,8 @@ def test_the_rules_page_says_which_languages_are_on(stack, admin) -> None:
     assert re.search(r"The rules of \d+ more languages are off", page)
     row = page.split('aria-label="Thai for all clients"')[1].split("</li>")[0]
     assert "no client" in row and "active rules" in row
-    listed = admin.get("/rules?language=th&state=on").text
-    assert "(no client uses it)" in listed
-    assert "0 of them in languages that clients use" in listed
+    assert "no client uses it" not in row and re.search(r"[1-9]\d* active rules", row)
+    assert "(on as soon as a client uses it)" in admin.get("/rules?language=th").text
 
 
 def test_without_javascript_a_switch_leads_back_to_its_client(stack, admin, client) -> None:
@@ -184,11 +183,18 @@ def test_only_administrators_switch_languages(stack, client) -> None:
     assert used(stack, client[1]) is None
 
 
-def test_what_is_no_language_or_client_is_refused(admin) -> None:
-    assert admin.post("/rules/languages/xx", form="/rules", to="1").status_code == 422
-    reply = admin.post("/rules/languages/sv", form="/rules", to="1", client="999999999")
+@pytest.mark.parametrize("other", ["abc", "-1", " 7", "²", "١", "0", "999999999", "9" * 30])
+def test_what_is_no_client_is_never_all_clients(stack, admin, other) -> None:
+    reply = admin.post("/rules/languages/th", form="/rules", to="1", client=other)
     assert reply.status_code == 404
-    assert admin.get("/rules/languages?client=999999999").status_code == 404
+    assert re.search(r"no such client|client does not exist", reply.text)
+    assert stack.sql("SELECT 1 FROM default_language WHERE language = 'th'") == []
+    page = admin.get("/rules/languages", params={"client": other})
+    assert page.status_code == 404
+
+
+def test_what_is_no_language_is_refused(admin) -> None:
+    assert admin.post("/rules/languages/xx", form="/rules", to="1").status_code == 422
 
 
 def add(admin: Console, pattern: str, **more: str):
@@ -296,33 +302,3 @@ def test_a_file_of_an_older_release_changes_the_starter_rule(stack, tmp_path) ->
         assert "1 changed" in stack.run("rules", "import", str(path)).stdout
         found = stack.sql("SELECT source, active FROM rule WHERE pattern = 'fisting'")
         assert found == [("starter", active == "1")]
-
-
-def test_starter_rules_of_an_older_release_are_sorted(new_stack: Callable[..., Stack]) -> None:
-    """As migration 0022 leaves them: all in one set, other languages off, one switched on."""
-    stack = new_stack(WORKERS="1")
-    stack.up()
-    before = stack.sql("SELECT kind, pattern, active, rule_set_id FROM rule ORDER BY id")
-    stack.sql(
-        "DELETE FROM rule USING rule AS first WHERE first.kind = rule.kind"
-        " AND first.pattern = rule.pattern AND first.id < rule.id"
-    )
-    stack.sql(
-        "WITH made AS (INSERT INTO rule_set (name) VALUES ('Starter list') RETURNING id)"
-        " UPDATE rule SET rule_set_id = (SELECT id FROM made), inflections = false"
-    )
-    stack.sql("UPDATE rule SET active = false, updated_at = now() WHERE pattern = 'slut'")
-    stack.sql("UPDATE rule SET updated_at = now() WHERE pattern = 'knulla'")
-    stack.sql("UPDATE rule SET active = false WHERE pattern = 'hurensohn'")
-    stack.run("restart")
-    after = stack.sql("SELECT kind, pattern, active, rule_set_id FROM rule")
-    changed = {row[1] for row in set(before) ^ set(after)}
-    assert changed == {"slut", "knulla"}
-    assert stack.sql("SELECT active FROM rule WHERE pattern = 'slut' AND action <> 'allow'") == [
-        (False,)
-    ]
-    rows = "SELECT s.name, r.active FROM rule r JOIN rule_set s ON s.id = r.rule_set_id"
-    assert stack.sql(f"{rows} WHERE pattern = 'knulla'") == [("Own rules", True)]
-    assert stack.sql(f"{rows} WHERE pattern = 'hurensohn'") == [("German: profanity", True)]
-    assert stack.sql("SELECT count(*) FROM rule_set WHERE name = 'Starter list'") == [(0,)]
-    assert stack.sql("SELECT count(*) FROM rule WHERE inflections")[0][0] > 500

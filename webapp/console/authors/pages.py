@@ -18,6 +18,7 @@ from models.people.moderator import Moderator
 from models.settings import get_settings
 from models.submissions import search
 from models.submissions.search_conditions import Search
+from webapp.console.shared import list_filter
 from webapp.console.shared.cards import cards
 from webapp.console.submissions import search_form
 from webapp.http import fragments
@@ -65,8 +66,8 @@ def index() -> str:
     kind = request.args.get("kind", "")
     kind = kind if kind in KINDS else ""
     prefix = request.args.get("author", "").strip().replace("\0", "")[:LONGEST]
-    client = request.args.get("client", "")
-    client_id = int(client) if client.isdecimal() and len(client) < 18 else None
+    client = list_filter.client(request.args.get("client", ""))
+    client_id = client.id if client else None
     after = request.args.get("after", "").replace("\0", "")
     if kind:
         page = listing.marked(kind, client_id, after, prefix)

@@ -10,10 +10,12 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.clients.client import Client
+from models.database.connection import row_id
 from models.errors import Conflict
 from models.settings import get_settings
 from models.webhooks import delivery
 from models.webhooks.delivery import EVENTS, STATES, Delivery, DeliveryFilter
+from webapp.console.shared import list_filter
 from webapp.http import fragments
 from webapp.signin import auth
 
@@ -63,7 +65,7 @@ def outcome(name: str | None) -> str:
     """The outcome of a call in words."""
     if not name:
         return "not tried yet"
-    if name.startswith("status ") and name[7:].isdigit():
+    if name.startswith("status ") and row_id(name[7:]) is not None:
         status = int(name[7:])
         if 300 <= status < 400:
             return f"status {status}: redirects are not followed"
@@ -133,9 +135,9 @@ def resend_dead() -> Any:
 def _filter() -> DeliveryFilter:
     values = request.values
     client, event, state = (values.get(name, "") for name in ("client", "event", "state"))
-    is_number = client.isascii() and client.isdigit() and len(client) < 19
+    chosen = list_filter.client(client)
     return DeliveryFilter(
-        int(client) if is_number else None,
+        chosen.id if chosen else None,
         event if event in EVENTS else "",
         state if state in STATES else "",
     )

@@ -14,8 +14,9 @@ from models.clients import listing
 from models.clients.client import ApiKey, Client
 from models.clients.language_names import LANGUAGES
 from models.clients.languages import default_languages, languages_of
-from models.database.connection import db, release
+from models.database.connection import release, row_id
 from models.errors import Invalid, SluiceError
+from models.rules.language_switch import language_change
 from models.rules.rule_set import languages_with_rules
 from models.settings import get_settings
 from models.webhooks import endpoint
@@ -60,7 +61,7 @@ def add() -> Any:
     url = form.get("webhook_url", "").strip() or None
     try:
         _check_webhook(url)
-        with db.atomic():
+        with language_change():
             client = Client.add(
                 form.get("name", ""),
                 visibility=form.get("visibility", "hold"),
@@ -93,7 +94,8 @@ def change(client_id: int) -> Any:
         values = _values()
         if values["webhook_url"] != client.webhook_url:
             _check_webhook(values["webhook_url"])
-        secret = client.change(auth.moderator(), get_settings(), **values)
+        with language_change():
+            secret = client.change(auth.moderator(), get_settings(), **values)
     except SluiceError as error:
         form = {**request.form.to_dict(), "languages": _languages()}
         return _page(client, error=error, form=form), 422
@@ -232,8 +234,7 @@ def _values() -> dict[str, Any]:
 
 def _weight() -> int:
     """The client's weight; 0, which is refused, if it is no number."""
-    text = request.form.get("weight", "1").strip()
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return row_id(request.form.get("weight", "1").strip()) or 0
 
 
 def _languages() -> list[str] | None:

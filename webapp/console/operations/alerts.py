@@ -11,6 +11,7 @@ from flask_login import login_required
 from models.alerts import alert
 from models.alerts.alert import Alert, Notice
 from models.alerts.rules import RULES, AlertRule, worded
+from models.database.connection import row_id
 from models.settings import Settings, get_settings
 from webapp.http import fragments
 from webapp.signin import auth
@@ -62,8 +63,7 @@ def show() -> str:
     """The open and the latest past alerts; ``before`` is the last id of the page before."""
     settings = get_settings()
     before = request.args.get("before", "")
-    number = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
-    recent = Alert.recent(ROWS + 1, number)
+    recent = Alert.recent(ROWS + 1, row_id(before))
     over = recent[:ROWS]
     values: dict[str, Any] = {"over": over, "notices": _notices(over), "older": None}
     if len(recent) > ROWS:

@@ -12,7 +12,7 @@ from flask_login import login_required
 from models.audit import hash_chain
 from models.audit.log import SCRIPT, Audit, AuditFilter
 from models.database import roles
-from models.database.connection import connection
+from models.database.connection import connection, row_id
 from models.people.moderator import Moderator
 from models.sheets import csv_json
 from webapp.console.operations import audit_wording
@@ -35,7 +35,7 @@ pages.add_app_template_filter(audit_wording.address, "act_address")
 def show() -> str:
     """The entries of the filter, newest first; ``before`` is the last id of the page before."""
     before = request.args.get("before", "")
-    rows = Audit.page(_filter(), ROWS + 1, int(before) if _is_number(before) else None)
+    rows = Audit.page(_filter(), ROWS + 1, row_id(before))
     values: dict[str, Any] = {"rows": rows[:ROWS], "query": _query(), "older": None}
     if len(rows) > ROWS:
         values["older"] = url_for("audit.show", **{**_query(), "before": rows[ROWS - 1].id})
@@ -103,7 +103,3 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text or "")
     except ValueError:
         return None
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19

@@ -18,7 +18,7 @@ from models.statistics.counters import Counts
 from models.statistics.history import History, Span
 from models.verdict import APPROVED, REJECTED, REVIEW, VERDICTS
 from tasks.load import prometheus
-from webapp.console.shared import formatting
+from webapp.console.shared import formatting, list_filter
 from webapp.http.offload import offload
 from webapp.http.replica_reads import from_replica
 
@@ -105,9 +105,8 @@ def _span() -> Span:
 
 
 def _client() -> int:
-    text = request.args.get("client", "")
-    is_number = text.isascii() and text.isdigit() and len(text) < 19
-    return int(text) if is_number else history.EVERYBODY
+    client = list_filter.client(request.args.get("client", ""))
+    return client.id if client else history.EVERYBODY
 
 
 def _figures(total: Counts) -> list[tuple[str, str, str]]:

@@ -235,7 +235,7 @@ def _rows(**more: Any) -> Any:
 
 def _ids() -> list[int]:
     """The ids of the entries selected in the form."""
-    return [int(text) for text in request.form.getlist("known")[:500] if text.isdigit()]
+    return list_filter.row_ids(request.form.getlist("known")[:500])
 
 
 def _joined(ids: Any) -> str:

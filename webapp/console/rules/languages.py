@@ -9,8 +9,10 @@ from flask_login import login_required
 
 from models.clients.client import Client
 from models.clients.language_names import LANGUAGES
-from models.clients.languages import language_uses, languages_of, switch_language
+from models.clients.languages import language_uses, languages_of
+from models.rules.language_switch import switch_language
 from models.rules.listing import EVERY_LANGUAGE, active_by_language
+from webapp.console.shared import list_filter
 from webapp.http import fragments
 from webapp.signin import auth
 
@@ -33,7 +35,7 @@ def protect() -> None:
 @login_required
 def show() -> str:
     """The languages that have rules, for all clients or for the client of the query."""
-    return _page(_client(request.args.get("client", "")))
+    return _page(list_filter.client(request.args.get("client", "")))
 
 
 @pages.post("/<language>")
@@ -41,7 +43,7 @@ def show() -> str:
 @auth.configures
 def switch(language: str) -> Any:
     """Switch a language on or off, for all clients or for one."""
-    client = _client(request.form.get("client", ""))
+    client = list_filter.client(request.form.get("client", ""))
     switch_language(
         language,
         on=request.form.get("to") == "1",
@@ -67,10 +69,6 @@ def panel(client: Client | None = None) -> dict[str, Any]:
         "counts": counts,
         "in_use": [use.name for use in uses if use.clients or use.is_default],
     }
-
-
-def _client(text: str) -> Client | None:
-    return Client.find(int(text)) if text.isdigit() else None
 
 
 def _page(client: Client | None) -> str:

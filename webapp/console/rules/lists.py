@@ -14,6 +14,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 from flask_login import login_required
 from markupsafe import Markup
 
+from models.database.connection import row_id
 from models.submissions import finding_counts
 from models.verdict import LABELS
 from webapp.console.shared import list_filter, sheet_upload
@@ -67,7 +68,7 @@ class ListPage:
     def listed(self) -> dict[str, Any]:
         """The values that every template of the list needs: one page of rows and the filter."""
         chosen, after = self.filter(), request.args.get("after", "")
-        rows = self.listing.page(chosen, ROWS + 1, int(after) if after.isdigit() else None)
+        rows = self.listing.page(chosen, ROWS + 1, row_id(after))
         return {
             "list_page": self,
             "rows": rows[:ROWS],

@@ -9,12 +9,14 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.clients.languages import languages_in_use
+from models.database.connection import row_id
 from models.errors import Conflict, Invalid, SluiceError
 from models.rules import dry_run, import_export
 from models.rules import listing as rule_list
 from models.rules.dry_run import Draft
 from models.rules.rule import ACTIONS, KINDS, Rule
 from models.rules.rule_set import own_name
+from models.rules.starter_list import waiting
 from models.rules.text_check import broken
 from models.submissions import finding_counts
 from models.verdict import LABELS
@@ -82,7 +84,7 @@ def show() -> str:
 def switch_many() -> Any:
     """Switch the selected rules on or off."""
     active = request.form.get("active") == "1"
-    chosen = [int(text) for text in request.form.getlist("rule") if text.isdigit()]
+    chosen = list_filter.row_ids(request.form.getlist("rule"))
     if not chosen:
         raise Invalid("Select at least one rule.")
     changed = Rule.switch(chosen, auth.moderator().id, active=active)
@@ -192,9 +194,8 @@ def attempt() -> Any:
     """The dry run of the rule: a fragment while typing, or the whole editor."""
     if fragments.is_requested():
         return render_template("rules/_trial.html", **_trial(request.form))
-    number = request.form.get("id", "")
-    rule = Rule.find(int(number)) if number.isdigit() else None
-    return _editor(rule, request.form)
+    number = row_id(request.form.get("id", ""))
+    return _editor(None if number is None else Rule.find(number), request.form)
 
 
 def _listed() -> dict[str, Any]:
@@ -213,6 +214,7 @@ def _row_values(in_use: set[str]) -> dict[str, Any]:
         "source_words": SOURCE_WORDS,
         "language_words": LANGUAGE_WORDS,
         "languages_in_use": in_use,
+        "waiting": waiting(),
     }
 
 
@@ -281,8 +283,7 @@ def _done() -> ListNotice | None:
     if "switched" in request.args:
         ids = list_filter.numbers(request.args["switched"])
         return _switched(ids, active=request.args.get("to") == "on")
-    number = request.args.get("removed", "")
-    rule = Rule.get_or_none(Rule.id == int(number)) if number.isdigit() else None
+    rule = Rule.get_or_none(Rule.id == row_id(request.args.get("removed", "")))
     if rule is not None and rule.removed_at:
         undo = url_for("rules.restore", rule_id=rule.id)
         return lists.removed(rule.pattern, undo, LIST.kept_fields())
@@ -295,6 +296,5 @@ def _switched(ids: Sequence[int], *, active: bool) -> ListNotice:
     words = f"{many(len(ids), 'rule')} switched {'on' if active else 'off'}"
     if not ids:
         return ListNotice(words)
-    back = [*LIST.kept_fields(), ("active", "0" if active else "1")]
-    back += [("rule", number) for number in ids]
+    back = [*LIST.kept_fields(), ("active", int(not active)), *(("rule", one) for one in ids)]
     return ListNotice(words, url_for("rules.switch_many"), back)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from flask import Response, redirect, render_template, request, url_for
 
+from models.database.connection import row_id
 from models.errors import Invalid
 from models.sheets import csv_json
 from models.sheets.import_plan import Plan
@@ -80,9 +81,8 @@ def take_sheet(sheets: SheetImporter, page: str, **more: Any) -> Any:
 def imported() -> tuple[int, int] | None:
     """The numbers of new and changed rows of the import that redirected to this page, or None."""
     added, _, changed = request.args.get("imported", "").partition(",")
-    if added.isdigit() and changed.isdigit():
-        return int(added), int(changed)
-    return None
+    new, old = row_id(added), row_id(changed)
+    return None if new is None or old is None else (new, old)
 
 
 def _text_of_upload() -> str:

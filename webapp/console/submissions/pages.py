@@ -12,6 +12,7 @@ from flask_login import login_required
 
 from models.audit.log import Audit
 from models.authors import listing
+from models.database.connection import row_id
 from models.moderation.decision import Decision
 from models.review import eligibility
 from models.settings import get_settings
@@ -146,8 +147,8 @@ def show(submission_id: UUID) -> str:
 def pictures(submission_id: UUID) -> str:
     """The pictures only, for a page that polls for their thumbnails."""
     (card,) = cards([find(submission_id)], get_settings(), authors=False)
-    attempt = request.args.get("try", "")
-    drawing = _draw(card, int(attempt) if attempt.isdigit() else TRIES)
+    attempt = row_id(request.args.get("try", ""))
+    drawing = _draw(card, TRIES if attempt is None else attempt)
     return render_template("submissions/_drawn.html", card=card, drawing=drawing)
 
 
@@ -185,11 +186,8 @@ def _decisions(submission_id: UUID) -> dict[str, Any]:
 
 def _done(submission_id: UUID) -> Decision | None:
     """The decision that redirected to this page, for the notice with its undo button."""
-    chosen = request.args.get("done", "")
-    if not chosen.isdigit() or len(chosen) > 18:
-        return None
     decision: Decision | None = Decision.get_or_none(
-        Decision.id == int(chosen),
+        Decision.id == row_id(request.args.get("done", "")),
         Decision.submission == submission_id,
         Decision.moderator == auth.moderator().id,
     )
@@ -230,7 +228,8 @@ def _choices() -> dict[str, Any]:
 def _shown(name: str, value: str) -> str:
     """The display text of a filter value."""
     if name == "client":
-        return dict(search_form.clients()).get(int(value), value)
+        names: dict[Any, str] = dict(search_form.clients())
+        return names.get(row_id(value), value)
     named = {"mode": search_form.MODES, "check": search_form.CHECKS}.get(name)
     if named:
         return named[value]

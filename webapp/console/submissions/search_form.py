@@ -10,6 +10,7 @@ from typing import Any
 from flask import url_for
 
 from models.clients.client import Client
+from models.database.connection import row_id
 from models.submissions.search_conditions import Search
 from models.submissions.submission import STATUSES
 from models.verdict import LABELS, VERDICTS
@@ -108,8 +109,9 @@ def _among(form: Form, name: str, choices: tuple[str, ...] | None, kind: type = 
     value = form.values.get(name)
     if value is None or (choices is not None and value in choices):
         return value
-    if kind is int and value.isdigit() and len(value) < 18:
-        return int(value)
+    number = row_id(value) if kind is int else None
+    if number is not None:
+        return number
     form.faults[name] = "Choose one of the options."
     return None
 
