@@ -40,22 +40,23 @@ def switch_language(
     """
     if language not in LANGUAGES:
         raise Invalid(f"There is no language {language!r}.", field="language")
-    with language_change():
-        if client_id is None:
-            subject = "all clients"
-            _switch_default(language, on=on)
-            own = Client.languages.is_null(False)
-            for client in Client.select().where(own).for_update():
-                _select(client, language, client.languages, on=on)
-        else:
-            Client.find(client_id)
-            client = Client.select().where(Client.id == client_id).for_update().get()
-            subject = client.name
-            _select(client, language, languages_of(client), on=on)
-        action = "rules.language_on" if on else "rules.language_off"
-        subject = f"{LANGUAGES[language]} for {subject}"
-        Audit.append(action, subject, moderator_id=moderator_id, language=language)
-    Revision.bump("rules")
+    with db.atomic():
+        with language_change():
+            if client_id is None:
+                subject = "all clients"
+                _switch_default(language, on=on)
+                own = Client.languages.is_null(False)
+                for client in Client.select().where(own).for_update():
+                    _select(client, language, client.languages, on=on)
+            else:
+                Client.find(client_id)
+                client = Client.select().where(Client.id == client_id).for_update().get()
+                subject = client.name
+                _select(client, language, languages_of(client), on=on)
+            action = "rules.language_on" if on else "rules.language_off"
+            subject = f"{LANGUAGES[language]} for {subject}"
+            Audit.append(action, subject, moderator_id=moderator_id, language=language)
+        Revision.bump("rules")
 
 
 def _switch_default(language: str, *, on: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -193,3 +194,34 @@ def test_there_is_no_page_of_an_author_who_never_was(stack, mine):
     assert console.get(f"/authors/{client}/nobody").status_code == 404
     assert console.get("/authors/99999999999/nobody").status_code == 404
     assert console.get("/authors/999999999999999999999999/nobody").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/authors", "/statistics/", "/statistics/export.csv"])
+@pytest.mark.parametrize("other", ["abc", "²", "-1", " 7", "0", "9" * 30])
+def test_what_is_no_client_is_never_all_clients(stack, path, other):
+    reply = person(stack).get(path, params={"client": other})
+    assert reply.status_code == 404
+    assert re.search(r"no such client|client does not exist", reply.text)
+
+
+@pytest.mark.parametrize("number", ["²", "١", "9" * 30])
+def test_what_is_no_id_is_ignored_or_refused(stack, number):
+    admin = person(stack, "administrator")
+    for path in (
+        f"/authors?kind=strikes&after={number}:{number}",
+        f"/authors?author=a&after={number}:a",
+        f"/rules?after={number}",
+        f"/rules?removed={number}",
+        f"/rules?switched={number}&to=on",
+        f"/rules?imported={number},{number}",
+        f"/known-images?after={number}",
+        f"/known-images?made={number}",
+        f"/audit?before={number}",
+        f"/alerts/?before={number}",
+    ):
+        assert admin.get(path).status_code == 200, path
+    assert admin.get(f"/submissions?client={number}").status_code == 422
+    rows = (("/rules/switch", {"rule": number}), ("/rules/1/version", {"version": number + "-x"}))
+    for path, fields in rows:
+        assert admin.post(path, form="/rules", **fields).status_code in (404, 422), path
+    assert admin.post("/rules/try", form="/rules", id=number).status_code == 200
