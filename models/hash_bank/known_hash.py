@@ -227,11 +227,12 @@ def block_images_of(
 def add_perceptual(number: int, code: bytes | None, problem: str = "") -> KnownHash | None:
     """Store the perceptual hash that a worker computed, or the reason why there is none.
 
-    Safe if two workers do it: the entry is locked, and the second finds ``look_owed`` cleared.
+    Safe if two workers do it: the entry is locked, and the second finds ``look_owed`` cleared. An
+    entry that was removed since, by the undo of its block, gets none; it is owed if it is restored.
     """
     with db.atomic():
         row = KnownHash.find(number, lock=True)
-        if not row.look_owed:
+        if not row.look_owed or row.removed_at is not None:
             return None
         KnownHash.update(look_owed=False, picture=None, problem=problem).where(
             KnownHash.id == number

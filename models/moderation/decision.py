@@ -46,7 +46,10 @@ class Decision(Model):
         group_id: UUID | None = None,
         blocked: Sequence[int] = (),
     ) -> int:
-        """Record the verdict that the submission now has; returns the row's id."""
+        """Record the verdict that the submission now has; returns the row's id.
+
+        A person's decision or undo changes ``moderator_label`` by a trigger; the object gets it.
+        """
         number: int = cls.insert(
             submission=submission.id,
             moderator=moderator_id,
@@ -58,6 +61,9 @@ class Decision(Model):
             blocked=list(blocked),
             created_at=peewee.fn.now(),
         ).execute()
+        if moderator_id is not None:
+            labels = Submission.select(Submission.moderator_label)
+            submission.moderator_label = labels.where(Submission.id == submission.id).scalar()
         return number
 
     @classmethod
@@ -89,33 +95,9 @@ class Decision(Model):
             .exists()
         )
 
-    @classmethod
-    def label_before(cls, decision: Decision) -> str | None:
-        """The label of the person's decision that stands without this one; None if there is none.
 
-        Undone decisions and undos do not stand.
-        """
-        undo = cls.alias()
-        before = (
-            cls.select(cls.reason)
-            .where(
-                cls.submission == decision.submission_id,
-                cls.id < decision.id,
-                cls.moderator.is_null(False),
-                cls.undoes.is_null(),
-                ~peewee.fn.EXISTS(undo.select().where(undo.undoes == cls.id)),
-            )
-            .order_by(cls.id.desc())
-            .first()
-        )
-        return before.reason if before is not None else None
-
-
-def change(submission: Submission, verdict: str, policy: Policy, label: str | None) -> str | None:
-    """Give a locked row a person's verdict and label; returns the previous verdict.
-
-    A label of None says that no person's decision stands: an undo has reverted the only one.
-    """
+def change(submission: Submission, verdict: str, policy: Policy) -> str | None:
+    """Give a locked row a person's verdict; returns the previous one."""
     before: str | None = submission.verdict
     submission.status, submission.verdict, submission.visible = (
         DECIDED,
@@ -123,9 +105,7 @@ def change(submission: Submission, verdict: str, policy: Policy, label: str | No
         policy.shows(verdict),
     )
     submission.review_by, submission.review_until = None, None
-    submission.moderator_label = label
-    columns = ("status", "review_by", "review_until", "moderator_label")
-    write(submission, columns, before, decided=True)
+    write(submission, ("status", "review_by", "review_until"), before, decided=True)
     return before
 
 

@@ -5,33 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-import peewee
-
-from models.audit.log import Audit
 from models.database.connection import db
 from models.errors import Invalid
 from models.hash_bank import known_hash
 from models.hash_bank.known_hash import KnownHash
-from models.moderation.decision import Decision, follow, write
+from models.moderation.decision import Decision
 from models.people.moderator import Moderator
 from models.review.decide import lock_to_decide, settle
 from models.settings import Settings
 from models.submissions.finding import FindingRow
 from models.submissions.image import Image
 from models.submissions.submission import Submission
-from models.verdict import REJECTED, REVIEW
-
-SETTLED = 5  # seconds in which every process has read a changed hash bank
-UNBLOCKED = "unblocked"  # the reason of the machine's decision that `recheck` records
-# Rejected by the machine for one of these known images, and by no person.
-FOLLOWERS = """
-SELECT DISTINCT submission.id FROM finding f JOIN submission ON submission.id = f.submission_id
-WHERE (f.evidence->>'known')::bigint = ANY(%(known)s) AND f."check" = 'known_hashes'
-  AND f.action = 'reject' AND submission.verdict = 'rejected' AND submission.purged_at IS NULL
-  AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.submission_id = submission.id
-    AND d.moderator_id IS NOT NULL AND d.undoes IS NULL
-    AND NOT EXISTS (SELECT 1 FROM decision u WHERE u.undoes = d.id))
-"""
+from models.verdict import REJECTED
 
 
 def block(
@@ -92,36 +77,27 @@ def _known_hashes_of(images: Sequence[Image]) -> set[int]:
     return {row[0] for row in entries.tuples()} if codes else set()
 
 
-def unblock(decision: Decision, moderator: Moderator) -> list[UUID]:
-    """Remove the known images that the decision added; returns the uploads rejected for them.
-
-    Those that a worker added for them since are removed too. The uploads are for ``recheck``.
-    """
+def added_by(decision: Decision) -> list[int]:
+    """Ids of the known images that the decision added, with those that a worker added for them."""
     images = [image.id for image in Image.of(decision.submission_id)]
     since = KnownHash.select(KnownHash.id).where(
         KnownHash.image.in_(images),
-        KnownHash.moderator == moderator.id,
+        KnownHash.moderator == decision.moderator_id,
         KnownHash.created_at > decision.created_at,
         KnownHash.removed_at.is_null(),
     )
-    known = [*decision.blocked, *(row[0] for row in since.tuples())]
-    KnownHash.remove(known, moderator.id)
-    return [row[0] for row in db.execute_sql(FOLLOWERS, {"known": known}).fetchall()]
+    return [*decision.blocked, *(row[0] for row in since.tuples())]
 
 
-def recheck(row: Submission, moderator: Moderator, settings: Settings) -> None:
-    """Undo the machine's rejection of a locked row, its strike included, and owe a full check.
+def unblock(decision: Decision, moderator: Moderator) -> list[int]:
+    """Remove the known images that the decision added; returns their ids.
 
-    The checks stopped at the known image, so what the others say is not known. Until a worker has
-    made them it is a flag of the review debt, and its client is told so. No worker takes it before
-    ``SETTLED`` seconds: a process may hold the removed image in its cache for one more second.
+    A worker that adds a perceptual hash holds its entry's lock. The wait for it comes first, so
+    that none is added afterwards.
     """
-    before: str = row.verdict
-    row.verdict, row.visible = REVIEW, row.client.policy(settings).shows(REVIEW)
-    row.review_owed, row.attempts, row.error = True, 0, None
-    write(row, ("review_owed", "attempts", "error"), before)
-    later = peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (SETTLED,))
-    Submission.update(lease_until=later).where(Submission.id == row.id).execute()
-    Decision.append(row, before, reason=UNBLOCKED)
-    follow(row, before)
-    Audit.append("recheck", str(row.id), moderator_id=moderator.id, before=before, after=REVIEW)
+    images = [image.id for image in Image.of(decision.submission_id)]
+    entries = KnownHash.select(KnownHash.id).where(KnownHash.image.in_(images))
+    list(entries.order_by(KnownHash.id).for_update())
+    known = added_by(decision)
+    KnownHash.remove(known, moderator.id)
+    return known

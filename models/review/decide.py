@@ -65,7 +65,7 @@ def settle(
     blocked: Sequence[int] = (),
 ) -> int:
     """Record a moderator's verdict on a locked row, with its side effects."""
-    before = change(row, verdict, row.client.policy(settings), label)
+    before = change(row, verdict, row.client.policy(settings))
     decision = Decision.append(
         row,
         before,

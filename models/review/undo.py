@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from uuid import UUID
 
 import peewee
@@ -13,7 +13,7 @@ from models.errors import Conflict, NotFound
 from models.moderation import appeal
 from models.moderation.decision import Decision, change, follow
 from models.people.moderator import Moderator
-from models.review.block import recheck, unblock
+from models.review import block, followers
 from models.review.decide import author_order
 from models.settings import Settings
 from models.submissions.submission import QUARANTINED, Submission
@@ -27,23 +27,31 @@ def undo(
     """Undo a moderator's own decision, by default the last one.
 
     What followed from it is undone too: a block's known images, and the machine's rejections for
-    them with their strikes; those uploads are checked again. Undoing a group decision undoes the
-    whole group, except items that were decided again since. Within the undo window no webhook is
-    sent; after it a compensating event is sent. Raises NotFound if there is nothing to undo,
-    Conflict if everything was decided again since.
+    them with their strikes; those uploads are checked again, the first ``followers.BATCH`` now and
+    the rest by the standby. Undoing a group decision undoes the whole group, except items that were
+    decided again since. Within the undo window no webhook is sent; after it a compensating event is
+    sent. Raises NotFound if there is nothing to undo, Conflict if everything was decided again
+    since.
+
+    Safe beside other decisions: all rows are locked at once in the order of their ids, and only
+    then is tested whether they may still be undone or rechecked.
     """
     moderator.require_decider()
     with db.atomic():
         decision = _last_decision(moderator, decision_id)
         group = Decision.of_group(decision.group_id) if decision.group_id else [decision]
-        locked = _lock_all([one.submission_id for one in group])
+        blocks = [one for one in group if one.blocked]
+        following = followers.first([id_ for one in blocks for id_ in block.added_by(one)])
+        locked = followers.lock_all([*(one.submission_id for one in group), *following])
         undoable = {one.submission_id: one for one in group if _is_undoable(one, locked)}
-        followers = _lock_all(_unblocked(undoable.values(), moderator))
-        for row in sorted((locked | followers).values(), key=author_order):
+        freed = [one for one in blocks if one.submission_id in undoable]
+        known = [id_ for one in freed for id_ in block.unblock(one, moderator)]
+        rejected = set(followers.still(known, following))
+        for row in sorted(locked.values(), key=author_order):
             if row.id in undoable:
                 _undo_one(undoable[row.id], row, moderator, settings)
-            elif row.id in followers and row.verdict == REJECTED:
-                recheck(row, moderator, settings)
+            elif row.id in rejected:
+                followers.recheck(row, moderator.id, settings)
     if not undoable:
         raise Conflict(
             "This was decided again since, or its content was deleted. It cannot be undone."
@@ -56,17 +64,11 @@ def _is_undoable(decision: Decision, locked: Mapping[UUID, Submission]) -> bool:
     return row is not None and row.purged_at is None and not Decision.stands_after(decision)
 
 
-def _unblocked(decisions: Iterable[Decision], moderator: Moderator) -> list[UUID]:
-    """Remove the known images of these decisions; the uploads that were rejected for them."""
-    return [id_ for one in decisions if one.blocked for id_ in unblock(one, moderator)]
-
-
 def _undo_one(
     decision: Decision, row: Submission, moderator: Moderator, settings: Settings
 ) -> None:
     silent = delivery.cancel_unsent(row.id) > 0
-    label = Decision.label_before(decision)
-    before = change(row, decision.from_verdict, row.client.policy(settings), label)
+    before = change(row, decision.from_verdict, row.client.policy(settings))
     if decision.from_verdict == REVIEW and _was_quarantined(row.id):
         Submission.update(status=QUARANTINED).where(Submission.id == row.id).execute()
     Decision.append(row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id)
@@ -76,12 +78,6 @@ def _undo_one(
     elif before != REJECTED:
         follow(row, before, after=REJECTED, tell=not silent)
     Audit.append("undo", str(row.id), moderator_id=moderator.id, silent=silent)
-
-
-def _lock_all(ids: Sequence[UUID]) -> dict[UUID, Submission]:
-    """Lock them in the order of their ids, so that two transactions cannot deadlock."""
-    query = Submission.select().where(Submission.id.in_(list(ids)))
-    return {row.id: row for row in query.order_by(Submission.id).for_update()}
 
 
 def _last_decision(moderator: Moderator, decision_id: int | None) -> Decision:

@@ -21,9 +21,12 @@ log = logging.getLogger("sluice.hash_bank")
 def learn(number: int) -> None:
     """Decode an entry's picture and add its PDQ hash to the bank, or note why there is none.
 
-    Of an animation the worst frame is hashed. The hash stays owed if the classifier is down.
+    Of an animation the worst frame is hashed. The hash stays owed if the classifier is down, or if
+    the entry is removed: no undo would remove a hash that is added afterwards.
     """
-    row: KnownHash | None = KnownHash.get_or_none(KnownHash.id == number, KnownHash.look_owed)
+    row: KnownHash | None = KnownHash.get_or_none(
+        KnownHash.id == number, KnownHash.look_owed, KnownHash.removed_at.is_null()
+    )
     if row is None:
         return
     storage = stores.of(get_settings())
@@ -45,5 +48,5 @@ def learn(number: int) -> None:
     else:
         plain = quality < MIN_PDQ_QUALITY
         known_hash.add_perceptual(number, None if plain else code, TOO_PLAIN if plain else "")
-    if row.picture:
+    if row.picture and not KnownHash.find(number).look_owed:
         storage.remove_original(row.picture)

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
 
 from tests.support.api import Api, content, drawn, eventually, unique
 from tests.support.console import FRAGMENT, Console, person
-from tests.support.stack import Stack
+from tests.support.stack import Stack, wait_until
 
 KNOWN = (
     "SELECT DISTINCT i.position FROM known_hash k JOIN image i ON i.id = k.image_id"
     " WHERE i.submission_id = %s AND k.action = 'block' AND k.removed_at IS NULL ORDER BY 1"
+)
+
+UNDONE_FOR = (
+    "SELECT submission_id::text, created_at FROM decision"
+    " WHERE reason = 'unblocked' AND submission_id = ANY(%s::uuid[])"
+)
+COPIES = (
+    "INSERT INTO submission SELECT (jsonb_populate_record(s, jsonb_build_object("
+    "'id', gen_random_uuid(), 'idempotency_key', gen_random_uuid()))).*"
+    " FROM generate_series(1, %s), submission s WHERE s.id = %s RETURNING id::text"
+)
+FINDINGS = (
+    'INSERT INTO finding (submission_id, "check", label, action, evidence)'
+    ' SELECT copy.id, f."check", f.label, f.action, f.evidence'
+    " FROM unnest(%s::uuid[]) AS copy (id), finding f WHERE f.submission_id = %s"
 )
 
 
@@ -128,6 +145,71 @@ def test_undo_leaves_what_a_person_rejected_since(ada, shop, stack):
     assert shop.status(twin)["verdict"] == "rejected"
 
 
+def test_an_undo_leaves_what_a_person_rejects_while_it_waits_for_the_upload(ada, shop, stack):
+    twin, job_id = _blocked_with_twin(stack, shop, ada)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with (
+        closing(stack.connect("sluice_owner")) as other,
+        other.cursor() as cursor,
+        ThreadPoolExecutor() as pool,
+    ):
+        cursor.execute("SELECT 1 FROM submission WHERE id = %s FOR UPDATE", (twin,))
+        undoing = pool.submit(undo, ada)
+        wait_until(lambda: stack.sql(waiting, role="postgres") != [(0,)])
+        cursor.execute(
+            "INSERT INTO decision (submission_id, moderator_id, from_verdict, to_verdict, reason)"
+            " SELECT %s, min(id), 'rejected', 'rejected', 'spam' FROM moderator",
+            (twin,),
+        )
+        other.commit()
+        undoing.result(60)
+    assert stack.sql(KNOWN, job_id) == []
+    assert stack.sql(UNDONE_FOR, [twin]) == []
+    after = shop.status(twin)
+    assert (after["verdict"], after["reasons"][0]["label"]) == ("rejected", "spam")
+
+
+def test_an_undo_takes_a_batch_and_the_standby_the_rest(ada, shop, stack):
+    twin, _ = _blocked_with_twin(stack, shop, ada)
+    copies = [row[0] for row in stack.sql(COPIES, 620, twin)]
+    stack.sql(FINDINGS, copies, twin)
+    undo(ada)
+    eventually(lambda: len(stack.sql(UNDONE_FOR, copies)) == len(copies))
+    rows = stack.sql(UNDONE_FOR, [twin, *copies])
+    assert len(rows) == len({row[0] for row in rows}) == 621  # each once
+    times = [row[1] for row in rows]
+    assert times.count(min(times)) == 500  # one transaction, that of the undo
+    left = "SELECT 1 FROM submission WHERE id = ANY(%s::uuid[]) AND (review_owed OR verdict = %s)"
+    eventually(lambda: not stack.sql(left, [twin, *copies], "rejected"))
+
+
+def test_a_hash_that_a_worker_adds_during_an_undo_is_removed_too(ada, shop, stack):
+    """The worker holds the lock of the exact entry when the undo begins."""
+    _, job_id = _blocked_with_twin(stack, shop, ada)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with (
+        closing(stack.connect("sluice_owner")) as worker,
+        worker.cursor() as cursor,
+        ThreadPoolExecutor() as pool,
+    ):
+        cursor.execute(
+            "SELECT k.image_id, k.moderator_id FROM known_hash k JOIN image i ON i.id = k.image_id"
+            " WHERE i.submission_id = %s AND kind = 'sha256' FOR UPDATE OF k",
+            (job_id,),
+        )
+        image, moderator = cursor.fetchone()
+        undoing = pool.submit(undo, ada)
+        wait_until(lambda: stack.sql(waiting, role="postgres") != [(0,)])
+        cursor.execute(
+            "INSERT INTO known_hash (kind, hash, action, label, image_id, moderator_id, created_at)"
+            " VALUES ('pdq', %s, 'block', 'nudity', %s, %s, now())",
+            (uuid4().bytes * 2, image, moderator),
+        )
+        worker.commit()
+        undoing.result(60)
+    assert stack.sql(KNOWN, job_id) == []
+
+
 def test_the_notice_names_the_waiting_flags_that_look_alike(ada, shop, stack):
     picture = drawn()
     everything_is_a_flag(stack, shop, shop.decided(unique(picture))["job_id"])
@@ -136,6 +218,15 @@ def test_the_notice_names_the_waiting_flags_that_look_alike(ada, shop, stack):
     reply = block(ada, job_id)
     assert re.search(r"data-alike>\s*1 waiting flag looks like it", reply.text), reply.text
     undo(ada)
+
+
+def _blocked_with_twin(stack: Stack, shop: Api, moderator: Console) -> tuple[str, str]:
+    """An upload that the machine rejected for a picture, and the upload whose block caused it."""
+    picture = drawn()
+    everything_is_a_flag(stack, shop, shop.decided(unique(picture))["job_id"])
+    job_id = eventually(lambda: _flag(shop, picture))
+    assert block(moderator, job_id).status_code == 200
+    return eventually(lambda: _rejected(shop, picture, f"twin-{uuid4().hex[:8]}")), job_id
 
 
 def _flag(shop: Api, picture: bytes) -> str:

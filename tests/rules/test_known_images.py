@@ -6,6 +6,8 @@ import csv
 import hashlib
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -14,7 +16,7 @@ import pytest
 from tests.support.api import PICTURES, Api, content, eventually, unique
 from tests.support.console import FRAGMENT, Console, person
 from tests.support.known_images import none_known
-from tests.support.stack import Stack
+from tests.support.stack import ROOT, Stack
 
 
 @pytest.fixture(scope="module")
@@ -260,3 +262,34 @@ def test_what_is_not_there_is_said_to_be_not_there(moderator):
     assert moderator.get("/known-images/4711").status_code == 404
     query = {"q": "\0%", "kind": "'", "state": "x", "after": "9" * 40}
     assert moderator.get("/known-images", params=query).status_code == 200
+
+
+LEARN = """
+import sys
+from models.database import connection
+from models.settings import Settings, use_settings
+from tasks.moderation import hash_known_image
+from models.hash_bank import known_hash
+connection.connect(use_settings(Settings.load()), pool=1)
+number = int(sys.argv[1])
+with connection.connection():
+    hash_known_image.learn(number)
+    known_hash.add_perceptual(number, bytes(range(32)))
+"""
+
+
+def test_a_worker_adds_no_hash_for_a_block_that_was_undone_meanwhile(stack, moderator):
+    """The hash is still owed, and made if the entry is restored."""
+    moderator_id = stack.sql("SELECT max(id) FROM moderator")[0][0]
+    [(number,)] = stack.sql(
+        "INSERT INTO known_hash (kind, hash, action, moderator_id, look_owed, removed_at)"
+        " VALUES ('sha256', %s, 'block', %s, true, now()) RETURNING id",
+        uuid4().bytes * 2,
+        moderator_id,
+    )
+    command = [sys.executable, "-c", LEARN, str(number)]
+    done = subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [row[:2] + row[4:] for row in entries(stack)] == [(number, "sha256", True, "", False)]
+    moderator.post("/known-images/restore", form="/known-images", known=str(number))
+    assert "picture is gone" in learned(stack, 1)[0][5]

@@ -14,7 +14,7 @@ from models.moderation import case_file
 from models.moderation.appeal import Appeal
 from models.moderation.case_file import CaseFile
 from models.people.moderator import Moderator
-from models.review.block import UNBLOCKED
+from models.review.followers import UNBLOCKED
 from models.review.workload import is_graphic
 from models.settings import Settings
 from models.submissions.image import Image
