@@ -27,14 +27,13 @@ from PIL import (
 )
 
 from tasks.images import contents, file_formats
-from tasks.images.containers import appended, boxes, exif, png
+from tasks.images.containers import appended, boxes, exif, jpeg, png
 from tasks.images.contents import Contents
 from tasks.images.frame_views import VIEW
 from tasks.images.limits import Limits, PictureError
 from tasks.images.pixels import color, jpeg_warnings
 
 DRAFT_SIDE = 8 * VIEW[0]  # a JPEG is decoded at reduced scale only above this, in pixels
-MAX_SCANS = 100  # of a progressive JPEG; encoders write about 10, a decompression bomb thousands
 
 DECODER_ERRORS = (
     OSError,
@@ -172,13 +171,15 @@ def open_further(source: Source, data: bytes, limits: Limits) -> None:
     A multi-picture JPEG has them, photos with a gain map (Ultra HDR), and files made to hide one.
     """
     start = min(source.contents.end, *source.contents.pictures, len(data))
-    places, film = appended.find(data, start)
+    places, film, searched = appended.find(data, start)
     for begin, end in places[: appended.MOST]:
         _add(source, data[begin:end], limits, "follows the end of this one, and")
     for inside in source.contents.inside:
         _add(source, inside, limits, "in the file")
     if len(places) > appended.MOST:
         source.doubt(f"{len(places)} more pictures follow the end of this one")
+    if not searched:
+        source.doubt("what follows the end of the picture is too much to be looked at")
     if source.further:
         source.notes.append(f"further pictures in the file: {len(source.further)}")
     if film:
@@ -212,7 +213,7 @@ def _refuse_by_outline(outline: file_formats.Outline, limits: Limits) -> None:
     if not outline.complete:
         code = "damaged" if outline.started else "unreadable"
         raise PictureError(code, "The file ends before the picture does.")
-    if outline.scans > MAX_SCANS:
+    if outline.scans > jpeg.MAX_SCANS:
         raise PictureError("too_large", f"The JPEG has {outline.scans} scans.")
 
 

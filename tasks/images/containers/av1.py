@@ -8,6 +8,7 @@ from __future__ import annotations
 
 UNSPECIFIED = 2  # ITU-T H.273
 _SEQUENCE_HEADER = 1  # the type of its OBU
+_MOST_UNITS = 4096  # OBUs before the header; encoders write one or two
 _MOST_HEADER = 1024  # bytes; the longest possible one has under 500
 
 
@@ -36,7 +37,8 @@ class _Bits:
 def code_points(data: bytes) -> tuple[int, int] | None:
     """(primaries, transfer) of the first sequence header in a sample; None if none can be read.
 
-    A header without colours says `UNSPECIFIED`.
+    A header without colours says `UNSPECIFIED`. Raises OverflowError if more units stand before it
+    than are looked at.
     """
     header = _first_header(data)
     try:
@@ -47,8 +49,11 @@ def code_points(data: bytes) -> tuple[int, int] | None:
 
 def _first_header(data: bytes) -> bytes | None:
     """The body of the first sequence header; every step goes at least one byte on."""
-    at = 0
+    at = count = 0
     while at < len(data):
+        count += 1
+        if count > _MOST_UNITS:
+            raise OverflowError("a stream has too many units before its header")
         first = data[at]
         if first & 0x80:
             return None

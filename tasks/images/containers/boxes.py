@@ -15,12 +15,16 @@ from fractions import Fraction
 MOST_BOXES = 4096  # of one level; real files have under a hundred
 MOST_NUMBERS = 1 << 17  # that are read of one box, enough for 30,000 items
 FULL = 4  # bytes of version and flags
+KINDS = frozenset({b"clap", b"colr"})  # of the boxes that say how a picture is seen
 Range = tuple[int, int]  # the start and the end of a body
 
 
 @dataclass(slots=True)
 class Properties:
-    """What is said of a picture. `crop` is the body of its ``clap`` box."""
+    """What is said of a picture. `crop` is the body of its ``clap`` box.
+
+    Only boxes of the types `KINDS` matter.
+    """
 
     profile: bytes | None = None
     code_points: tuple[int, int] | None = None  # primaries and transfer (ITU-T H.273)
@@ -37,21 +41,21 @@ class Properties:
 
 
 class Numbers:
-    """Reads big-endian numbers one after the other.
+    """Reads big-endian numbers one after the other; `left` more may be read.
 
     Raises IndexError behind the end, and OverflowError after `MOST_NUMBERS`.
     """
 
-    def __init__(self, data: bytes, start: int, end: int) -> None:
+    def __init__(self, data: bytes, start: int, end: int, left: int = MOST_NUMBERS) -> None:
         self._data, self._at, self._end = data, start, end
-        self._left = MOST_NUMBERS
+        self.left = left
 
     def read(self, size: int) -> int:
         """The next number of `size` bytes; 0 if that is 0."""
-        after, self._left = self._at + size, self._left - 1
+        after, self.left = self._at + size, self.left - 1
         if after > self._end:
             raise IndexError("a box is cut")
-        if self._left < 0:
+        if self.left < 0:
             raise OverflowError("a box has too many entries")
         value = int.from_bytes(self._data[self._at : after], "big")
         self._at = after

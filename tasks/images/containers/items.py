@@ -6,12 +6,14 @@ Source: ISO/IEC 14496-12, 8.11 (items), and 23008-12 (grids, gain maps).
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tasks.images.containers import av1
 from tasks.images.containers.boxes import (
     FULL,
+    KINDS,
+    MOST_NUMBERS,
     Numbers,
     Properties,
     Range,
@@ -23,6 +25,7 @@ SEARCHED = 4096  # bytes of a picture in which browsers look for a sequence head
 _MOST_SEARCHED = 1 << 20  # in which another viewer may find one
 _MOST_ASSOCIATIONS = 32  # boxes; browsers refuse a file with more
 _MOST_DERIVED = 4  # a picture made of others, which are made of others, and so on
+_MOST_TONE_MAPS = 4  # items that are looked at; a picture has one
 _TILED = (b"grid", b"iovl")
 _BROKEN = (struct.error, IndexError)
 
@@ -50,19 +53,30 @@ def properties(data: bytes) -> list[Properties]:
         return []
     own, tiles = Properties(), Properties()
     try:
-        parts = sorted(meta.tiles())
-        boxes_of = meta.properties({meta.primary, *parts})
-        for kind, body in boxes_of(meta.primary):
-            own.take(kind, body)
-        for tile in parts:
-            for kind, body in boxes_of(tile):
-                tiles.take(kind, body)
+        parts = sorted(set(meta.tiles()))
+        every, indexes = meta.properties({meta.primary, *parts})
+        _take(own, data, every, indexes.get(meta.primary, ()))
+        _take(tiles, data, every, (at for tile in parts for at in indexes.get(tile, ())))
     except _BROKEN:
         pass
     profile, points = own.profile or tiles.profile, own.code_points or tiles.code_points
-    every = [Properties(profile, points, own.crop), own]
+    both = [Properties(profile, points, own.crop), own]
     coded = meta.coded(meta.primary)
-    return [seen for each in every[own == every[0] :] for seen in stated(each, coded)]
+    return [seen for each in both[own == both[0] :] for seen in stated(each, coded)]
+
+
+def _take(
+    its: Properties, data: bytes, every: list[tuple[bytes, int, int]], indexes: Iterable[int]
+) -> None:
+    """Add the property boxes with these numbers, from 1; each is copied at most once."""
+    done: set[int] = set()
+    for index in indexes:
+        if index in done or not 0 < index <= len(every):
+            continue
+        done.add(index)
+        kind, start, end = every[index - 1]
+        if kind in KINDS:
+            its.take(kind, data[start:end])
 
 
 def stated(its: Properties, coded: bytes) -> list[Properties]:
@@ -75,13 +89,19 @@ def stated(its: Properties, coded: bytes) -> list[Properties]:
 
 
 def gain_map(data: bytes) -> GainMap | None:
-    """The gain map of the primary picture, if there is one."""
+    """The gain map of the primary picture, if there is one.
+
+    Raises OverflowError if there are more boxes or tone maps than are looked at.
+    """
     meta = _Meta.of(data)
     if meta is None:
         return None
     try:
-        for item, kind in meta.kinds():
-            parts = meta.parts(item) if kind == b"tmap" else []
+        maps = (item for item, kind in meta.kinds() if kind == b"tmap")
+        for count, item in enumerate(maps):
+            if count == _MOST_TONE_MAPS:
+                raise OverflowError("a file has too many tone maps")
+            parts = meta.parts(item)
             if len(parts) == 2 and parts[0] == meta.primary:
                 return GainMap(meta.with_primary(parts[1]), _is_for_plain(meta.body(item, 64)))
     except _BROKEN:
@@ -100,12 +120,14 @@ def _is_for_plain(body: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Meta:
-    """The ``meta`` box: its body, and the number of the primary item."""
+    """The ``meta`` box: its body, the number of the primary item, and what items are made of."""
 
     data: bytes
     inside: Range
     primary: int
     primary_at: Range  # where that number stands
+    made_of: dict[int, Range]  # of each item made of others, the numbers of those, with a count
+    wide: int  # bytes of these numbers
 
     @staticmethod
     def of(data: bytes) -> _Meta | None:
@@ -116,7 +138,10 @@ class _Meta:
             return None
         at = pitm[0] + FULL
         place = at, at + (4 if data[pitm[0]] else 2)
-        return _Meta(data, inside, int.from_bytes(data[slice(*place)], "big"), place)
+        primary = int.from_bytes(data[slice(*place)], "big")
+        iref = first(data, inside, b"iref")
+        wide = 4 if iref and iref[1] - iref[0] >= FULL and data[iref[0]] else 2
+        return _Meta(data, inside, primary, place, _derivations(data, iref, wide), wide)
 
     def with_primary(self, item: int) -> bytes:
         """The file with another primary item."""
@@ -124,8 +149,10 @@ class _Meta:
         limit = 1 << 8 * (end - start)
         return self.data[:start] + (item % limit).to_bytes(end - start, "big") + self.data[end:]
 
-    def properties(self, items: set[int]) -> Callable[[int], Iterator[tuple[bytes, bytes]]]:
-        """A function that gives the property boxes of one of the items: (type, body) of each."""
+    def properties(
+        self, items: set[int]
+    ) -> tuple[list[tuple[bytes, int, int]], dict[int, list[int]]]:
+        """(every property box, the numbers from 1 of those of each of the items)."""
         iprp = first(self.data, self.inside, b"iprp") or (0, 0)
         ipco = first(self.data, iprp, b"ipco")
         every = list(boxes(self.data, *ipco)) if ipco else []
@@ -133,16 +160,12 @@ class _Meta:
         found = [(at, end) for kind, at, end in boxes(self.data, *iprp) if kind == b"ipma"]
         if len(found) > _MOST_ASSOCIATIONS:
             raise OverflowError("a file has too many associations")
+        left = MOST_NUMBERS  # of all these boxes together
         for place in found:
-            _associate(indexes, items, Numbers(self.data, *place))
-
-        def of(item: int) -> Iterator[tuple[bytes, bytes]]:
-            for index in indexes.get(item, ()):
-                if 0 < index <= len(every):
-                    kind, start, end = every[index - 1]
-                    yield kind, self.data[start:end]
-
-        return of
+            numbers = Numbers(self.data, *place, left)
+            _associate(indexes, items, numbers)
+            left = numbers.left
+        return every, indexes
 
     def tiles(self) -> list[int]:
         """The items that the primary one is put together of; empty if it is one picture."""
@@ -164,15 +187,10 @@ class _Meta:
 
     def parts(self, item: int) -> list[int]:
         """The items that an item is made of."""
-        iref = first(self.data, self.inside, b"iref")
-        if iref is None:
+        if item not in self.made_of:
             return []
-        size = 4 if self.data[iref[0]] else 2
-        for kind, start, end in boxes(self.data, iref[0] + FULL, iref[1]):
-            numbers = Numbers(self.data, start, end)
-            if kind == b"dimg" and numbers.read(size) == item:
-                return [numbers.read(size) for _ in range(numbers.read(2))]
-        return []
+        numbers = Numbers(self.data, *self.made_of[item])
+        return [numbers.read(self.wide) for _ in range(numbers.read(2))]
 
     def coded(self, item: int) -> bytes:
         """The first data of an item, or of the first coded one that it is made of."""
@@ -191,7 +209,7 @@ class _Meta:
         iloc = first(self.data, self.inside, b"iloc")
         if iloc is None:
             return b""
-        found, body = _location(self.data, iloc, item), b""
+        found, body = _location(self.data, iloc, item), bytearray()
         idat = first(self.data, self.inside, b"idat") or (0, 0)
         for in_idat, offset, length in found:
             start, limit = (idat[0] + offset, idat[1]) if in_idat else (offset, len(self.data))
@@ -199,7 +217,17 @@ class _Meta:
             body += self.data[start:end]
             if len(body) >= most:
                 break
-        return body
+        return bytes(body)
+
+
+def _derivations(data: bytes, iref: Range | None, wide: int) -> dict[int, Range]:
+    """Where the numbers stand of the items that each derived item is made of."""
+    found: dict[int, Range] = {}
+    for kind, start, end in boxes(data, iref[0] + FULL, iref[1]) if iref else ():
+        if kind == b"dimg" and end - start >= wide:
+            item = int.from_bytes(data[start : start + wide], "big")
+            found.setdefault(item, (start + wide, end))
+    return found
 
 
 def _location(data: bytes, iloc: Range, item: int) -> list[tuple[bool, int, int]]:

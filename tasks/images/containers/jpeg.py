@@ -22,6 +22,8 @@ _APPS = range(0xE0, 0xF0)
 # Only these end the data of a scan; `re` finds the first byte twenty times faster than a loop.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _ICC, _MPF, _EXIF = b"ICC_PROFILE\0", b"MPF\0", b"Exif\0"
+MAX_SCANS = 100  # of a progressive JPEG; encoders write about 10, a decompression bomb thousands
+_MOST_COMPONENTS = 4  # of a scan (T.81, B.2.3); libjpeg refuses one with more
 MAX_PICTURES = 16  # of a multi-picture index that are followed
 
 
@@ -144,6 +146,8 @@ def _note_scan(its: JpegFile, header: bytes) -> None:
     if not header or len(header) < 4 + 2 * header[0]:
         return
     count = header[0]
+    if count > _MOST_COMPONENTS or its.scans > MAX_SCANS:
+        return  # the file is refused
     first, last, shift = header[1 + 2 * count : 4 + 2 * count]
     for number in header[1 : 1 + 2 * count : 2]:
         for at in range(first, min(last, 63) + 1):

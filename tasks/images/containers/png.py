@@ -59,7 +59,7 @@ def _chunk(kind: bytes, body: bytes | memoryview) -> bytes:
     return b"".join((struct.pack(">I", len(body)), kind, body, checksum))
 
 
-def parse(data: bytes) -> PngFile | None:
+def parse(data: bytes | memoryview) -> PngFile | None:
     """Parse the PNG at byte 0; None if its header is broken, so that nobody shows it."""
     its, view, at = PngFile(end=len(data)), memoryview(data), len(SIGNATURE)
     if data[12:16] != b"IHDR" or len(data) < 33 or data[8:12] != b"\0\0\0\x0d":
@@ -77,7 +77,7 @@ def parse(data: bytes) -> PngFile | None:
             its.damaged, its.end = True, at
             return its
         sound = after <= len(data) and data[after - 4 : after] == struct.pack(
-            ">I", zlib.crc32(data[at + 4 : after - 4])
+            ">I", zlib.crc32(view[at + 4 : after - 4])
         )
         _take(its, kind, body, sound)
         at = after

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.images.containers.boxes import FULL, Numbers, Properties, Range, boxes, first
+from tasks.images.containers.boxes import FULL, KINDS, Numbers, Properties, Range, boxes, first
 from tasks.images.containers.items import stated
 
 MOST_TRACKS = 8  # that are looked at; an animation has one, and one of its alpha
@@ -13,7 +13,10 @@ _MOST_SEARCHED = 1 << 20
 
 
 def properties(data: bytes) -> list[Properties]:
-    """How viewers see each track that is a picture, browsers first."""
+    """How viewers see each track that is a picture, browsers first.
+
+    Raises OverflowError if there are more boxes or units than are looked at.
+    """
     moov = first(data, (0, len(data)), b"moov")
     found: list[Properties] = []
     every = boxes(data, *moov) if moov else iter(())
@@ -40,7 +43,8 @@ def _of_track(data: bytes, track: Range) -> list[Properties]:
         return []
     its = Properties()
     for kind, start, end in boxes(data, entry[0] + _ENTRY, entry[1]):
-        its.take(kind, data[start:end])
+        if kind in KINDS:
+            its.take(kind, data[start:end])
     return stated(its, _first_sample(data, table))
 
 
