@@ -10,16 +10,30 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator
+from functools import cached_property
 
 _START = re.compile("[<&\\[\U0001f1e6-\U0001f1ff]")
-_LONGEST_TAG = 300  # characters; bounded, so that every search takes linear time
+_LONGEST_LABEL = 300  # characters; bounded, so that every search takes linear time
+# What has an end of any distance is only begun here; `_Markup` finds the end.
 _MARKUP = re.compile(
-    r"<!--[^>]{0,100}-->"
-    rf"|<(?P<close>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9]{{0,15}})(?P<rest>[\s/][^<>]{{0,{_LONGEST_TAG}}})?>"
+    r"(?P<comment><!--)|(?P<odd><[!?]|</(?![a-zA-Z]))"
+    r"|<(?P<close>/?)(?P<tag>[a-zA-Z][a-zA-Z0-9_-]{0,40})(?=[\s/>])"
     r"|(?P<entity>&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});?)"
-    rf"|\[(?P<label>[^\[\]\n]{{1,{_LONGEST_TAG}}})\](?:\([^()\s]{{0,{_LONGEST_TAG}}}\)|\[[^\[\]\s]{{0,60}}\])"
+    rf"|\[(?P<label>[^\[\]\n]{{1,{_LONGEST_LABEL}}})\](?:(?P<link>\()|\[[^\[\]\s]{{0,60}}\])"
     r"|(?P<flags>[\U0001f1e6-\U0001f1ff]+)"
+)
+# Browsers display nothing of what stands inside these.
+_HIDDEN = frozenset("iframe noembed noframes noscript script style template title".split())
+_LONGEST_LINK = 1000  # characters of a link's address and title
+_DELIMITER = re.compile(r">|=\s*(?P<quote>[\"'])")
+_COMMENT_END = re.compile(r"--!?>")
+_HIDDEN_END = re.compile(rf"</(?P<name>{'|'.join(sorted(_HIDDEN))})(?=[\s/>])", re.IGNORECASE)
+_BRACKETS = re.compile(r"[()\n]")
+_LINK = re.compile(
+    r"\s*+(?:<[^<>\n]*+>|[^\s<]\S*+)?"
+    r"(?:\s++(?:\"[^\"]*+\"|'[^']*+'|\([^()]*+\)))?\s*+"
 )
 _BLOCKS = frozenset(
     """address article aside blockquote br dd div dl dt fieldset figure footer form h1 h2 h3 h4 h5
@@ -85,20 +99,37 @@ def displayed(stored: str) -> Displayed | None:
 
 def _replacements(stored: str) -> Iterator[Replacement]:
     """What is displayed otherwise, in order."""
-    done = 0
+    done, markup = 0, _Markup(stored)
     for opening in _START.finditer(stored):
         if opening.start() < done:
             continue
         found = _MARKUP.match(stored, opening.start())
-        if found is not None:
-            done = found.end()
-            for start, end, shown in _replacement(stored, found):
+        if found is not None and (after := _end(markup, found)):
+            done = after
+            for start, end, shown in _replacement(stored, found, after):
                 if shown != stored[start:end]:
                     yield start, end, shown
 
 
-def _replacement(stored: str, found: re.Match[str]) -> Iterator[Replacement]:
-    start, end = found.span()
+def _end(markup: _Markup, found: re.Match[str]) -> int:
+    """The offset behind what is displayed otherwise; 0 if it is not closed."""
+    at = found.end()
+    if found["comment"]:
+        return markup.comment_end(at)
+    if found["odd"]:
+        return markup.bracket_end(at)
+    if found["link"]:
+        return markup.link_end(at - 1)
+    if not found["tag"]:
+        return at
+    end, name = markup.tag_end(at), found["tag"].lower()
+    if end and name in _HIDDEN and not found["close"]:
+        return markup.hidden_end(name, end) or end
+    return end
+
+
+def _replacement(stored: str, found: re.Match[str], end: int) -> Iterator[Replacement]:
+    start = found.start()
     if found["label"]:
         first, last = found.span("label")
         yield start, first, ""
@@ -111,7 +142,7 @@ def _replacement(stored: str, found: re.Match[str]) -> Iterator[Replacement]:
             for at in range(start, end):
                 yield at, at + 1, chr(ord(stored[at]) - _FIRST_INDICATOR + ord("a"))
     else:
-        yield start, end, _tag(found) if found["tag"] else ""
+        yield start, end, _tag(found, stored[found.end() : end]) if found["tag"] else ""
 
 
 def _within(stored: str, first: int, last: int) -> Iterator[Replacement]:
@@ -120,12 +151,12 @@ def _within(stored: str, first: int, last: int) -> Iterator[Replacement]:
     yield from ((first + start, first + end, shown) for start, end, shown in _replacements(inner))
 
 
-def _tag(found: re.Match[str]) -> str:
+def _tag(found: re.Match[str], attributes: str) -> str:
     name = found["tag"].lower()
     if name == "bdo":
         if found["close"]:
             return _POP
-        return _RIGHT_TO_LEFT if _RTL_ATTRIBUTE.search(found["rest"] or "") else _LEFT_TO_RIGHT
+        return _RIGHT_TO_LEFT if _RTL_ATTRIBUTE.search(attributes) else _LEFT_TO_RIGHT
     return "\n" if name in _BLOCKS else ""
 
 
@@ -171,3 +202,98 @@ def _reordered(chars: list[str], run: list[int], override: str) -> Iterator[int]
         else:
             clusters.append([at])
     return (at for cluster in reversed(clusters) for at in cluster)
+
+
+class _Markup:
+    """Where tags, comments, hidden elements and Markdown links end; 0 if they have no end.
+
+    What a failed search has passed is kept, so that no later one passes it again: the work for all
+    of a text is linear.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._open: set[int] = set()  # delimiters from which no tag ends
+
+    def tag_end(self, at: int) -> int:
+        """The offset behind the ``>`` that closes a tag, from behind its name on.
+
+        One inside a quoted value does not. A value is quoted if the quote follows ``=``.
+        """
+        starts, found = self._delimiters
+        passed = []
+        index = bisect_left(starts, at)
+        while index < len(starts) and index not in self._open:
+            passed.append(index)
+            match = found[index]
+            if not match["quote"]:
+                return match.end()
+            close = self._text.find(match["quote"], match.end())
+            if close < 0:
+                break
+            index = bisect_left(starts, close + 1)
+        self._open.update(passed)
+        return 0
+
+    def comment_end(self, at: int) -> int:
+        """The offset behind a comment whose text begins at `at`."""
+        if self._text.startswith(("->", ">"), at):
+            return self._text.index(">", at) + 1
+        return _following(self._comment_ends, at)
+
+    def bracket_end(self, at: int) -> int:
+        """The offset behind the next ``>``, which ends what browsers take for a comment."""
+        return _following(self._angles, at)
+
+    def hidden_end(self, name: str, at: int) -> int:
+        """The offset behind the closing tag of a hidden element whose body begins at `at`."""
+        after_name = _following(self._hidden_ends.get(name, []), at)
+        return self.tag_end(after_name) if after_name else 0
+
+    def link_end(self, at: int) -> int:
+        """The offset behind the address and title of a Markdown link, which `at` opens by ``(``."""
+        close = self._pairs.get(at, 0)
+        if not 0 < close - at <= _LONGEST_LINK:
+            return 0
+        return close + 1 if _LINK.fullmatch(self._text, at + 1, close) else 0
+
+    @cached_property
+    def _delimiters(self) -> tuple[list[int], list[re.Match[str]]]:
+        found = list(_DELIMITER.finditer(self._text))
+        return [match.start() for match in found], found
+
+    @cached_property
+    def _comment_ends(self) -> list[int]:
+        return [match.end() for match in _COMMENT_END.finditer(self._text)]
+
+    @cached_property
+    def _angles(self) -> list[int]:
+        return [match.end() for match in re.finditer(">", self._text)]
+
+    @cached_property
+    def _hidden_ends(self) -> dict[str, list[int]]:
+        """The offsets behind the names of closing tags."""
+        ends: dict[str, list[int]] = {}
+        for match in _HIDDEN_END.finditer(self._text):
+            ends.setdefault(match["name"].lower(), []).append(match.end())
+        return ends
+
+    @cached_property
+    def _pairs(self) -> dict[int, int]:
+        """The place of the closing bracket of each opening one in its line."""
+        pairs: dict[int, int] = {}
+        opened: list[int] = []
+        for match in _BRACKETS.finditer(self._text):
+            if match[0] == "(":
+                opened.append(match.start())
+            elif match[0] == "\n":
+                opened.clear()
+            elif opened:
+                pairs[opened.pop()] = match.start()
+        return pairs
+
+
+def _following(ends: list[int], at: int) -> int:
+    """The first of these offsets behind `at`; 0 if there is none."""
+    index = bisect_left(ends, at + 1)
+    return ends[index] if index < len(ends) else 0
