@@ -29,8 +29,10 @@ CREATE INDEX rule_pattern ON rule (kind, pattern);
 """
 
 DOWN = """
-DELETE FROM rule AS later USING rule AS earlier
-    WHERE later.kind = earlier.kind AND later.pattern = earlier.pattern AND later.id > earlier.id;
+DELETE FROM rule USING (
+        SELECT id, row_number() OVER (PARTITION BY kind, pattern
+            ORDER BY removed_at IS NOT NULL, NOT active, id) AS place FROM rule) AS same
+    WHERE rule.id = same.id AND same.place > 1;  -- one that applies stays
 DROP INDEX rule_pattern, rule_once;
 ALTER TABLE rule
     ADD CONSTRAINT rule_kind_pattern_key UNIQUE (kind, pattern),
