@@ -14,7 +14,7 @@ import psycopg2
 from playhouse.migrations import Runner
 
 from models.database import roles
-from models.database.connection import connect, connection, db, parameters
+from models.database.connection import connect, connection, db, one, parameters
 from models.errors import SettingError
 from models.rules import starter_list
 from models.settings import Settings, use_settings
@@ -32,7 +32,8 @@ def migrate(application: str = "") -> list[str]:
     with connection():
         db.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
-            roles.check_schema()
+            if not _is_installed() or pending():
+                roles.check_schema()  # an owner without this right can run what is installed
             roles.check_owner()
             if newer() and not pending():
                 return []  # a later release granted its own rights
@@ -42,6 +43,11 @@ def migrate(application: str = "") -> list[str]:
         finally:
             db.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))
     return applied
+
+
+def _is_installed() -> bool:
+    row = one("SELECT to_regclass('schema_migration') IS NOT NULL")
+    return bool(row and row[0])
 
 
 def pending() -> list[str]:

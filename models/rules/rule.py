@@ -78,7 +78,7 @@ class Rule(Model):
             rule_set = RuleSet.own(language)
             facts = (kind, pattern, action, label, active, ignore_accents, inflections)
             values = dict(zip(FACTS, (*facts, rule_set.name), strict=True))
-            rule = cls._find_existing(kind, pattern, language)
+            rule = cls._find_existing(kind, pattern, rule_set)
             if rule is not None and rule.removed_at is None:
                 raise _taken(kind, language)
             if rule is None:
@@ -98,12 +98,16 @@ class Rule(Model):
         return row
 
     @classmethod
-    def _find_existing(cls, kind: str, pattern: str, language: str) -> Rule | None:
+    def _find_existing(cls, kind: str, pattern: str, rule_set: RuleSet) -> Rule | None:
+        """A rule of the set's language with this pattern: one that is there, else a removed one.
+
+        Of removed ones it is the set's own, if there is one: it is restored in that set.
+        """
         row: Rule | None = (
             cls.select(cls)
             .join(RuleSet)
-            .where(cls.kind == kind, cls.pattern == pattern, RuleSet.language == language)
-            .order_by(cls.removed_at.is_null(False), cls.id)
+            .where(cls.kind == kind, cls.pattern == pattern, RuleSet.language == rule_set.language)
+            .order_by(cls.removed_at.is_null(False), cls.rule_set != rule_set.id, cls.id)
             .for_update("FOR UPDATE OF t1")
             .first()
         )
@@ -152,10 +156,10 @@ class Rule(Model):
             values = {**rule.facts, **changes}
             values["pattern"] = values["pattern"].strip()
             check(*(values[name] for name in FACTS[:4]))
-            language = RuleSet.named(values["rule_set"]).language
+            rule_set = RuleSet.named(values["rule_set"])
             if values == rule.facts and rule.removed_at is None:
                 return rule
-            other = cls._find_existing(values["kind"], values["pattern"], language)
+            other = cls._find_existing(values["kind"], values["pattern"], rule_set)
             if other is not None and other.id != rule.id:
                 raise Conflict(f"Rule {other.id} already has this pattern.", field="pattern")
             return rule.update_and_audit("rule.change", moderator_id, values)

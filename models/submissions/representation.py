@@ -27,6 +27,8 @@ AUTHOR_TEXTS = {
     "other": "It does not follow the rules of this site.",
 }
 
+SAMPLE_TEXT = "It was picked at random, to be looked at by a person."  # nothing is wrong with it
+
 
 def reasons_of(submission: Submission) -> list[dict[str, Any]]:
     """The reasons of the decision that stands, a person's or the machine's.
@@ -43,6 +45,8 @@ def reasons_of(submission: Submission) -> list[dict[str, Any]]:
 def with_author_text(reason: Mapping[str, Any]) -> dict[str, Any]:
     """The reason with the sentence for the author that belongs to its label."""
     text = AUTHOR_TEXTS.get(reason["label"], AUTHOR_TEXTS[NO_LABEL])
+    if reason["check"] == "sample":
+        text = SAMPLE_TEXT
     return {**reason, "author_text": text}
 
 

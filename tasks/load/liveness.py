@@ -4,7 +4,7 @@ A process that hangs still holds its port, so that the port says nothing. Kubern
 ask ``/healthz`` at METRICS_LISTEN, which answers by ``overdue()``. Kubernetes restarts a container
 that is stuck, Compose shows it as unhealthy.
 
-Safe with threads: each name is set and removed by one thread, and a reader takes a copy.
+Safe with threads: each change is one operation of a dict, and a reader takes a copy.
 """
 
 from __future__ import annotations

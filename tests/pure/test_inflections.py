@@ -6,7 +6,7 @@ import pytest
 
 from models.rules.inflections import LANGUAGES, MOST_FORMS, forms
 from models.rules.matcher.matcher import RuleSpec
-from models.rules.text_check import Matchers, SetRule, outermost
+from models.rules.text_check import MOST_MADE, Matchers, SetRule, outermost
 
 
 def rule(number: int, pattern: str, language: str = "en", kind: str = "word", **more) -> SetRule:
@@ -120,3 +120,13 @@ def test_an_exception_of_a_language_does_not_reach_other_clients() -> None:
     matchers = Matchers([rule(1, "slut"), rule(2, "slut", "sv", action="allow")])
     assert {match.rule.id for match in matchers.of(["en"]).find("slut")} == {1}
     assert {match.rule.id for match in matchers.of(["en", "sv"]).find("slut")} == {1, 2}
+
+
+def test_few_matchers_are_kept_however_many_selections_there_are() -> None:
+    codes = sorted(LANGUAGES)
+    matchers = Matchers([rule(n, "troll", language=code) for n, code in enumerate(codes)])
+    selections = [codes[: n + 1] for n in range(len(codes))] + [[code] for code in codes]
+    for selection in selections:
+        assert matchers.of(selection).find("a troll")
+    assert len(selections) > MOST_MADE >= len(matchers._made)
+    assert matchers.of(codes) is matchers.of(codes)

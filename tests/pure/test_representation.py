@@ -20,6 +20,11 @@ def test_a_label_that_was_removed_still_has_one() -> None:
     assert reason["author_text"] == representation.AUTHOR_TEXTS["other"]
 
 
+def test_an_upload_that_was_picked_at_random_is_not_accused() -> None:
+    reason = representation.with_author_text({"check": "sample", "label": "other"})
+    assert "rules" not in reason["author_text"] and "random" in reason["author_text"]
+
+
 def test_times_are_in_utc_and_sort_as_texts() -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     assert representation.utc(noon) == "2026-03-01T10:00:00.000000+00:00"

@@ -29,8 +29,14 @@ _ports = itertools.count()
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 SMALL = {"WEB_INSTANCES": "1", "PRIORITY_WORKERS": "0"}
-# Many tests share a machine: how long a sync answer waits is for scripts/bench, not for them.
-WHOLE = {"WEB_INSTANCES": "2", "PRIORITY_WORKERS": "1", "SYNC_TIMEOUT": "30"}
+# Many tests share a machine: how long a sync answer waits is for scripts/bench, and where decoding
+# is cut for tests/moderation/test_containment.py.
+WHOLE = {
+    "WEB_INSTANCES": "2",
+    "PRIORITY_WORKERS": "1",
+    "SYNC_TIMEOUT": "30",
+    "DECODE_TIMEOUT": "30",
+}
 
 
 class Stack:
