@@ -25,7 +25,7 @@ from models.statistics.load_samples import LoadSample
 from tasks.alerts.alerting import Alerting
 from tasks.hash_bank import request_hash
 from tasks.load import adaptive_limit, liveness, metrics_server, snapshot
-from tasks.maintenance import retention, rollup, sweep, undone_blocks
+from tasks.maintenance import retention, rollup, sweep
 from tasks.observability import logs, metrics, tracing
 from tasks.servers import certificate
 from tasks.webhooks import deliver
@@ -96,7 +96,7 @@ def duties(settings: Settings, stop: threading.Event) -> tuple[Duty, ...]:
         Duty("alerts", alerts.every, alerts.evaluate, own_connection=True),
         Duty("notices", 1.0, alerts.send_notices),
         Duty("known images", 10.0, request_hash.enqueue_owed),
-        Duty("undone blocks", 10.0, lambda: undone_blocks.recheck(stop), longest=0),
+        Duty("undone blocks", 10.0, lambda: sweep.recheck_undone(stop), longest=0),
         Duty("certificate", 5.0, lambda: certificate.follow(settings)),
         Duty("orphaned files", 600.0, sweep.remove_orphans, longest=0),
         Duty("old alerts", 3600.0, purge_alerts),

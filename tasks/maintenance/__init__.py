@@ -1,5 +1,5 @@
-"""What the standby process does on a clock: sweep, retention, rollups, undone blocks.
+"""What the standby process does on a clock: sweep, retention, rollups.
 
 Open ``sweep.py`` first: it requeues stranded submissions and deletes orphaned files.
-``standby.py`` in ``tasks`` calls all of them.
+``standby.py`` in ``tasks`` calls all three.
 """

@@ -1,4 +1,4 @@
-"""The sweep: requeues stranded submissions and deletes orphaned files.
+"""The sweep: requeues stranded submissions, rechecks what undone blocks left, deletes orphans.
 
 It may run on several hosts at once: each step is a conditional update, or adds a job only if it is
 not queued.
@@ -13,6 +13,7 @@ import redis
 
 from models.clients.client import Client
 from models.moderation import decision
+from models.review import followers
 from models.settings import get_settings
 from models.submissions import submission
 from models.submissions.image import Image
@@ -114,6 +115,16 @@ def _add(jobs: list[QueuedJob]) -> int:
     added = enqueue_missing(jobs)
     submission.mark_queued(added)
     return len(added)
+
+
+def recheck_undone(stop: threading.Event) -> int:
+    """Send back to the checks what the undo of a block left, in batches; returns the number."""
+    total = 0
+    while not stop.is_set() and (count := followers.recheck_left(get_settings())):
+        total += count
+    if total:
+        log.info("%d uploads go back to the checks: the block that rejected them is undone", total)
+    return total
 
 
 def remove_orphans() -> int:
