@@ -21,6 +21,7 @@ from models.submissions.submission import Submission
 from models.verdict import LABELS
 from tasks.queue import lanes
 from webapp.console.dashboard.tiles import MODES
+from webapp.console.shared import list_filter
 from webapp.console.shared.cards import Card, cards
 from webapp.signin import auth
 
@@ -94,12 +95,13 @@ def frame() -> dict[str, Any]:
 
 
 def chosen() -> ReviewFilter:
-    """The filter in the URL or form of this request."""
+    """The filter in the URL or form of this request; raises NotFound for an unknown client."""
     kind = request.values.get("filter", "all")
-    client, label = request.values.get("client", ""), request.values.get("label", "")
+    label = request.values.get("label", "")
+    client = list_filter.client(request.values.get("client", ""))
     return ReviewFilter(
         kind if kind in claims.KINDS else "all",
-        int(client) if client.isdecimal() and len(client) < 18 else None,
+        client.id if client else None,
         label if label in LABELS else "",
     )
 
