@@ -32,10 +32,12 @@ def migrate(application: str = "") -> list[str]:
     with connection():
         db.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
-            if not _is_installed() or pending():
-                roles.check_schema()  # an owner without this right can run what is installed
+            if not _is_installed():
+                roles.check_schema()
             roles.check_owner()
-            if newer() and not pending():
+            if pending():
+                roles.check_schema()  # without this right, an owner can run what is installed
+            elif newer():
                 return []  # a later release granted its own rights
             applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
             starter_list.seed_rules()
