@@ -82,7 +82,7 @@ def look_closer(picture: Decoded, scores: Sequence[float], crop: Crop, score: Sc
     worst, whole = ranked[0], scores[ranked[0]]
     parts = _scored(_parts(picture, ranked[:FRAMES], crop), score)
     calls = len(parts)
-    tiles = [each for each in parts if each.part.is_tile]
+    tiles = [each for each in parts if each.part.is_tile and each.view == worst]
     if whole >= CERTAIN:
         return CloserLook(whole, worst, _sheet(tiles), calls=calls)
     sure = max([whole, *(each.score for each in parts if each.part.is_border)])

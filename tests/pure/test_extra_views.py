@@ -93,11 +93,13 @@ class Shown:
     image: Image.Image
     frames: int = 1
     cropped: list = field(default_factory=list)
+    others: tuple[Image.Image, ...] = ()  # further frames
 
     @property
     def views(self) -> Views:
-        small = self.image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        return Views([0], [b"", small.tobytes()], 1)
+        images = (self.image, *self.others)
+        small = [image.resize((SIDE, SIDE), Image.Resampling.BILINEAR) for image in images]
+        return Views(list(range(len(images))), [b"", *(one.tobytes() for one in small)], 1)
 
     @property
     def width(self) -> int:
@@ -160,6 +162,15 @@ def test_a_sheet_whose_tiles_are_harmless_goes_to_a_person() -> None:
     finding = Finding("classifier", "nudity", score=closer.score, image=0, evidence=closer.detail)
     assert judge([finding], Policy()).verdict == "review"
     assert look(sheet, 0.9, 0.7)[0].detail == {}, "a tile is flagged: the whole picture rejects"
+
+
+def test_the_tiles_of_another_frame_excuse_nothing() -> None:
+    """An animation whose bad frame stands among harmless sheets."""
+    sheet = grid(photo(), [photo("safe_chelsea.jpg"), photo("safe_coffee.jpg")], 3, 0, 8)
+    shown = Shown(photo(), others=(sheet,))
+    assert any(part.is_tile for part in parts(sheet))
+    closer = look_closer(shown, [0.9, 0.3], shown.crop, lambda views: [0.0 for _ in views])
+    assert (closer.score, closer.view, closer.detail) == (0.9, 0, {})
 
 
 def test_a_picture_in_the_grey_zone_is_turned() -> None:
