@@ -175,7 +175,7 @@ def test_what_the_last_release_queued_and_took_is_decided_once_by_this_one(old: 
     after = old.pids()
     kept = {"postgres", "redis", "nginx"}
     assert [name for name in before if name not in kept and after[name] == before[name]] == [], told
-    eventually(lambda: decided(old, sender.acknowledged), 120)
+    eventually(lambda: decided(old, sender.acknowledged), 300)
     assert not any("UndefinedColumn" in log_of(old, name) for name in dead)
     twice = (
         "SELECT submission_id FROM decision WHERE moderator_id IS NULL AND to_verdict IS NOT NULL"
