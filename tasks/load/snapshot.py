@@ -242,14 +242,19 @@ def _error_rate() -> float:
     return round(sum(beat["errors"] for beat in beats) / done, 4) if done else 0.0
 
 
-def health() -> list[dict[str, str]]:
-    """Each part with its state: ok, near (a limit) or down."""
+def health(seconds: float = 2.0) -> list[dict[str, str]]:
+    """Each part with its state: ok, near (a limit) or down; at most ``seconds`` old."""
     with replica.use_primary():
-        return _values.get_or("health", 2.0, lambda: parts.of(read(), workers()))
+        return _values.get_or("health", seconds, lambda: parts.of(read(), workers()))
 
 
 def brief() -> dict[str, Any]:
-    """The part of the report that ``scripts/status`` shows."""
+    """The part of the report that ``scripts/status`` shows. It is read anew.
+
+    The script asks any web instance, and each has read its own report at another time.
+    """
+    parts_now = health(0.0)
+    forget()
     report = snapshot()
     return {
         "mode": report["current_mode"],
@@ -259,7 +264,7 @@ def brief() -> dict[str, Any]:
         "to_review": report["to_review"]["all"],
         "review_debt": report["queues"]["review_debt"],
         "scaled": report["scaled"],
-        "health": report["health"],
+        "health": parts_now,
         "webhooks_held": get_settings().hold_webhooks,
     }
 

@@ -65,6 +65,15 @@ def test_a_redis_that_is_full_means_direct_until_it_has_room(own: Stack, api: Ap
     wait_until(lambda: alerts(own, "redis") == [], 60)
 
 
+def test_status_reports_what_is_wrong_now_and_not_what_was_read_before(own: Stack) -> None:
+    assert part(own, "Redis")[0] == "ok"  # the web instance keeps this for two seconds
+    with full(own):
+        status = json.loads(own.run("status", "--json").stdout)
+    assert [p["state"] for p in status["health"] if p["name"] == "Redis"] == ["down"]
+    assert status["mode"] == "direct"
+    wait_until(lambda: part(own, "Redis")[0] == "ok", 30)
+
+
 @contextlib.contextmanager
 def read_only(own: Stack) -> Iterator[None]:
     """The folder of the originals cannot be written during the block."""

@@ -25,7 +25,7 @@ def readyz() -> tuple[dict[str, Any], int]:
 
     With ``?load`` also the load, for ``scripts/status``. nginx allows only its own machine.
     """
+    load = {"load": snapshot.brief()} if "load" in request.args else {}
     parts = snapshot.health()
     ready = health.take_uploads(parts)
-    load = {"load": snapshot.brief()} if "load" in request.args else {}
     return {"ready": ready, "parts": parts, **load}, 200 if ready else 503
