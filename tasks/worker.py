@@ -30,7 +30,7 @@ from tasks.load import metrics_server
 from tasks.load.heartbeat import Heartbeat
 from tasks.moderation import checks, direct_mode, hash_known_image, pipeline
 from tasks.moderation import detect as detection
-from tasks.moderation.job import decoder, items_of
+from tasks.moderation.job import decoder, draw_thumbnail, items_of
 from tasks.moderation.prefetch import Urgent
 from tasks.observability import logs, metrics, tracing
 from tasks.queue.lanes import DETECT, MODERATE, get_huey
@@ -91,7 +91,7 @@ class Worker:
         """Draw the thumbnails of a submission that was approved without them."""
         with connection.connection():
             for item in items_of(UUID(submission_id), get_settings()):
-                pipeline.draw_thumbnail(item)
+                draw_thumbnail(item)
                 if item.seen.get("thumbnail"):
                     Image.update(thumbnail=True).where(Image.id == item.image.id).execute()
 

@@ -82,7 +82,7 @@ def recheck(row: Submission, moderator_id: int, settings: Settings) -> None:
     """Undo the machine's rejection of a locked row, its strike included, and owe a full check.
 
     The checks stopped at the known image, so what the others say is not known. Until a worker has
-    made them it is a flag of the review debt, and its client is told so. No worker takes it before
+    made them it is a flag of the review debt, and its client learns that. No worker takes it before
     ``SETTLED`` seconds: a process may hold the removed image in its cache for one more second.
     """
     before: str = row.verdict

@@ -10,7 +10,7 @@ from models.settings.table import Table, _setting
 
 @dataclass(frozen=True)
 class FullTable(DetectorTable, Table):
-    """Everything that an operator can set: ``Table``, detectors, and what people are told."""
+    """Everything that an operator can set: ``Table``, detectors, and whom it notifies."""
 
     # Alerts; 0 turns a rule off
     alert_urls: str = _setting(

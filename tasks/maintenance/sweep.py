@@ -15,7 +15,7 @@ from models.clients.client import Client
 from models.moderation import decision
 from models.review import followers
 from models.settings import get_settings
-from models.submissions import submission
+from models.submissions import lease
 from models.submissions.image import Image
 from models.submissions.submission import Submission
 from models.verdict import REVIEW
@@ -46,14 +46,14 @@ def sweep() -> None:
 
 def release() -> None:
     """Release the submissions of dead workers."""
-    released = submission.release_expired()
+    released = lease.release_expired()
     if released:
         log.warning("%d submissions released: their worker died", released)
 
 
 def quarantine() -> None:
     """Send submissions that failed too often to a person."""
-    for submission_id in submission.exhausted(get_settings().max_attempts):
+    for submission_id in lease.exhausted(get_settings().max_attempts):
         row = Submission.get_by_id(submission_id)
         client: Client = row.client
         if decision.quarantine(
@@ -113,7 +113,7 @@ def _add(jobs: list[QueuedJob]) -> int:
     if not jobs:
         return 0
     added = enqueue_missing(jobs)
-    submission.mark_queued(added)
+    lease.mark_queued(added)
     return len(added)
 
 

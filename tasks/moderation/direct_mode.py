@@ -16,6 +16,7 @@ import redis
 
 from models.database.connection import connection
 from tasks.moderation import pipeline
+from tasks.moderation.leases import claim_next
 from tasks.queue import redis_connection
 from tasks.queue.lanes import get_redis
 
@@ -70,7 +71,7 @@ def _until_redis_answers(worker: str, counting: Counting) -> None:
 def _moderate_next(worker: str, counting: Counting) -> bool:
     """Claim and moderate the next submission; whether there was one."""
     with connection():
-        claimed = pipeline.claim_next(worker)
+        claimed = claim_next(worker)
         if not claimed.submissions:
             return False
         with counting():

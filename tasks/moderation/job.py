@@ -26,7 +26,7 @@ from tasks.images.decoder import Budget, Decoded, Decoder
 from tasks.images.limits import Limits, PictureError
 from tasks.observability import tracing
 from tasks.queue.lanes import QueuedJob, rank_of
-from tasks.storage import Storage, original
+from tasks.storage import Storage, original, still, thumbnail
 
 MOST_PREPARED = 6  # views that are prepared for the network early; each takes 600 KB
 
@@ -278,3 +278,23 @@ def _load_clients(submissions: Sequence[Submission]) -> None:
     clients = {client.id: client for client in Client.select().where(Client.id.in_(client_ids))}
     for submission in submissions:
         submission.client = clients[submission.client_id]
+
+
+def draw_thumbnail(item: Item) -> None:
+    """Store a picture's thumbnail, and those of an animation's worst frames.
+
+    Nothing is stored if there is a thumbnail, or if the picture cannot be read.
+    """
+    if item.image.thumbnail:
+        return
+    try:
+        worst = [int(frame) for frame, _ in item.worst] if item.picture.frames > 1 else []
+        drawn = item.draw({0, *worst})
+    except PictureError:
+        return
+    item.storage.write(thumbnail(item.image.storage_key), drawn[0])
+    for frame in drawn.keys() & set(worst):
+        item.storage.write(still(item.image.storage_key, frame), drawn[frame])
+    item.seen["thumbnail"] = True
+    if worst:
+        item.seen["stills"] = [pair for pair in item.worst if pair[0] in drawn]

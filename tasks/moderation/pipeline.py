@@ -8,7 +8,7 @@ order. Every upload takes this way: one that a job names and several while many 
 
 What makes it fast has files of its own: ``prefetch.py`` claims the next batch early,
 ``look_ahead.py`` decodes the next pictures early, ``group_commit.py`` commits verdicts together.
-``lease_renewal.py`` keeps the claims.
+``leases.py`` claims submissions and keeps the claims.
 """
 
 from __future__ import annotations
@@ -19,46 +19,31 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from models.database.connection import connection
 from models.moderation.record_verdicts import Outcome, record_verdicts
 from models.settings import get_settings, per_process
-from models.submissions.submission import (
-    Submission,
-    claim,
-    claim_any,
-    claim_several,
-    give_back,
-    hand_back,
-    pause,
-)
+from models.submissions.lease import give_back, hand_back, pause
+from models.submissions.submission import Submission
 from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, action_for, judge
-from tasks.images.limits import PictureError
 from tasks.moderation import checks, look_alikes
 from tasks.moderation.checks import Check
 from tasks.moderation.group_commit import GroupCommit
-from tasks.moderation.job import Item, Job
-from tasks.moderation.lease_renewal import LeaseRenewal
+from tasks.moderation.job import Job, draw_thumbnail
+from tasks.moderation.leases import NOTHING, Claimed, LeaseRenewal, claim_alone, claim_together
 from tasks.moderation.look_ahead import LookAhead
 from tasks.moderation.prefetch import Prefetch, Urgent
 from tasks.moderation.shadow import shadow_findings
 from tasks.observability import logs, metrics, tracing
 from tasks.queue.lanes import announce_decided, enqueue_missing, get_huey
-from tasks.storage import StorageDown, still, thumbnail
+from tasks.storage import StorageDown
 
 BATCHES = 4  # claimed in a row, about 1 s of work; then the consumer can stop if it has to
 LONGEST_WAIT = 2.0  # seconds that a claimed submission waits behind others before it is given back
 PAUSE_AFTER_DOWN = 30.0  # seconds before owed checks are tried again if the classifier was down
 log = logging.getLogger("sluice.moderate")
 lease_renewal = per_process(LeaseRenewal)
-
-
-class Claimed(NamedTuple):
-    """Submissions that were claimed together, and the lease that the claim gave them."""
-
-    lease: str
-    submissions: Sequence[Submission]
 
 
 class Batch(NamedTuple):
@@ -70,7 +55,6 @@ class Batch(NamedTuple):
     claimed_at: float
 
 
-NOTHING = Claimed("", [])
 TakeNext = Callable[[], Sequence[UUID]]  # takes the ids that come next off the queue, if many wait
 NextUrgent = Callable[[Sequence[Job]], Claimed]  # claims what may not wait for these jobs
 Done = Callable[[int], object]  # is called with the number of submissions that are done
@@ -179,38 +163,6 @@ def moderate_together(
         return alone, moderate(claimed, prefetch, done, next_urgent)
     except Exception as error:  # a claim failed; the sweep enqueues its submissions again
         return alone, [error]
-
-
-def claim_alone(submission_id: UUID, worker: str) -> Claimed:
-    """Claim one submission; nothing if it is done, claimed, or failed ``MAX_ATTEMPTS`` times."""
-    lease, settings = new_lease(worker), get_settings()
-    submission = claim(
-        submission_id, lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
-    )
-    return Claimed(lease, [submission] if submission else [])
-
-
-def claim_together(submission_ids: Sequence[UUID], worker: str, alone: list[UUID]) -> Claimed:
-    """Claim several that nobody has tried yet; the ids of the others are added to ``alone``."""
-    if not submission_ids:
-        return NOTHING
-    lease = new_lease(worker)
-    submissions = claim_several(submission_ids, lease, seconds=get_settings().lease_seconds)
-    claimed = {submission.id for submission in submissions}
-    alone += [each for each in submission_ids if each not in claimed]
-    return Claimed(lease, submissions)
-
-
-def claim_next(worker: str) -> Claimed:
-    """Claim the next submission in PostgreSQL, without the queue; nothing if there is none."""
-    lease, settings = new_lease(worker), get_settings()
-    submission = claim_any(lease, seconds=settings.lease_seconds, attempts=settings.max_attempts)
-    return Claimed(lease, [submission] if submission else [])
-
-
-def new_lease(worker: str) -> str:
-    """A lease that no other claim has."""
-    return f"{worker}:{uuid4().hex[:12]}"
 
 
 def jobs_of(
@@ -367,28 +319,6 @@ def draw_thumbnails(job: Job, judgement: Judgement) -> None:
     if judgement.verdict != APPROVED:
         for item in job.items:
             draw_thumbnail(item)
-
-
-def draw_thumbnail(item: Item) -> None:
-    """Store a picture's thumbnail, and those of an animation's worst frames that can be read.
-
-    Nothing is stored if there is a thumbnail, or if the picture cannot be read.
-    """
-    if item.image.thumbnail:
-        return
-    try:
-        worst = [int(frame) for frame, _ in item.worst] if item.picture.frames > 1 else []
-        drawn = item.draw({0, *worst})
-    except PictureError:
-        return
-    storage_key = item.image.storage_key
-    item.storage.write(thumbnail(storage_key), drawn[0])
-    item.seen["thumbnail"] = True
-    for frame in worst:
-        if frame in drawn:
-            item.storage.write(still(storage_key, frame), drawn[frame])
-    if worst:
-        item.seen["stills"] = [pair for pair in item.worst if pair[0] in drawn]
 
 
 def outcome_of(job: Job, judgement: Judgement) -> Outcome:

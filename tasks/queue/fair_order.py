@@ -13,9 +13,8 @@ of the flow with the lowest virtual time (start-time fair queuing):
    every flow with a job is served at some time.
 
 A client whose jobs take ``HEAVY`` seconds or more leaves one worker free if another client was seen
-lately: a job cannot be interrupted, so all workers would be taken for that long. For the same
-reason a priority worker without priority jobs takes what is urgent: a job that somebody waits for,
-of a client that had less than its share.
+lately: a job cannot be interrupted, so all workers would be taken for that long. And a priority
+worker without jobs takes an urgent one: somebody waits, and its client had less than its share.
 
 The lane is also one sorted set of all jobs, by rank and age. It holds which jobs are queued, and
 processes of the release before take from it; a job that they added belongs to no flow and is taken

@@ -1,4 +1,4 @@
-"""A call that is nearly right is told what is wrong with it."""
+"""A call that is nearly right gets a response that says what is wrong."""
 
 from __future__ import annotations
 

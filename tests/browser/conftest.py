@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.support.api import Api
 from tests.support.browser import launch
 from tests.support.stack import Stack
 
@@ -18,6 +19,15 @@ expect.set_options(timeout=20_000)  # ms; a busy machine is no failure
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         yield launch(playwright)
+
+
+@pytest.fixture
+def apart(stack: Stack, new_client: Callable[..., str]) -> tuple[Api, str]:
+    """A new client, so that no other test has its flags open: (its API, the review's address)."""
+    name = f"apart-{uuid4().hex[:8]}"
+    mine = Api(stack.url, new_client(name))
+    number = stack.sql("SELECT id FROM client WHERE name = %s", name)[0][0]
+    return mine, f"/console/review?client={number}"
 
 
 @pytest.fixture

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.api import Api, eventually
 from tests.support.browser import look
-from tests.support.stack import Stack
 
 SHOWN = "[data-case]:not([hidden])"
 PRESS = """([key, code, shift]) => document.activeElement.dispatchEvent(
     new KeyboardEvent('keydown', {key, code, shiftKey: shift, bubbles: true, cancelable: true}))"""
 FOCUS = "document.activeElement.tagName.toLowerCase()"
-
-
-@pytest.fixture
-def apart(stack: Stack, new_client):
-    """A new client, so that no other test has its flags open: (its API, the review's address)."""
-    name = f"keys-{uuid4().hex[:8]}"
-    mine = Api(stack.url, new_client(name))
-    number = stack.sql("SELECT id FROM client WHERE name = %s", name)[0][0]
-    return mine, f"/console/review?client={number}"
 
 
 def flags(api: Api, count: int) -> list[str]:
@@ -59,7 +46,7 @@ def test_a_key_counts_only_after_the_flag_was_on_screen(sit_down, apart):
     page = sit_down()
     page.goto(address)
     look(page)
-    page.clock.install()  # from now on no time passes by itself
+    page.clock.install()  # from now on time passes only when the test says so
     page.clock.pause_at(page.evaluate("Date.now() + 60000"))
     page.keyboard.press("a")
     assert shown(page) == second

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-from uuid import uuid4
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.support.api import Api, drawn, eventually, unique
+from tests.support.api import drawn, eventually, unique
 from tests.support.browser import look
 from tests.support.console import person
-from tests.support.stack import Stack
 
 SHOWN = "[data-case]:not([hidden])"
 IN_VIEW = """mark => { const {top, bottom} = mark.getBoundingClientRect();
@@ -25,15 +23,6 @@ LONG = (
     f"{'A fine chair of oak. ' * 150}Wire transfer only, via WhatsApp. "
     f"{'Solid and old. ' * 150}Contact me on WhatsApp. {'Pick up in Ulm. ' * 60}"
 )
-
-
-@pytest.fixture
-def apart(stack: Stack, new_client):
-    """A new client, so that no other test has its flags open: (its API, the review's address)."""
-    name = f"looking-{uuid4().hex[:8]}"
-    mine = Api(stack.url, new_client(name))
-    number = stack.sql("SELECT id FROM client WHERE name = %s", name)[0][0]
-    return mine, f"/console/review?client={number}"
 
 
 def tall() -> bytes:

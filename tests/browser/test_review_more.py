@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.api import Api, eventually, unique
+from tests.support.api import eventually, unique
 from tests.support.browser import look
-from tests.support.stack import Stack
 
 SHOWN = "[data-case]:not([hidden])"
-
-
-@pytest.fixture
-def apart(stack: Stack, new_client):
-    """A new client, so that no other test has its flags open: (its API, the filter for it)."""
-    name = f"apart-{uuid4().hex[:8]}"
-    mine = Api(stack.url, new_client(name))
-    number = stack.sql("SELECT id FROM client WHERE name = %s", name)[0][0]
-    return mine, f"/console/review?client={number}", number
 
 
 def shown(page: Page) -> str:
@@ -28,7 +17,8 @@ def shown(page: Page) -> str:
 
 
 def test_two_people_share_the_flags_and_none_is_decided_twice(sit_down, apart, stack):
-    mine, address, client = apart
+    mine, address = apart
+    client = int(address.rpartition("=")[2])
     for n in range(40):
         told = mine.decided(title=f"Watch {n}", description="Wire transfer only, via WhatsApp")
         assert told["verdict"] == "review"
@@ -55,7 +45,7 @@ def test_two_people_share_the_flags_and_none_is_decided_twice(sit_down, apart, s
 
 
 def test_frames_and_pictures_are_gone_through_with_keys(sit_down, apart):
-    mine, address, _ = apart
+    mine, address = apart
     mine.decided("animated_bad_frame_17.gif", unique("review_b.jpg"), title="Both")
     page = sit_down()
     page.goto(address)
@@ -71,7 +61,7 @@ def test_frames_and_pictures_are_gone_through_with_keys(sit_down, apart):
 
 
 def test_the_heatmap_lies_over_a_picture_that_stays_covered(sit_down, apart):
-    mine, address, _ = apart
+    mine, address = apart
     mine.decided(unique("review_b.jpg"), title="Where")
     page = sit_down()
     page.goto(address)
@@ -85,7 +75,7 @@ def test_the_heatmap_lies_over_a_picture_that_stays_covered(sit_down, apart):
 
 
 def test_the_next_picture_is_covered_though_space_is_held(sit_down, apart):
-    mine, address, _ = apart
+    mine, address = apart
     for _ in range(2):
         mine.decided(unique("review_b.jpg"), title="Held")
     page = sit_down()
@@ -98,7 +88,7 @@ def test_the_next_picture_is_covered_though_space_is_held(sit_down, apart):
 
 
 def test_a_group_is_decided_by_one_key_and_comes_back_by_one(sit_down, apart):
-    mine, address, _ = apart
+    mine, address = apart
     author = f"burst-{uuid4().hex[:6]}"
     ids = [
         mine.decided(title=f"Watch {n}", description="Wire transfer only", user_id=author)["job_id"]
@@ -122,7 +112,7 @@ def test_a_group_is_decided_by_one_key_and_comes_back_by_one(sit_down, apart):
 
 
 def test_an_escalation_is_undone_with_u(sit_down, apart, stack):
-    mine, address, _ = apart
+    mine, address = apart
     job_id = mine.decided(unique("review_a.jpg"), title="Hm")["job_id"]
     page = sit_down()
     page.goto(address)
@@ -146,7 +136,7 @@ def swipe(page: Page, to: int) -> None:
 
 
 def test_swiping_decides_on_a_phone(sit_down, apart):
-    mine, address, _ = apart
+    mine, address = apart
     ids = [mine.decided(unique("review_a.jpg"), title=f"Swipe {n}")["job_id"] for n in range(2)]
     page = sit_down("moderator", 390, 844, has_touch=True, is_mobile=True)
     page.goto(address)

@@ -87,7 +87,7 @@ def test_an_original_to_zoom_into_is_an_image_and_never_a_page(stack, api, ada, 
 
 
 def test_only_still_pictures_that_were_read_are_enlarged(stack, api, ada):
-    """An animation would play by itself, and what the decoder refused is for no browser either."""
+    """An animation would play at once, and what the decoder refused is for no browser either."""
     told = api.decided("animated_bad_frame_17.gif", unique("review_a.jpg")[:200], title="Odd")
     ids = [
         row[0]

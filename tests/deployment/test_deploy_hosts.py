@@ -12,10 +12,8 @@ import signal
 import socket
 import subprocess
 import tarfile
-import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,7 +21,7 @@ import requests
 
 from tasks.servers.procfile import TRAITS
 from tests.support.api import Api, eventually, unique
-from tests.support.cluster import Cluster, name_server, start_postgres, start_redis
+from tests.support.cluster import Cluster, name_server, with_servers
 from tests.support.deploy import documents
 from tests.support.stack import SCRIPTS, free_port
 
@@ -31,16 +29,8 @@ from tests.support.stack import SCRIPTS, free_port
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """The servers, empty, and the secrets that all hosts share."""
-    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        it = Cluster(Path(folder))
-        places = ["--database", f"127.0.0.1:{it.database}", "--redis", f"127.0.0.1:{it.redis}"]
-        try:
-            it.script("secrets", str(it.secrets), *places).check_returncode()
-            start_redis(it)
-            start_postgres(it)
-            yield it
-        finally:
-            it.end()
+    with with_servers() as it:
+        yield it
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ from uuid import UUID
 from models.database.connection import connect, connection
 from models.moderation.record_verdicts import Outcome, record_verdicts
 from models.settings import Settings, use_settings
-from models.submissions.submission import claim_several
+from models.submissions.lease import claim_several
 from models.verdict import Finding, judge
 settings = use_settings(Settings.load())
 connect(settings, pool=1)

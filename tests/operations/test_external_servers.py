@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.api import Api
-from tests.support.cluster import Cluster, start_postgres, start_redis
+from tests.support.cluster import Cluster, with_servers
 from tests.support.stack import SMALL, Stack, free_port
 
 WRONG = "hunter2"
@@ -18,16 +16,8 @@ WRONG = "hunter2"
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Cluster]:
     """A PostgreSQL and a Redis with passwords, on TCP."""
-    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        it = Cluster(Path(folder))
-        places = ["--database", f"127.0.0.1:{it.database}", "--redis", f"127.0.0.1:{it.redis}"]
-        try:
-            it.script("secrets", str(it.secrets), *places).check_returncode()
-            start_redis(it)
-            start_postgres(it)
-            yield it
-        finally:
-            it.end()
+    with with_servers() as it:
+        yield it
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_mistyped_name_is_a_warning(own: Stack, settings_file: Path) -> None:
 
 
 def test_the_url_is_the_one_that_is_served(own: Stack, settings_file: Path) -> None:
-    """Whatever the file says meanwhile: `up` and `status` name the address of now."""
+    """`up` and `status` name the address that is served, and not one that the file has since."""
     settings_file.write_text("PUBLIC_URL=https://elsewhere.example\n")
     told = own.run("up", "--detach", "--port", "1234")
     assert told.stdout.splitlines()[0] == f"Sluice is already up: {own.url}"

@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from models.errors import Unavailable
-from webapp.uploads import concurrency_limit
-from webapp.uploads.concurrency_limit import ConcurrencyLimit
+from webapp.uploads.concurrency_limit import ACTIVE, ConcurrencyLimit
 
 
 def until(true) -> None:
@@ -178,13 +177,13 @@ def test_the_share_of_an_owner_goes_by_its_weight():
     leave(made)
 
 
-def test_an_owner_gets_all_slots_again_when_the_others_are_gone(monkeypatch):
-    limit, came, now = ConcurrencyLimit(slots=8, shared=2), [], [1000.0]
-    monkeypatch.setattr(concurrency_limit.time, "monotonic", lambda: now[0])
+def test_an_owner_gets_all_slots_again_when_the_others_are_gone():
+    came, now = [], [1000.0]
+    limit = ConcurrencyLimit(slots=8, shared=2, clock=lambda: now[0])
     leave(visitors(limit, 1, came, "b"))
     many = visitors(limit, 6, came, "a")
     assert came == ["b0", "a0", "a1"]
-    now[0] += concurrency_limit.ACTIVE + 1
+    now[0] += ACTIVE + 1
     many.append(*visitors(limit, 1, came, "a"))
     until(lambda: len(came) == 8)
     leave(many)

@@ -278,7 +278,7 @@ with connection.connection():
 """
 
 
-def test_a_worker_adds_no_hash_for_a_block_that_was_undone_meanwhile(stack, moderator):
+def test_a_worker_adds_no_hash_for_a_block_that_was_undone_first(stack, moderator):
     """The hash is still owed, and made if the entry is restored."""
     moderator_id = stack.sql("SELECT max(id) FROM moderator")[0][0]
     [(number,)] = stack.sql(

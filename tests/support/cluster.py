@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,21 @@ class Cluster:
             f"--- {path.name}\n{path.read_text('utf-8', 'replace')[-1500:]}"
             for path in sorted(self.folder.glob("*.log"))
         )
+
+
+@contextlib.contextmanager
+def with_servers() -> Iterator[Cluster]:
+    """A cluster with its secrets, whose PostgreSQL and Redis run for the block."""
+    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        it = Cluster(Path(folder))
+        places = ["--database", f"127.0.0.1:{it.database}", "--redis", f"127.0.0.1:{it.redis}"]
+        try:
+            it.script("secrets", str(it.secrets), *places).check_returncode()
+            start_redis(it)
+            start_postgres(it)
+            yield it
+        finally:
+            it.end()
 
 
 def start_postgres(it: Cluster) -> None:

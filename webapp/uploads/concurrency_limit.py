@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from models.clients.client import Client
@@ -46,11 +46,13 @@ class ConcurrencyLimit:
         timeout: float = TIMEOUT,
         *,
         shared: int = SHARED,
+        clock: Callable[[], float] = time.monotonic,
         most_waiting: int | None = None,
         detail: str = "Too many uploads at once. Try again.",
     ) -> None:
         self.free, self._slots, self._timeout = slots, slots, timeout
-        self._shared, self._most_waiting, self._detail = shared, most_waiting, detail
+        self._shared, self._clock = shared, clock
+        self._most_waiting, self._detail = most_waiting, detail
         self._guard = threading.Lock()
         self._waiting: dict[Hashable, OrderedDict[int, threading.Event]] = {}
         self._held: Counter[Hashable] = Counter()
@@ -100,7 +102,7 @@ class ConcurrencyLimit:
 
     def _note(self, owner: Hashable, weight: int) -> None:
         """Note that an owner is active, and forget those that no longer are."""
-        now = time.monotonic()
+        now = self._clock()
         if owner not in self._active:
             self._active = {o: entry for o, entry in self._active.items() if entry[0] > now}
         self._active[owner] = now + ACTIVE, weight
@@ -109,7 +111,7 @@ class ConcurrencyLimit:
         return self.free > 0 and self._held[owner] < self._share_of(owner)
 
     def _share_of(self, owner: Hashable) -> int:
-        now = time.monotonic()
+        now = self._clock()
         if any(until > now for other, (until, _) in self._active.items() if other != owner):
             return self._shared * self._weight_of(owner)
         return self._slots

@@ -1,7 +1,8 @@
-"""Lease renewal: a thread keeps the claims of the current work, and ends a worker that is stuck.
+"""Leases: a worker claims submissions, a thread renews the lease, and ends a worker that is stuck.
 
-Gain: one thread serves the whole process. To start and join one for each job costs about 0.1 ms,
-and to renew a lease between two jobs would cost a round trip to PostgreSQL while the network waits.
+Gain of the thread: one serves the whole process. To start and join one for each job costs about
+0.1 ms, and to renew a lease between two jobs would cost a round trip to PostgreSQL while the
+network waits.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from uuid import UUID
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 import peewee
 
 from models.database.connection import connection
-from models.settings import Settings
-from models.submissions.submission import renew
+from models.settings import Settings, get_settings
+from models.submissions.lease import claim, claim_any, claim_several, renew
+from models.submissions.submission import Submission
 from tasks.moderation.job import Job
 
 STUCK = 70  # exit code of a worker that ends itself
@@ -79,3 +82,45 @@ class LeaseRenewal:
                 renew(renewed.submission_ids, renewed.lease, self._seconds)
         except peewee.PeeweeException as error:
             log.warning("lease of %s not renewed: %s", renewed.current, error)
+
+
+class Claimed(NamedTuple):
+    """Submissions that were claimed together, and the lease that the claim gave them."""
+
+    lease: str
+    submissions: Sequence[Submission]
+
+
+NOTHING = Claimed("", [])
+
+
+def claim_alone(submission_id: UUID, worker: str) -> Claimed:
+    """Claim one submission; nothing if it is done, claimed, or failed ``MAX_ATTEMPTS`` times."""
+    lease, settings = new_lease(worker), get_settings()
+    submission = claim(
+        submission_id, lease, seconds=settings.lease_seconds, attempts=settings.max_attempts
+    )
+    return Claimed(lease, [submission] if submission else [])
+
+
+def claim_together(submission_ids: Sequence[UUID], worker: str, alone: list[UUID]) -> Claimed:
+    """Claim several that nobody has tried yet; the ids of the others are added to ``alone``."""
+    if not submission_ids:
+        return NOTHING
+    lease = new_lease(worker)
+    submissions = claim_several(submission_ids, lease, seconds=get_settings().lease_seconds)
+    claimed = {submission.id for submission in submissions}
+    alone += [each for each in submission_ids if each not in claimed]
+    return Claimed(lease, submissions)
+
+
+def claim_next(worker: str) -> Claimed:
+    """Claim the next submission in PostgreSQL, without the queue; nothing if there is none."""
+    lease, settings = new_lease(worker), get_settings()
+    submission = claim_any(lease, seconds=settings.lease_seconds, attempts=settings.max_attempts)
+    return Claimed(lease, [submission] if submission else [])
+
+
+def new_lease(worker: str) -> str:
+    """A lease that no other claim has."""
+    return f"{worker}:{uuid4().hex[:12]}"
