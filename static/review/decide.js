@@ -103,7 +103,9 @@ async function sendUndo(entry) {
   const { view, filter, client, label } = deck.dataset;
   const url = entry?.recall || "/console/reviews/undo";
   const fields = entry?.recall ? { recall: "1" } : { decision: entry?.decision ?? "" };
-  const response = await post(formOf({ ...fields, view, filter, client, label }), url).catch(() => null);
+  const response = await post(formOf({ ...fields, view, filter, client, label }), url).catch(
+    () => null,
+  );
   if (!response?.ok) {
     entry?.item.remove();
     if (items().length) show(current() ?? items()[0]);

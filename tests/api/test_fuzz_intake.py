@@ -84,8 +84,13 @@ BODIES: dict[str, tuple[int, bytes, str]] = {
         multipart(USER, part("images", JPEG, filename="../../../../etc/passwd")),
         PARTS,
     ),
-    "a file name of 100,000": (
+    "a file name of 7,000": (
         200,
+        multipart(USER, part("images", JPEG, filename="a" * 7_000)),
+        PARTS,
+    ),
+    "a file name of 100,000": (
+        413,
         multipart(USER, part("images", JPEG, filename="a" * 100_000)),
         PARTS,
     ),
