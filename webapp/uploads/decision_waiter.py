@@ -122,4 +122,4 @@ def _interval(waited: float) -> float:
     """Seconds until the row is read again; while Redis is down nothing announces a decision."""
     if announcements.subscribed and not redis_connection.trouble():
         return POLL_SUBSCRIBED
-    return min(POLL_UNSUBSCRIBED, max(POLL_FIRST, waited / 4))
+    return min(POLL_UNSUBSCRIBED, max(POLL_FIRST, waited / 8))
