@@ -13,21 +13,6 @@ VERDICTS = (APPROVED, REJECTED, REVIEW)
 SHADOW_CHECK = "shadow"  # of findings that decide nothing
 _PATH = re.compile(r"(?<![\w/])/(?:[\w.@+~-]+/)+[\w.@+~-]*")  # of a file, with two parts or more
 
-LABELS = (
-    "nudity",
-    "sexual",
-    "scam",
-    "violence",
-    "hate",
-    "spam",
-    "contact_off_site",
-    "profanity",
-    "unreadable",
-    "known",
-    "error",
-    "other",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:

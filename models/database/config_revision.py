@@ -40,6 +40,10 @@ class RevisionCache(Generic[T]):
         self._number, self._checked_at = -1, float("-inf")
         self._value: T | None = None
 
+    def expire(self) -> None:
+        """Query the revision at the next call, however short ago the last query was."""
+        self._checked_at = float("-inf")
+
     def get(self) -> T:
         """The value; queries the database at most once in ``every`` seconds."""
         if time.monotonic() - self._checked_at >= self._every or self._value is None:

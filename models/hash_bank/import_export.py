@@ -11,6 +11,7 @@ from models.audit.log import Audit
 from models.database.connection import db
 from models.errors import Invalid
 from models.hash_bank.known_hash import FACTS, KnownHash, check
+from models.labels.label_index import NO_LABEL
 from models.sheets import import_plan
 from models.sheets.import_plan import Key, Plan, require
 
@@ -29,7 +30,7 @@ def _facts(row: Mapping[str, str]) -> dict[str, Any]:
         code = bytes.fromhex(values["hash"])
     except ValueError as error:
         raise Invalid("The hash is not hexadecimal.") from error
-    values["label"] = values["label"] or "other"
+    values["label"] = values["label"] or NO_LABEL
     check(values["kind"], code, values["action"], values["label"], values["note"])
     return {**values, "hash": code.hex()}
 

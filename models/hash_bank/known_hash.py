@@ -12,10 +12,11 @@ from models.audit.log import Audit
 from models.database.config_revision import Revision, RevisionCache
 from models.database.connection import Model, db
 from models.errors import Invalid, NotFound
+from models.labels.label_index import NO_LABEL, check_label
 from models.people.moderator import Moderator
 from models.submissions.image import MIN_PDQ_QUALITY, Image
 from models.submissions.submission import Submission
-from models.verdict import LABELS, Finding
+from models.verdict import Finding
 
 KINDS = ("sha256", "pdq")
 ACTIONS = ("block", "allow")
@@ -36,7 +37,7 @@ class KnownHash(Model):
     kind = peewee.TextField()
     hash = peewee.BlobField()
     action = peewee.TextField()
-    label = peewee.TextField(default="other")
+    label = peewee.TextField(default=NO_LABEL)
     note = peewee.TextField(default="")
     image = peewee.ForeignKeyField(Image, null=True)
     moderator = peewee.ForeignKeyField(Moderator, null=True)
@@ -52,7 +53,7 @@ class KnownHash(Model):
         kind: str,
         hash: bytes,
         action: str,
-        label: str = "other",
+        label: str = NO_LABEL,
         *,
         note: str = "",
         image_id: UUID | None = None,
@@ -171,10 +172,10 @@ class KnownHash(Model):
 
 def check(kind: str, hash: bytes, action: str, label: str, note: str = "") -> None:
     """Raises Invalid naming the field if the values are not valid."""
-    choices = (("kind", kind, KINDS), ("action", action, ACTIONS), ("label", label, LABELS))
-    for name, value, allowed in choices:
+    for name, value, allowed in (("kind", kind, KINDS), ("action", action, ACTIONS)):
         if value not in allowed:
             raise Invalid(f"{name} must be one of {', '.join(allowed)}, not {value!r}.", field=name)
+    check_label(label)
     if len(hash) != 32:
         raise Invalid("A hash must have 32 bytes (64 hexadecimal digits).", field="hash")
     if len(note) > LONGEST_NOTE:
@@ -186,7 +187,7 @@ def check(kind: str, hash: bytes, action: str, label: str, note: str = "") -> No
 def block_images_of(
     submission: Submission,
     moderator: Moderator,
-    label: str = "other",
+    label: str = NO_LABEL,
     *,
     action: str = "block",
     images: Sequence[Image] | None = None,

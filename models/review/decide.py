@@ -11,13 +11,14 @@ import peewee
 from models.audit.log import Audit
 from models.database.connection import db
 from models.errors import Conflict, Forbidden, Invalid, NotFound
+from models.labels.label_index import check_label
 from models.moderation import appeal
 from models.moderation.decision import Decision, change, follow
 from models.people.moderator import Moderator
 from models.review import eligibility
 from models.settings import Settings
 from models.submissions.submission import Submission
-from models.verdict import LABELS, REJECTED, REVIEW, VERDICTS
+from models.verdict import REJECTED, REVIEW, VERDICTS
 
 
 def decide(
@@ -134,8 +135,8 @@ def check_outcome(verdict: str, label: str) -> None:
     """Raises Invalid for an unknown verdict or reason."""
     if verdict not in VERDICTS:
         raise Invalid(f"verdict must be one of {', '.join(VERDICTS)}.", field="verdict")
-    if label and label not in LABELS:
-        raise Invalid(f"label must be one of {', '.join(LABELS)}.", field="label")
+    if label:
+        check_label(label)
 
 
 def _lock(submission_id: UUID) -> Submission:

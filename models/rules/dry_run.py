@@ -11,6 +11,7 @@ from uuid import UUID
 import peewee
 
 from models.clients.languages import clients_using, default_languages
+from models.labels.label_index import NO_LABEL
 from models.moderation.decision import Decision
 from models.rules import inflections
 from models.rules.matcher.matcher import Match, Matcher, RuleSpec
@@ -18,7 +19,7 @@ from models.rules.rule import FIELDS, Rule, check
 from models.rules.rule_set import RuleSet, check_language
 from models.rules.text_check import outermost
 from models.submissions.submission import Submission
-from models.verdict import LABELS, REJECTED
+from models.verdict import REJECTED
 
 LAST = 1000  # recent submissions that are searched
 LONGEST = 20_000  # characters of a description that are searched
@@ -86,11 +87,11 @@ class Draft:
 def run(draft: Draft, text: str = "", *, run_in_thread: Run | None = None) -> DryRun:
     """Try the rule; raises Invalid for an invalid one. ``run_in_thread`` runs the CPU work."""
     draft = replace(draft, pattern=draft.pattern.strip())
-    check(draft.kind, draft.pattern, draft.action, LABELS[-1])
+    check(draft.kind, draft.pattern, draft.action)
     check_language(draft.language)
     languages = default_languages()
     forms = draft.forms(languages)
-    facts = (draft.kind, draft.pattern, draft.action, LABELS[-1], draft.ignore_accents)
+    facts = (draft.kind, draft.pattern, draft.action, NO_LABEL, draft.ignore_accents)
     spec = RuleSpec(0, *facts, forms)
     exceptions = [] if draft.action == "allow" else _exceptions([*languages, draft.language])
     matcher = Matcher([spec, *exceptions])

@@ -11,6 +11,7 @@ from models.audit.log import Audit
 from models.database.config_revision import Revision
 from models.database.connection import db
 from models.errors import Invalid
+from models.labels.label_index import check_label
 from models.rules.rule import FACTS, Rule, check
 from models.rules.rule_set import LONGEST_NAME, OWN_NAME, RuleSet, check_language, own_name
 from models.sheets import import_plan
@@ -44,10 +45,11 @@ class RowReader:
         """The facts of the row's rule; raises Invalid."""
         values: dict[str, Any] = {name: row.get(name, "").strip() for name in COLUMNS}
         require(values, COLUMNS)
-        check(*values.values())
+        check(values["kind"], values["pattern"], values["action"])
         same = self._existing.get((values["kind"], values["pattern"]), [])
         rule_set = self._set_of(row, same)
         known = next((rule for rule in same if rule.rule_set.name == rule_set), None)
+        check_label(values["label"], known.label if known else "")
         values["active"] = _switch(row, "active", default=True)
         for name in SWITCHES:
             values[name] = _switch(row, name, default=bool(known and getattr(known, name)))

@@ -12,10 +12,10 @@ from models.clients.language_names import LANGUAGES
 from models.database.config_revision import Revision
 from models.database.connection import Model, db
 from models.errors import Conflict, Invalid, NotFound
+from models.labels.label_index import check_label
 from models.people.moderator import Moderator
 from models.rules.matcher.matcher import PatternError, validate
 from models.rules.rule_set import OWN, RuleSet
-from models.verdict import LABELS
 
 KINDS = ("word", "phrase", "regex", "domain")
 ACTIONS = ("reject", "review", "allow")
@@ -73,7 +73,8 @@ class Rule(Model):
         Raises Invalid for an invalid pattern, Conflict if the language has this rule already.
         """
         pattern = pattern.strip()
-        check(kind, pattern, action, label)
+        check(kind, pattern, action)
+        check_label(label)
         with db.atomic():
             rule_set = RuleSet.own(language)
             facts = (kind, pattern, action, label, active, ignore_accents, inflections)
@@ -155,7 +156,8 @@ class Rule(Model):
                 raise Conflict(f"{rule.changed_by} has changed this rule since you opened it.")
             values = {**rule.facts, **changes}
             values["pattern"] = values["pattern"].strip()
-            check(*(values[name] for name in FACTS[:4]))
+            check(*(values[name] for name in FACTS[:3]))
+            check_label(values["label"], rule.label)
             rule_set = RuleSet.named(values["rule_set"])
             if values == rule.facts and rule.removed_at is None:
                 return rule
@@ -235,13 +237,11 @@ def _taken(kind: str, language: str) -> Conflict:
     return Conflict(f"A {kind} rule with this pattern already exists{where}.", field="pattern")
 
 
-def check(kind: str, pattern: str, action: str, label: str) -> None:
-    """Raises Invalid naming the field if the values are not a valid rule."""
+def check(kind: str, pattern: str, action: str) -> None:
+    """Raises Invalid naming the field if the values are not a valid rule; see ``check_label``."""
     for name, value, allowed in (("kind", kind, KINDS), ("action", action, ACTIONS)):
         if value not in allowed:
             raise Invalid(f"{name} must be one of {', '.join(allowed)}, not {value!r}.", field=name)
-    if label not in LABELS:
-        raise Invalid(f"label must be one of {', '.join(LABELS)}, not {label!r}.", field="label")
     if "\0" in pattern:
         raise Invalid("The pattern contains a NUL character.", field="pattern")
     try:

@@ -161,7 +161,7 @@ def _insert(rules: list[StarterRule], sets: Sets) -> None:
 
 def _rows(rules: list[StarterRule], sets: Sets) -> Iterator[dict[str, Any]]:
     for rule in rules:
-        check(*rule[:4])
+        check(*rule[:3])
         times = {"created_at": peewee.fn.now(), "updated_at": peewee.fn.now()}
         values = dict(zip(FIELDS[:6], rule, strict=False))
         yield {

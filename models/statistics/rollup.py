@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from models.database.connection import db, one
+from models.labels.label_index import labels
 from models.statistics.counters import CLASSES_AN_OCTAVE, SHORTEST_WAIT
-from models.verdict import LABELS
 
 WINDOW = timedelta(hours=1)  # counted at once, so a long backlog is split into short transactions
 SLACK = timedelta(seconds=60)  # largest difference between the clock of an id and the database's
@@ -133,7 +133,7 @@ def _window(since: datetime, until: datetime, days: int) -> dict[str, Any]:
         "first": _floor(since - SLACK),
         "last": _floor(until + SLACK),
         "days": days,
-        "labels": list(LABELS),
+        "labels": list(labels.get().names),
         "classes": CLASSES_AN_OCTAVE,
         "least": SHORTEST_WAIT,
     }

@@ -6,27 +6,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from models.labels.label_index import NO_LABEL, labels
 from models.submissions.submission import Submission
 from models.verdict import APPROVED
 
 MODERATOR = "moderator"  # the check of a reason that a person gave
-NO_LABEL = "other"  # of a person's decision without a label
-# By label: a sentence that a site can show to the author. It says nothing about how it was found.
-AUTHOR_TEXTS = {
-    "nudity": "It shows nudity.",
-    "sexual": "It has sexual content.",
-    "scam": "It looks like a scam.",
-    "violence": "It shows violence or threatens with it.",
-    "hate": "It attacks people for who they are.",
-    "spam": "It looks like spam or unwanted advertising.",
-    "contact_off_site": "It asks people to get in touch or to pay outside this site.",
-    "profanity": "It has offensive language.",
-    "unreadable": "A picture cannot be read. Save it again and send the new file.",
-    "known": "It has a picture that is not allowed here.",
-    "error": "It could not be checked automatically.",
-    "other": "It does not follow the rules of this site.",
-}
-
 SAMPLE_TEXT = "It was picked at random, to be looked at by a person."  # nothing is wrong with it
 
 
@@ -44,9 +28,8 @@ def reasons_of(submission: Submission) -> list[dict[str, Any]]:
 
 def with_author_text(reason: Mapping[str, Any]) -> dict[str, Any]:
     """The reason with the sentence for the author that belongs to its label."""
-    text = AUTHOR_TEXTS.get(reason["label"], AUTHOR_TEXTS[NO_LABEL])
-    if reason["check"] == "sample":
-        text = SAMPLE_TEXT
+    is_sample = reason["check"] == "sample"
+    text = SAMPLE_TEXT if is_sample else labels.get().author_text(reason["label"])
     return {**reason, "author_text": text}
 
 

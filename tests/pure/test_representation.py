@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
+import pytest
+
+from models.labels.label_index import LabelEntry, LabelIndex
 from models.submissions import representation
 from models.submissions.submission import Submission
-from models.verdict import LABELS
 
 
-def test_every_label_has_a_text_for_the_author() -> None:
-    assert set(representation.AUTHOR_TEXTS) == set(LABELS)
-    for label, text in representation.AUTHOR_TEXTS.items():
-        assert text.endswith(".") and label not in ("", text)
+def entry(name: str, **facts: Any) -> LabelEntry:
+    values = {"title": name.title(), "button": "", "author_text": f"It is {name}.", "guidance": ""}
+    flags = {"graphic": False, "by_machine": False, "is_retired": False, "key": None}
+    return LabelEntry(name, **{**values, **flags, **facts})
 
 
-def test_a_label_that_was_removed_still_has_one() -> None:
-    reason = representation.with_author_text({"check": "rules", "label": "long gone"})
-    assert reason["author_text"] == representation.AUTHOR_TEXTS["other"]
+@pytest.fixture(autouse=True)
+def index(monkeypatch: pytest.MonkeyPatch) -> LabelIndex:
+    """Three labels, as if they were the database's."""
+    rows = [entry("scam"), entry("other"), entry("old", is_retired=True)]
+    found = LabelIndex({row.name: row for row in rows})
+    monkeypatch.setattr(representation.labels, "get", lambda: found)
+    return found
+
+
+@pytest.mark.parametrize("label", ["scam", "other", "old"])
+def test_a_reason_has_the_text_of_its_label(label: str) -> None:
+    reason = representation.with_author_text({"check": "rules", "label": label})
+    assert reason["author_text"] == f"It is {label}."
+
+
+def test_a_label_that_is_no_row_has_the_text_of_other() -> None:
+    reason = representation.with_author_text({"check": "shadow", "label": "porn"})
+    assert reason["author_text"] == "It is other."
+
+
+def test_labels_that_can_be_chosen(index: LabelIndex) -> None:
+    assert index.choices() == ["scam", "other"]
+    assert index.choices("old") == ["scam", "other", "old"]
+    assert index.choices("unheard of") == ["scam", "other"]
+    assert index.title("drawn_porn") == "Drawn porn"
+    assert index.problem("scam") == ""
+    assert "retired" in index.problem("old")
+    assert "The labels are scam, other." in index.problem("unheard of")
 
 
 def test_an_upload_that_was_picked_at_random_is_not_accused() -> None:

@@ -12,6 +12,7 @@ from models.errors import Malformed
 from webapp.api import (
     appeals,
     detect,
+    label_list,
     large_bodies,
     openapi,
     privacy,
@@ -26,7 +27,7 @@ URL = "/api/moderation"
 def init_app(app: Flask) -> None:
     """Register every call."""
     blueprint = Blueprint("api", __name__)
-    for part in (submissions, status, stats, detect, privacy, appeals):
+    for part in (submissions, status, stats, label_list, detect, privacy, appeals):
         part.register(blueprint, URL)
     openapi.register(blueprint, "/api")
     large_bodies.register(blueprint)

@@ -7,10 +7,11 @@ from typing import Any
 from flask import Blueprint
 
 from models.capacity.mode import MODES
+from models.labels.label_index import labels
 from models.settings import Settings, get_settings
 from models.statistics import history
 from models.submissions.submission import STATUSES
-from models.verdict import LABELS, VERDICTS
+from models.verdict import VERDICTS
 from webapp.api import request_bodies, schemas, stats, webhooks
 from webapp.api.schemas import ref
 from webapp.api.status import LONGEST_WAIT
@@ -53,7 +54,7 @@ def document() -> dict[str, Any]:
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             "schemas": {
-                **schemas.build(MODES, STATUSES, VERDICTS, LABELS),
+                **schemas.build(MODES, STATUSES, VERDICTS, labels.get().names),
                 **request_bodies.schemas(settings),
                 **webhooks.schemas(),
             },
@@ -73,6 +74,7 @@ def _paths(settings: Settings) -> dict[str, Any]:
         "/api/moderation/status/{job_id}": {"get": _status()},
         "/api/moderation/stats": {"get": _stats()},
         "/api/moderation/stats/history": {"get": _history()},
+        "/api/moderation/labels": {"get": _labels()},
         "/api/moderation/detect": {"post": _detect()},
         "/api/openapi.json": {"get": _openapi()},
     }
@@ -234,6 +236,21 @@ def _history() -> dict[str, Any]:
         "responses": {
             "200": _json("Counts per step, oldest first", "History"),
             **_problems(*READ_ERRORS, 414, 422),
+        },
+    }
+
+
+def _labels() -> dict[str, Any]:
+    results = {"type": "array", "items": ref("Label")}
+    return {
+        "operationId": "labels",
+        "summary": "List the labels that a reason can have",
+        "responses": {
+            "200": {
+                "description": "All labels in their order, retired ones too",
+                "content": {"application/json": {"schema": results}},
+            },
+            **_problems(*READ_ERRORS),
         },
     }
 

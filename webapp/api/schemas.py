@@ -59,6 +59,7 @@ def build(
         "Mode": _one_of(modes),
         "Verdict": _one_of(verdicts),
         "Reason": _reason(labels),
+        "Label": _label(),
         "Appeal": object_of(appeal),
         "AuthorExport": _author_export(),
         "Stats": _stats(),
@@ -99,6 +100,17 @@ def _reason(labels: Sequence[str]) -> dict[str, Any]:
         "image": {**_INTEGER, "minimum": 0, "description": "position of the picture, from 0"},
     }
     return object_of(reason, optional=("score", "image"))
+
+
+def _label() -> dict[str, Any]:
+    return object_of(
+        {
+            "name": STRING,
+            "title": STRING,
+            "author_text": {**STRING, "description": "a sentence that the site can show"},
+            "retired": {**BOOLEAN, "description": "earlier decisions may have it, new ones not"},
+        }
+    )
 
 
 def _author_export() -> dict[str, Any]:

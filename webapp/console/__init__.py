@@ -26,7 +26,7 @@ from webapp.console.dashboard import pages as dashboard
 from webapp.console.operations import alerts, audit, settings, statistics
 from webapp.console.review import groups
 from webapp.console.review import pages as review
-from webapp.console.rules import known_images, languages
+from webapp.console.rules import known_images, labels, languages
 from webapp.console.rules import pages as rules
 from webapp.console.shared import error_page, formatting, live, media
 from webapp.console.submissions import pages as submissions
@@ -79,6 +79,7 @@ def init_app(app: Flask) -> None:
         rules,
         languages,
         known_images,
+        labels,
         clients,
         deliveries,
         alerts,

@@ -66,6 +66,11 @@ WORDS = {
     "rules.sort": "sorted by language the",
     "hashes.import": "imported known images from",
     "hashes.add": "added a known image:",
+    "label.add": "added the label",
+    "label.change": "changed the label",
+    "label.move": "moved the label",
+    "label.retire": "retired the label",
+    "label.restore": "restored the label",
     "workers.scale": "scaled the workers of",
 }
 

@@ -13,12 +13,12 @@ from flask import request, url_for
 
 from models.clients.client import Client
 from models.errors import Invalid
+from models.labels.label_index import labels
 from models.people.preferences import Preferences
 from models.review import claims, groups, workload
 from models.review.claims import ReviewFilter
 from models.settings import Settings, get_settings
 from models.submissions.submission import Submission
-from models.verdict import LABELS
 from tasks.queue import lanes
 from webapp.console.dashboard.tiles import MODES
 from webapp.console.shared.cards import Card, cards
@@ -100,7 +100,7 @@ def chosen() -> ReviewFilter:
     return ReviewFilter(
         kind if kind in claims.KINDS else "all",
         int(client) if client.isdecimal() and len(client) < 18 else None,
-        label if label in LABELS else "",
+        label if label in labels.get().names else "",
     )
 
 

@@ -21,10 +21,10 @@ from models.hash_bank.known_hash import (
     block_images_of,
     check,
 )
+from models.labels.label_index import NO_LABEL, labels
 from models.settings import get_settings
 from models.submissions import finding_counts
 from models.submissions.image import Image
-from models.verdict import LABELS
 from tasks.hash_bank import request_hash
 from tasks.storage import Upload
 from webapp.console.review.pages import find
@@ -44,10 +44,9 @@ LIST = ListPage(
     filter_type=known_list.KnownHashFilter,
     sheets=import_export,
     facts=FACTS,
-    choices={
+    fixed_choices={
         "kind": KINDS,
         "action": ACTIONS,
-        "label": LABELS,
         "state": known_list.STATES[1:],  # the first is the default without a filter
     },
     any_words={
@@ -149,7 +148,7 @@ def allow(submission_id: UUID) -> Any:
 
 def _make_known(submission_id: UUID, action: str) -> Any:
     """Add the pictures; respond with a notice for htmx, else redirect to the known images."""
-    label = request.form.get("label") or "other"
+    label = request.form.get("label") or NO_LABEL
     made = block_images_of(find(submission_id), auth.moderator(), label, action=action)
     _ask([row for row in made if row.look_owed])
     if fragments.is_requested():
@@ -160,7 +159,7 @@ def _make_known(submission_id: UUID, action: str) -> Any:
 def _learn(uploads: tuple[Upload, ...]) -> list[int]:
     """Add the pictures of the request; raises a SluiceError, and then nothing is stored."""
     action, label, note = (request.form.get(name, "") for name in ("action", "label", "note"))
-    label = label or "other"
+    label = label or NO_LABEL
     check("sha256", bytes(32), action, label, note)
     if not uploads:
         raise Invalid("Choose a picture.", field="images")
@@ -212,7 +211,7 @@ def _listed() -> dict[str, Any]:
         "hits": finding_counts.of_known([row.id for row in listed["rows"]]),
         "total": known_list.count(listed["chosen"]),
         "kind_words": KIND_WORDS,
-        "labels": lists.labels(),
+        "labels": labels.get().choices(),
     }
 
 

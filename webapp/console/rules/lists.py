@@ -15,15 +15,14 @@ from flask_login import login_required
 from markupsafe import Markup
 
 from models.database.connection import row_id
+from models.labels.label_index import labels
 from models.submissions import finding_counts
-from models.verdict import LABELS
 from webapp.console.shared import list_filter, sheet_upload
 from webapp.http import fragments
 from webapp.http.body_limits import accepts
 from webapp.signin import auth
 
 ROWS = 60
-BY_MACHINE = ("unreadable", "known", "error")  # labels that only the machine sets
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class ListPage:
     filter_type: Callable[..., Any]  # in models: RuleFilter or KnownHashFilter
     sheets: ModuleType  # in models: plan(), load() and export()
     facts: tuple[str, ...]  # columns of an export
-    choices: Mapping[str, Collection[str]]  # values of each filter
+    fixed_choices: Mapping[str, Collection[str]]  # values of each filter but the labels
     any_words: Mapping[str, str]  # text of each unset filter, in the order of the form
     title: str
     singular: str
@@ -48,6 +47,12 @@ class ListPage:
     more_words: str
     value_words: Mapping[str, str] = field(default_factory=dict)  # text of values that are no label
     new: str = ""  # endpoint that creates an entry, with the search text as its pattern
+
+    @property
+    def choices(self) -> dict[str, Collection[str]]:
+        """The values of each filter, in the order of the form."""
+        values = {**self.fixed_choices, "label": labels.get().names}
+        return {name: values[name] for name in self.any_words}
 
     def filter(self) -> Any:
         """The filter of the request."""
@@ -126,11 +131,6 @@ def add_sheet_pages(pages: Blueprint, list_page: ListPage) -> None:
         rows = list_page.sheets.export(list_page.filter().query())
         name = page.replace("_", "-")
         return sheet_upload.sheet_download(name, shape, list_page.facts, rows)
-
-
-def labels(chosen: str = "") -> list[str]:
-    """The labels that a person can choose, plus ``chosen``."""
-    return [name for name in LABELS if name not in BY_MACHINE or name == chosen]
 
 
 def imported(words: Callable[[int, int], str]) -> ListNotice | None:

@@ -11,6 +11,7 @@ from flask_login import login_required
 from models.clients.languages import languages_in_use
 from models.database.connection import row_id
 from models.errors import Conflict, Invalid, SluiceError
+from models.labels.label_index import NO_LABEL, labels
 from models.rules import dry_run, import_export
 from models.rules import listing as rule_list
 from models.rules.dry_run import Draft
@@ -19,7 +20,6 @@ from models.rules.rule_set import own_name
 from models.rules.starter_list import waiting
 from models.rules.text_check import broken
 from models.submissions import finding_counts
-from models.verdict import LABELS
 from webapp.console.rules import languages, lists
 from webapp.console.rules.languages import LANGUAGE_WORDS
 from webapp.console.rules.lists import ListNotice, ListPage
@@ -38,10 +38,9 @@ LIST = ListPage(
     filter_type=rule_list.RuleFilter,
     sheets=import_export,
     facts=import_export.EXPORTED,
-    choices={
+    fixed_choices={
         "kind": KINDS,
         "action": ACTIONS,
-        "label": LABELS,
         "state": rule_list.STATES,
         "source": rule_list.SOURCES,
         "language": tuple(LANGUAGE_WORDS),
@@ -129,7 +128,7 @@ def restore(rule_id: int) -> Any:
 @auth.configures
 def new() -> str:
     """The editor for a new rule; the URL may set its fields."""
-    return _editor(None, {"action": "review", "label": "other", "kind": "word", **request.args})
+    return _editor(None, {"action": "review", "label": NO_LABEL, "kind": "word", **request.args})
 
 
 @pages.post("")
@@ -236,7 +235,7 @@ def _editor(rule: Rule | None, form: Any, error: SluiceError | None = None) -> s
         "form": form,
         "error": error,
         "versions": rule_list.versions(rule) if rule else [],
-        "labels": lists.labels(form.get("label", "")),
+        "labels": labels.get().choices(form.get("label", "")),
         "kinds": KINDS,
         "actions": ACTIONS,
         "languages": languages.CHOICES,

@@ -10,6 +10,7 @@ from typing import Any
 from flask import url_for
 from markupsafe import Markup, escape
 
+from models.labels.label_index import NO_LABEL, labels
 from models.moderation import case_file
 from models.moderation.appeal import Appeal
 from models.moderation.case_file import CaseFile
@@ -19,7 +20,7 @@ from models.review.workload import is_graphic
 from models.settings import Settings
 from models.submissions.image import Image
 from models.submissions.submission import Submission
-from models.verdict import LABELS, Finding, Policy
+from models.verdict import Finding, Policy
 from webapp.console.shared import formatting
 
 MOST_SHOTS = 12  # in the film strip of one flag
@@ -139,7 +140,7 @@ class Card:
     @property
     def is_hard(self) -> bool:
         """Whether a picture of it is graphic."""
-        return is_graphic(self.findings, self.policy.review_at)
+        return is_graphic(self.findings, self.policy.review_at, labels.get().graphic)
 
     @property
     def is_open(self) -> bool:
@@ -214,10 +215,11 @@ def _merged(findings: list[Finding]) -> list[Finding]:
 
 def _suggested(findings: list[Finding]) -> str:
     """The reason that the findings suggest for a rejection."""
+    index = labels.get()
     for found in findings:
-        if found.action in ("reject", "review") and found.label in LABELS:
-            return "other" if found.label == "error" else found.label
-    return "other"
+        if found.action in ("reject", "review") and not index.problem(found.label):
+            return NO_LABEL if found.label == "error" else found.label
+    return NO_LABEL
 
 
 def _holder(row: Submission) -> Moderator | None:

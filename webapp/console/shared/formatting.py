@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from flask import Flask
 from markupsafe import Markup, escape
 
+from models.labels.label_index import LabelEntry, labels
 from models.verdict import Finding, explain
 
-REASONS = {
-    "nudity": "Nudity",
-    "sexual": "Sexual",
-    "scam": "Scam",
-    "violence": "Violence",
-    "hate": "Hate",
-    "spam": "Spam",
-    "contact_off_site": "Off-site",
-    "profanity": "Profanity",
-    "other": "Other",
-}
 _OVERRIDE = Markup('<bdi class="override" title="From here on, letters are shown from {}">{}</bdi>')
 OVERRIDES = {
     "\u202d": _OVERRIDE.format("left to right", "→"),
     "\u202e": _OVERRIDE.format("right to left", "←"),
 }
-LONG = {"contact_off_site": "Off-site contact", "known": "Known image", "error": "Machine error"}
-LONG |= {"erased": "Erased undecided", "appeal": "Appealed", "unblocked": "Block undone"}
+EVENTS = {"erased": "Erased undecided", "appeal": "Appealed", "unblocked": "Block undone"}
 UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
 
 
@@ -42,7 +31,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(thousands)
     app.add_template_filter(with_overrides, "overrides")
     app.add_template_global(many)
-    app.jinja_env.globals["reasons"] = REASONS
+    app.add_template_global(offered_labels)
 
 
 def span(seconds: float) -> tuple[str, str]:
@@ -86,8 +75,13 @@ def _aware(at: datetime) -> datetime:
 
 
 def label(name: str) -> str:
-    """The display name of a label: ``Off-site contact``."""
-    return LONG.get(name) or name.replace("_", " ").capitalize()
+    """The title of a label, or of what is recorded in its place: ``Off-site contact``."""
+    return EVENTS.get(name) or labels.get().title(name)
+
+
+def offered_labels() -> Sequence[LabelEntry]:
+    """The labels that people can choose, in their order."""
+    return labels.get().offered
 
 
 def many(number: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from flask_login import login_required
 from models.audit.log import Audit
 from models.authors import listing
 from models.database.connection import row_id
+from models.labels.label_index import labels
 from models.moderation.decision import Decision
 from models.review import eligibility
 from models.settings import get_settings
@@ -21,7 +22,7 @@ from models.submissions import representation, search
 from models.submissions.image import Image
 from models.submissions.search_conditions import Search
 from models.submissions.submission import Submission
-from models.verdict import LABELS, VERDICTS
+from models.verdict import VERDICTS
 from models.webhooks.delivery import Delivery
 from tasks.queue.lanes import enqueue_drawing
 from webapp.console.review.pages import find
@@ -220,7 +221,7 @@ def _choices() -> dict[str, Any]:
     return {
         "verdict": [(name, name.capitalize()) for name in VERDICTS],
         "clients": search_form.clients(),
-        "labels": [(name, formatting.label(name)) for name in LABELS],
+        "labels": [(name, formatting.label(name)) for name in labels.get().names],
         "checks": search_form.CHECKS,
     }
 

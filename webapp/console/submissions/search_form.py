@@ -11,9 +11,10 @@ from flask import url_for
 
 from models.clients.client import Client
 from models.database.connection import row_id
+from models.labels.label_index import labels
 from models.submissions.search_conditions import Search
 from models.submissions.submission import STATUSES
-from models.verdict import LABELS, VERDICTS
+from models.verdict import VERDICTS
 
 MODES = {"sync": "Sync", "async": "Async", "fast_track": "Fast-track", "direct": "Direct"}
 CHECKS = {
@@ -84,7 +85,7 @@ def read(arguments: Mapping[str, str]) -> Form:
         "status": _among(form, "status", STATUSES),
         "mode": _among(form, "mode", tuple(MODES)),
         "check": _among(form, "check", tuple(CHECKS)),
-        "label": _among(form, "label", LABELS),
+        "label": _among(form, "label", labels.get().names),
         "score_from": _score(form, "score_from"),
         "score_to": _score(form, "score_to"),
         "since": _day(form, "since"),
