@@ -16,8 +16,9 @@ from playhouse.migrations import Runner
 from models.database import roles
 from models.database.connection import connect, connection, db, one, parameters
 from models.errors import SettingError
+from models.policies.policy import adopt
 from models.rules import starter_list
-from models.settings import Settings, use_settings
+from models.settings import Settings, get_settings, use_settings
 
 DIRECTORY = Path(__file__).parent / "migrations"
 LOCK = 7_243_001  # advisory lock; the same number for every process that migrates
@@ -29,6 +30,7 @@ def migrate(application: str = "") -> list[str]:
     Several hosts may start at once, and the migration runner takes no lock. An advisory lock in
     PostgreSQL makes the second host wait; it then has nothing to do.
     """
+    settings = get_settings()
     with connection():
         db.execute_sql("SELECT pg_advisory_lock(%s)", (LOCK,))
         try:
@@ -41,6 +43,7 @@ def migrate(application: str = "") -> list[str]:
                 return []  # a later release granted its own rights
             applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
             starter_list.seed_rules()
+            adopt(settings.review_at, settings.reject_at, settings.sample_rate)
             roles.grant(application)
         finally:
             db.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))

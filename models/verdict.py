@@ -3,30 +3,69 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 APPROVED, REJECTED, REVIEW = "approved", "rejected", "review"
 VERDICTS = (APPROVED, REJECTED, REVIEW)
 SHADOW_CHECK = "shadow"  # of findings that decide nothing
+SCORED = ("classifier", "duplicates")  # checks whose scores the policy turns into actions
+NETWORK_LABEL = "nudity"  # of the network's scores
+ABOVE_ALL = 1.01
 _PATH = re.compile(r"(?<![\w/])/(?:[\w.@+~-]+/)+[\w.@+~-]*")  # of a file, with two parts or more
+
+
+class Thresholds(NamedTuple):
+    """From which score of a label, 0 to 1, a person looks and the machine rejects; None: never."""
+
+    review_at: float | None = None
+    reject_at: float | None = None
+
+    def action(self, score: float) -> str:
+        """The action for a score: reject, review or note."""
+        if self.reject_at is not None and score >= self.reject_at:
+            return "reject"
+        return "review" if self.review_at is not None and score >= self.review_at else "note"
+
+
+NEVER = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A client's thresholds (scores from 0 to 1), what is visible before a verdict, languages.
+    """The policy of a client's surface: what its scores mean, what is visible before a verdict.
 
-    ``languages`` are those whose rules apply; None is the server's default.
+    A label without ``thresholds`` never decides by its score. ``languages`` are those whose rules
+    apply; None is the server's default. ``version`` is the newest policy version that it is made
+    of; with the client and the surface it names the policy exactly.
     """
 
-    reject_at: float = 0.8
-    review_at: float = 0.2
+    thresholds: Mapping[str, Thresholds] = field(
+        default_factory=lambda: {NETWORK_LABEL: Thresholds(0.2, 0.8)}
+    )
     sample_rate: float = 0.0
     visibility: str = "hold"
     publish_unchecked: bool = False
     languages: tuple[str, ...] | None = None
+    version: int | None = None
+
+    def of(self, label: str) -> Thresholds:
+        """The thresholds of a label."""
+        return self.thresholds.get(label, NEVER)
+
+    @property
+    def review_at(self) -> float:
+        """The network's threshold of review; above every score if it is never reviewed."""
+        return _or_never(self.of(NETWORK_LABEL).review_at)
+
+    @property
+    def reject_at(self) -> float:
+        """The network's threshold of rejection; above every score if it never rejects."""
+        return _or_never(self.of(NETWORK_LABEL).reject_at)
 
     def shows(self, verdict: str | None) -> bool:
         """Whether a submission with this verdict (None: not yet) is visible."""
@@ -62,11 +101,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict, its findings (worst first), and the highest score."""
+    """A verdict, its findings (worst first), and the network's highest score.
+
+    ``scores`` are the highest scores by label, ``version`` is the policy version that decided.
+    """
 
     verdict: str
     findings: tuple[Finding, ...]
     score: float | None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    version: int | None = None
+
+    @property
+    def rounded_scores(self) -> dict[str, float]:
+        """The scores by label as they are stored and returned."""
+        return {label: round(score, 4) for label, score in self.scores.items()}
 
     @property
     def reasons(self) -> list[dict[str, Any]]:
@@ -78,11 +127,14 @@ class Judgement:
 def judge(findings: Sequence[Finding], policy: Policy, *, sample: float = 1.0) -> Judgement:
     """Combine all findings: any reject wins, then any review.
 
+    The policy gives an action to each finding that has a score of the network, also to one whose
+    score is that of a look-alike.
+
     ``sample`` is a random number from 0 to 1; below the policy's sample rate an approval goes to
     review. A classifier score that is not finite is dropped, and the upload goes to review.
     """
     for finding in findings:
-        if finding.check == "classifier" and finding.score is not None:
+        if finding.check in SCORED and finding.score is not None:
             valid = isfinite(finding.score)
             finding.action = action_for(finding, policy) if valid else "review"
             finding.score = finding.score if valid else None
@@ -96,27 +148,49 @@ def judge(findings: Sequence[Finding], policy: Policy, *, sample: float = 1.0) -
         findings = [*findings, Finding("sample", "other", "review")]
     else:
         verdict = APPROVED
-    scores = [f.score for f in findings if f.check == "classifier" and f.score is not None]
-    return Judgement(verdict, tuple(sorted(findings, key=_weight)), max(scores, default=None))
+    own = [f.score for f in findings if f.check == "classifier" and f.score is not None]
+    ordered = tuple(sorted(findings, key=_weight))
+    scores = highest_scores(findings)
+    return Judgement(verdict, ordered, max(own, default=None), scores, policy.version)
 
 
-def action_of(score: float, policy: Policy) -> str:
-    """The action for a classifier's score."""
-    if score >= policy.reject_at:
-        return "reject"
-    return "review" if score >= policy.review_at else "note"
+def highest_scores(findings: Sequence[Finding]) -> dict[str, float]:
+    """The highest score of each label, of the checks that a policy judges by their scores."""
+    scores: dict[str, float] = {}
+    for found in findings:
+        if found.check in SCORED and found.score is not None:
+            scores[found.label] = max(found.score, scores.get(found.label, 0.0))
+    return scores
+
+
+def sample_of(submission_id: UUID) -> float:
+    """A number from 0 to 1 for ``judge``: by chance, and the same whenever it is judged again.
+
+    ``models/policies/replay.py`` computes it in SQL: 48 bits are exact in a double there too.
+    """
+    return int.from_bytes(sha256(submission_id.bytes).digest()[:6], "big") / 2**48
+
+
+def action_of(score: float, policy: Policy, label: str = NETWORK_LABEL) -> str:
+    """The action for a score of a label."""
+    return policy.of(label).action(score)
 
 
 def action_for(finding: Finding, policy: Policy) -> str:
-    """The action for a classifier's finding that has a score.
+    """The action for a finding that has a score.
 
     ``sure`` in its evidence is the score on which a rejection may rest, where the score itself is
     that of an extra view, or of a sheet of pictures: then a person looks.
     """
     score = finding.score or 0.0
-    action = action_of(score, policy)
-    is_sure = float(finding.evidence.get("sure", score)) >= policy.reject_at
-    return "review" if action == "reject" and not is_sure else action
+    thresholds = policy.of(finding.label)
+    action = thresholds.action(score)
+    sure = float(finding.evidence.get("sure", score))
+    return "review" if action == "reject" and thresholds.action(sure) != "reject" else action
+
+
+def _or_never(threshold: float | None) -> float:
+    return ABOVE_ALL if threshold is None else threshold
 
 
 def _weight(finding: Finding) -> tuple[bool, int, float]:

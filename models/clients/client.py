@@ -11,26 +11,20 @@ from playhouse.postgres_ext import ArrayField
 
 from models.audit.log import Audit
 from models.clients import validation
+from models.database.config_revision import Revision
 from models.database.connection import Model, db
 from models.database.encrypted_field import EncryptedField
 from models.database.tokens import digest, new_token
 from models.errors import Conflict, Invalid, NotFound
 from models.people.moderator import Moderator
-from models.settings import Settings
+from models.policies import document
+from models.policies.document import Document
+from models.policies.policy import apply
+from models.policies.policy_index import policies
 from models.verdict import Policy
 
 KEY_PREFIX = "sk_"
-CHANGEABLE = (
-    "name",
-    "visibility",
-    "publish_unchecked",
-    "reject_at",
-    "review_at",
-    "sample_rate",
-    "weight",
-    "languages",
-    "webhook_url",
-)
+CHANGEABLE = ("name", "weight", "languages", "webhook_url")
 NEW_ADDRESS = dict.fromkeys(  # a new address has no failures yet
     ("webhook_failing_since", "webhook_paused_until", "webhook_disabled_at")
 )
@@ -41,12 +35,7 @@ class Client(Model):
 
     id = peewee.BigAutoField()
     name = peewee.TextField()
-    visibility = peewee.TextField(default="hold")
-    publish_unchecked = peewee.BooleanField(default=False)
     weight = peewee.SmallIntegerField(default=1)
-    reject_at = peewee.FloatField(null=True)
-    review_at = peewee.FloatField(null=True)
-    sample_rate = peewee.FloatField(null=True)
     # Null: the server's default.
     languages = ArrayField(peewee.TextField, null=True, index=False)
     webhook_url = peewee.TextField(null=True)
@@ -70,11 +59,18 @@ class Client(Model):
         weight: int = 1,
         languages: list[str] | None = None,
     ) -> Client:
-        """Add a client; raises Invalid, and Conflict if the name is taken."""
+        """Add a client; raises Invalid, and Conflict if the name is taken.
+
+        A visibility other than ``hold`` becomes the first version of its default policy.
+        """
         validation.check_name(name)
         if webhook_url:
             validation.check_address(webhook_url)
-        validation.check_visibility(visibility)
+        first = Document(
+            visibility=visibility if visibility != "hold" else None,
+            publish_unchecked=publish_unchecked or None,
+        )
+        document.check(first, ())
         validation.check_weight(weight)
         validation.check_languages(languages)
         secret = new_secret() if webhook_url else None
@@ -82,14 +78,15 @@ class Client(Model):
             with db.atomic():
                 row = cls.insert(
                     name=name.strip(),
-                    visibility=visibility,
-                    publish_unchecked=publish_unchecked,
                     weight=weight,
                     languages=languages,
                     webhook_url=webhook_url,
                     webhook_secret=secret,
                     created_at=peewee.fn.now(),
                 ).execute()
+                if first != Document():
+                    apply(row, "", first, why="Chosen when the client was added")
+                Revision.bump("policies")  # which knows every client, see ``policy``
         except peewee.IntegrityError as error:
             raise Conflict(f"A client named {name!r} already exists.", field="name") from error
         return cls.get_by_id(row)
@@ -125,14 +122,13 @@ class Client(Model):
             raise NotFound("This client does not exist.")
         return client
 
-    def change(self, by: Moderator, settings: Settings, **values: Any) -> str | None:
+    def change(self, by: Moderator, **values: Any) -> str | None:
         """Change ``CHANGEABLE`` fields; returns the webhook secret if it is the client's first.
 
-        Thresholds and languages of None use the server's. Raises Invalid, and Conflict for a
-        taken name.
+        Languages of None use the server's. Raises Invalid, and Conflict for a taken name.
         """
         after = {name: values.get(name, getattr(self, name)) for name in CHANGEABLE}
-        validation.check(after, settings)
+        validation.check(after)
         changes = {n: [getattr(self, n), after[n]] for n in after if getattr(self, n) != after[n]}
         secret = None
         if after["webhook_url"] and not self.webhook_secret:
@@ -168,16 +164,15 @@ class Client(Model):
                 )
             Audit.append(action, self.name, moderator_id=by.id)
 
-    def policy(self, settings: Settings) -> Policy:
-        """This client's policy; thresholds that it does not set come from the settings."""
-        return Policy(
-            reject_at=_or(self.reject_at, settings.reject_at),
-            review_at=_or(self.review_at, settings.review_at),
-            sample_rate=_or(self.sample_rate, settings.sample_rate),
-            visibility=self.visibility,
-            publish_unchecked=self.publish_unchecked,
-            languages=None if self.languages is None else tuple(self.languages),
-        )
+    def policy(self, surface: str = "") -> Policy:
+        """The policy for uploads to a surface of this client.
+
+        A client that was added within this second is known too: what it publishes was chosen then.
+        """
+        languages = None if self.languages is None else tuple(self.languages)
+        if self.id not in policies.get().clients:
+            policies.expire()
+        return policies.get().policy(self.id, surface, languages)
 
 
 class ApiKey(Model):
@@ -285,7 +280,3 @@ def new_secret() -> str:
 def in_hours(hours: float) -> Any:
     """The time in so many hours, by the database's clock."""
     return peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (hours * 3600,))
-
-
-def _or(value: Any, default: float) -> float:
-    return default if value is None else float(value)

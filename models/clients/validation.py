@@ -1,4 +1,4 @@
-"""Validates a client's name, policy and webhook address."""
+"""Validates a client's name, weight, languages and webhook address."""
 
 from __future__ import annotations
 
@@ -7,28 +7,17 @@ from urllib.parse import urlsplit
 
 from models.clients.language_names import LANGUAGES
 from models.errors import Invalid
-from models.settings import Settings
 from models.settings.allowed_hosts import read_host
 
 LONGEST_NAME = 60
 MAX_WEIGHT = 100
 
 
-def check(values: dict[str, Any], settings: Settings) -> None:
-    """Raises Invalid for an invalid name, policy or address."""
+def check(values: dict[str, Any]) -> None:
+    """Raises Invalid for an invalid name, weight, language or address."""
     check_name(values["name"])
-    check_visibility(values["visibility"])
     check_weight(values["weight"])
     check_languages(values["languages"])
-    for name in ("reject_at", "review_at", "sample_rate"):
-        if values[name] is not None and not 0 <= values[name] <= 1:
-            raise Invalid(f"{name} must be a number from 0 to 1.", field=name)
-    reject_at = _or(values["reject_at"], settings.reject_at)
-    if _or(values["review_at"], settings.review_at) > reject_at:
-        raise Invalid(
-            f"review_at must not be above reject_at, which is {reject_at:g}.",
-            field="review_at",
-        )
     if values["webhook_url"]:
         check_address(values["webhook_url"])
 
@@ -37,12 +26,6 @@ def check_name(name: str) -> None:
     """Raises Invalid for a name that is empty or too long."""
     if not 1 <= len(name.strip()) <= LONGEST_NAME:
         raise Invalid(f"A name must have 1 to {LONGEST_NAME} characters.", field="name")
-
-
-def check_visibility(visibility: str) -> None:
-    """Raises Invalid for an unknown visibility."""
-    if visibility not in ("hold", "publish_first"):
-        raise Invalid("visibility must be hold or publish_first.", field="visibility")
 
 
 def check_weight(weight: int) -> None:
@@ -77,7 +60,3 @@ def check_address(url: str) -> None:
         raise Invalid(
             "The webhook URL must not contain a user name or password.", field="webhook_url"
         )
-
-
-def _or(value: Any, default: float) -> float:
-    return default if value is None else float(value)

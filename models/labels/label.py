@@ -11,8 +11,29 @@ from models.audit.log import Audit
 from models.database.config_revision import Revision
 from models.database.connection import Model, db
 from models.errors import Conflict, Invalid, NotFound
-from models.labels.categories import CATEGORIES, OTHER
 from models.labels.uses import uses
+
+# Legal categories: the values of ``category``, without STATEMENT_CATEGORY_, of the API of
+# the EU's transparency database (https://transparency.dsa.ec.europa.eu), version of July 2025.
+CATEGORIES = {
+    "ANIMAL_WELFARE": "Animal welfare",
+    "CONSUMER_INFORMATION": "Consumer information",
+    "CYBER_VIOLENCE": "Cyber violence",
+    "CYBER_VIOLENCE_AGAINST_WOMEN": "Cyber violence against women",
+    "DATA_PROTECTION_AND_PRIVACY_VIOLATIONS": "Data protection and privacy",
+    "ILLEGAL_OR_HARMFUL_SPEECH": "Illegal or harmful speech",
+    "INTELLECTUAL_PROPERTY_INFRINGEMENTS": "Intellectual property",
+    "NEGATIVE_EFFECTS_ON_CIVIC_DISCOURSE_OR_ELECTIONS": "Civic discourse or elections",
+    "NOT_SPECIFIED_NOTICE": "Not specified",
+    "OTHER_VIOLATION_TC": "Other violation of the terms",
+    "PROTECTION_OF_MINORS": "Protection of minors",
+    "RISK_FOR_PUBLIC_SECURITY": "Risk for public security",
+    "SCAMS_AND_FRAUD": "Scams and fraud",
+    "SELF_HARM": "Self-harm",
+    "UNSAFE_AND_PROHIBITED_PRODUCTS": "Unsafe or prohibited products",
+    "VIOLENCE": "Violence",
+}
+OTHER = "OTHER_VIOLATION_TC"  # of a label without a more exact category
 
 KEYS = 9  # labels that have a key in the review page: the first ones that are offered
 LONGEST = {"title": 40, "button": 12, "author_text": 300, "guidance": 1000}

@@ -27,13 +27,16 @@ VERDICT_COLUMNS = {
     "visible": "boolean",
     "review_owed": "boolean",
     "reasons": "jsonb",
+    "scores": "jsonb",
+    "policy_version": "bigint",
     "label": "text",
 }
 SEEN_COLUMNS = {"submission_id": "uuid", "id": "uuid", **image.SEEN}
 _NEW = (
     "WITH new ({new_names}) AS ({new}), mine AS (UPDATE submission SET status = 'decided',"
     " verdict = new.verdict, score = new.score, visible = new.visible,"
-    " review_owed = new.review_owed, reasons = new.reasons, lease_by = NULL, lease_until = NULL,"
+    " review_owed = new.review_owed, reasons = new.reasons, scores = new.scores,"
+    " policy_version = new.policy_version, lease_by = NULL, lease_until = NULL,"
     f" error = NULL, decided_at = {LATER}, version = version + 1 FROM new"
     " WHERE submission.id = new.id AND submission.lease_by = new.lease"
     " AND submission.verdict IS NULL RETURNING submission.id, submission.decided_at)"
@@ -144,6 +147,8 @@ def _verdict_row(outcome: Outcome) -> list[Any]:
         _is_visible(judgement.verdict, outcome),
         outcome.review_owed,
         json.dumps(judgement.reasons),
+        json.dumps(judgement.rounded_scores),
+        judgement.version,
         main_label(judgement),
     ]
 
@@ -180,7 +185,8 @@ def _record_later(outcome: Outcome) -> Submission | None:
     FindingRow.replace_of(submission.id, judgement.findings, outcome.images)
     _set_verdict(submission, verdict, outcome)
     submission.lease_by, submission.error = None, None
-    columns = ("status", "score", "review_owed", "reasons", "lease_by", "error", "decided_at")
+    columns: tuple[str, ...] = ("status", "score", "review_owed", "reasons", "lease_by", "error")
+    columns += ("decided_at", "scores", "policy_version")
     if not by_a_person:  # these checks have decided, even if their verdict is as before
         submission.decided_at = peewee.fn.now()
     write(submission, columns, before)
@@ -199,6 +205,7 @@ def _set_verdict(submission: Submission, verdict: str, outcome: Outcome) -> None
     submission.status, submission.verdict, submission.score = DECIDED, verdict, judgement.score
     submission.visible = _is_visible(verdict, outcome)
     submission.review_owed = outcome.review_owed
+    submission.scores, submission.policy_version = judgement.rounded_scores, judgement.version
     if verdict == judgement.verdict:
         submission.reasons = judgement.reasons
 

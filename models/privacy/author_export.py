@@ -23,6 +23,8 @@ from models.webhooks.delivery import Delivery
 STEP = 100  # submissions read at once
 EXPORTED = (
     "external_id",
+    "surface",
+    "scores",
     "title",
     "description",
     "priority",

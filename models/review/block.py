@@ -37,7 +37,7 @@ def block(
     """
     with db.atomic():
         row = lock_to_decide(submission_id, moderator, version, REJECTED, label)
-        images = _chosen(row, image_id, settings)
+        images = _chosen(row, image_id)
         existing = _known_hashes_of(images)
         blocked = known_hash.block_images_of(row, moderator, label or "other", images=images)
         new = [entry.id for entry in blocked if entry.id not in existing]
@@ -45,7 +45,7 @@ def block(
     return decision, blocked
 
 
-def _chosen(row: Submission, image_id: UUID | None, settings: Settings) -> list[Image]:
+def _chosen(row: Submission, image_id: UUID | None) -> list[Image]:
     images = Image.of(row.id)
     if image_id is not None:
         shown = [image for image in images if image.id == image_id]
@@ -54,7 +54,7 @@ def _chosen(row: Submission, image_id: UUID | None, settings: Settings) -> list[
         return shown
     if len(images) < 2:
         return images
-    review_at = row.client.policy(settings).review_at
+    review_at = row.client.policy(row.surface).review_at
     query = FindingRow.select(FindingRow.image).where(
         FindingRow.submission == row.id, FindingRow.action.in_(("reject", "review"))
     )

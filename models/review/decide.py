@@ -66,7 +66,7 @@ def settle(
     blocked: Sequence[int] = (),
 ) -> int:
     """Record a moderator's verdict on a locked row, with its side effects."""
-    before = change(row, verdict, row.client.policy(settings))
+    before = change(row, verdict, row.client.policy(row.surface))
     decision = Decision.append(
         row,
         before,

@@ -86,7 +86,7 @@ def recheck(row: Submission, moderator_id: int, settings: Settings) -> None:
     ``SETTLED`` seconds: a process may hold the removed image in its cache for one more second.
     """
     before: str = row.verdict
-    row.verdict, row.visible = REVIEW, row.client.policy(settings).shows(REVIEW)
+    row.verdict, row.visible = REVIEW, row.client.policy(row.surface).shows(REVIEW)
     row.review_owed, row.attempts, row.error = True, 0, None
     write(row, ("review_owed", "attempts", "error"), before)
     later = peewee.fn.now() + peewee.SQL("make_interval(secs => %s)", (SETTLED,))

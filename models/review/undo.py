@@ -68,7 +68,7 @@ def _undo_one(
     decision: Decision, row: Submission, moderator: Moderator, settings: Settings
 ) -> None:
     silent = delivery.cancel_unsent(row.id) > 0
-    before = change(row, decision.from_verdict, row.client.policy(settings))
+    before = change(row, decision.from_verdict, row.client.policy(row.surface))
     if decision.from_verdict == REVIEW and _was_quarantined(row.id):
         Submission.update(status=QUARANTINED).where(Submission.id == row.id).execute()
     Decision.append(row, before, reason="undo", moderator_id=moderator.id, undoes=decision.id)

@@ -10,6 +10,8 @@ from models.labels.label_index import NO_LABEL, labels
 from models.submissions.submission import Submission
 from models.verdict import APPROVED
 
+SAMPLE = "sample"  # the check of a reason that nothing was found
+DEFAULT_SURFACE = "default"  # of an upload that names none
 MODERATOR = "moderator"  # the check of a reason that a person gave
 SAMPLE_TEXT = "It was picked at random, to be looked at by a person."  # nothing is wrong with it
 
@@ -28,9 +30,23 @@ def reasons_of(submission: Submission) -> list[dict[str, Any]]:
 
 def with_author_text(reason: Mapping[str, Any]) -> dict[str, Any]:
     """The reason with the sentence for the author that belongs to its label."""
-    is_sample = reason["check"] == "sample"
+    is_sample = reason["check"] == SAMPLE
     text = SAMPLE_TEXT if is_sample else labels.get().author_text(reason["label"])
     return {**reason, "author_text": text}
+
+
+def judged_of(submission: Submission) -> dict[str, Any]:
+    """What was judged by which policy, in replies and webhooks about a decided submission.
+
+    ``flagged`` are the labels of the reasons, without a random sample's.
+    """
+    reasons = [each for each in reasons_of(submission) if each["check"] != SAMPLE]
+    return {
+        "surface": submission.surface or DEFAULT_SURFACE,
+        "policy_version": submission.policy_version,
+        "scores": submission.scores,
+        "flagged": labels_of(reasons),
+    }
 
 
 def times_of(submission: Submission) -> dict[str, str | None]:
@@ -58,6 +74,7 @@ def event(submission: Submission, name: str) -> dict[str, Any]:
             "visible": submission.visible,
             "review_owed": submission.review_owed,
             "reasons": reasons_of(submission),
+            **judged_of(submission),
             **times_of(submission),
         },
     }

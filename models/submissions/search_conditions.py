@@ -27,6 +27,7 @@ class Search:
     verdict: str | None = None
     status: str | None = None
     mode: str | None = None
+    surface: str | None = None
     check: str | None = None
     label: str | None = None
     score_from: float | None = None
@@ -69,6 +70,11 @@ def _of_row(criteria: Search) -> Iterator[Condition]:
         if value is not None:
             share = _shares("submission", name).get(str(value), 0.001)
             yield _leading(f"s.{name} = %s", value, share=share)
+    if criteria.surface:
+        share = _shares("submission", "surface").get(criteria.surface, 0.001)
+        whose = "s.client_id IN (SELECT id FROM client)"  # the index is by client and surface
+        its = "s.surface <> '' AND s.surface = %s"
+        yield Condition(its, (criteria.surface,), share, "row", f"{whose} AND {its}")
     if criteria.user_id is not None:
         whose = "s.client_id IN (SELECT id FROM client)"  # the index is by client and author
         if criteria.client_id is not None:

@@ -28,6 +28,7 @@ class Submission(Model):
     client = peewee.ForeignKeyField(Client, backref="submissions")
     user_id = peewee.TextField()
     external_id = peewee.TextField(null=True)
+    surface = peewee.TextField(default="")  # where in the client's site it stands
     title = peewee.TextField(default="")
     description = peewee.TextField(default="")
     ip_hash = peewee.BlobField(null=True)
@@ -40,6 +41,8 @@ class Submission(Model):
     debt_risk = peewee.SmallIntegerField(default=0)
     score = peewee.FloatField(null=True)
     reasons = BinaryJSONField(default=list)  # the machine's; representation.py has those that stand
+    scores = BinaryJSONField(default=dict)  # the highest of each label, 0 to 1
+    policy_version = peewee.BigIntegerField(null=True)  # the newest of those that decided
     moderator_label = peewee.TextField(null=True)  # of the person whose decision stands
     idempotency_key = peewee.TextField()
     fingerprint = peewee.BlobField()

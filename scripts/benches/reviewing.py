@@ -15,7 +15,7 @@ from uuid import uuid4
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from models.settings import ROOT
+from models.settings import ROOT, Settings, use_settings
 from scripts.benches.figures import Figure, Measure
 from tests.support.api import Api, unique
 from tests.support.browser import launch
@@ -133,6 +133,7 @@ def _heatmap() -> list[Figure]:
     from tasks.heatmaps import activation_map
     from tasks.moderation import checks
 
+    use_settings(Settings())
     view = Image.open(ROOT / "tests/fixtures/review_a.jpg").convert("RGB").resize((256, 256))
     checks.engine().score([view])  # a worker already has this loaded
     before = _memory()

@@ -57,7 +57,7 @@ def listed(arguments: argparse.Namespace) -> None:
         rows.append(
             {
                 "name": client.name,
-                "visibility": client.visibility,
+                "visibility": client.policy().visibility,
                 "weight": client.weight,
                 "languages": _shown(client.languages),
                 "webhook": client.webhook_url,

@@ -57,7 +57,7 @@ def quarantine() -> None:
         row = Submission.get_by_id(submission_id)
         client: Client = row.client
         if decision.quarantine(
-            submission_id, get_settings().max_attempts, client.policy(get_settings())
+            submission_id, get_settings().max_attempts, client.policy(row.surface)
         ):
             log.error("%s quarantined: %s", submission_id, row.error)
             metrics.verdict(REVIEW, row.mode, metrics.MACHINE)

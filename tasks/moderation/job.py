@@ -253,7 +253,7 @@ class Job:
             cls(
                 submission,
                 lease,
-                submission.client.policy(settings),
+                submission.client.policy(submission.surface),
                 settings,
                 _items(images[submission.id], settings),
             )

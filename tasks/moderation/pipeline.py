@@ -14,10 +14,10 @@ What makes it fast has files of its own: ``prefetch.py`` claims the next batch e
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,7 +26,15 @@ from models.moderation.record_verdicts import Outcome, record_verdicts
 from models.settings import get_settings, per_process
 from models.submissions.lease import give_back, hand_back, pause
 from models.submissions.submission import Submission
-from models.verdict import APPROVED, REJECTED, REVIEW, Judgement, action_for, judge
+from models.verdict import (
+    APPROVED,
+    REJECTED,
+    REVIEW,
+    Judgement,
+    action_for,
+    judge,
+    sample_of,
+)
 from tasks.moderation import checks, look_alikes
 from tasks.moderation.checks import Check
 from tasks.moderation.group_commit import GroupCommit
@@ -307,9 +315,9 @@ def decode_ahead(job: Job) -> None:
 
 def judge_findings(job: Job) -> Judgement:
     """The verdict by the client's policy. If checks are owed, a strict client shows nothing yet."""
-    judgement = judge(job.findings, job.policy, sample=random.random())  # nosec B311
+    judgement = judge(job.findings, job.policy, sample=sample_of(job.submission.id))
     if job.review_owed and judgement.verdict == APPROVED and job.policy.visibility == "hold":
-        judgement = Judgement(REVIEW, judgement.findings, judgement.score)
+        judgement = replace(judgement, verdict=REVIEW)
     tracing.note(verdict=judgement.verdict)
     return judgement
 

@@ -29,7 +29,7 @@ def client(stack: Stack, ada: Console) -> tuple[int, str, str]:
 
 
 def change(ada: Console, number: int, **fields: str):
-    known = {"name": f"Changed {uuid4().hex[:8]}", "visibility": "hold"}
+    known = {"name": f"Changed {uuid4().hex[:8]}"}
     return ada.post(f"/clients/{number}", form="/", **{**known, **fields})
 
 
@@ -64,33 +64,33 @@ def test_a_name_is_taken_once(ada, client):
     assert (reply.status_code, "named" in reply.text) == (422, True)
 
 
-def test_policy_is_changed_and_blank_is_the_servers(stack, ada, client):
+def test_a_clients_weight_is_changed(stack, ada, client):
     number = client[0]
-    change(ada, number, visibility="publish_first", reject_at="0,9", review_at="0.3")
-    row = "SELECT visibility, reject_at, review_at, sample_rate FROM client WHERE id = %s"
-    assert stack.sql(row, number) == [("publish_first", 0.9, 0.3, None)]
-    change(ada, number)
-    assert stack.sql(row, number) == [("hold", None, None, None)]
+    row = "SELECT weight FROM client WHERE id = %s"
+    assert stack.sql(row, number) == [(1,)]
+    change(ada, number, weight="7")
+    assert stack.sql(row, number) == [(7,)]
 
 
-def test_a_clients_weight_and_what_it_publishes_are_changed(stack, ada, client):
-    number = client[0]
-    row = "SELECT weight, publish_unchecked FROM client WHERE id = %s"
-    assert stack.sql(row, number) == [(1, False)]
-    change(ada, number, weight="7", publish_unchecked="on")
-    assert stack.sql(row, number) == [(7, True)]
-    change(ada, number)
-    assert stack.sql(row, number) == [(1, False)]
+def test_what_a_new_client_shows_is_the_first_version_of_its_policy(stack, ada):
+    name = f"First {uuid4().hex[:8]}"
+    chosen = {"visibility": "publish_first", "publish_unchecked": "on"}
+    ada.post("/clients/", form="/clients/new", name=name, **chosen)
+    rows = stack.sql(
+        "SELECT v.number, v.document, c.id, c.visibility FROM policy_version v"
+        " JOIN policy p ON p.id = v.policy_id JOIN client c ON c.id = p.client_id"
+        " WHERE c.name = %s",
+        name,
+    )
+    document = {"labels": {}, "visibility": "publish_first", "publish_unchecked": True}
+    assert [row[:2] for row in rows] == [(1, document)]
+    assert rows[0][3] == "publish_first", "processes of the release before read it there"
+    eventually(lambda: "publish first" in ada.get("/policies").text.split(name)[1][:2000], 10)
 
 
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("reject_at", "2", "from 0 to 1"),
-        ("reject_at", "nan", "from 0 to 1"),
-        ("sample_rate", "often", "from 0 to 1"),
-        ("review_at", "0.95", "must not be above"),
-        ("visibility", "sometimes", "hold or publish_first"),
         ("weight", "0", "whole number from 1 to 100"),
         ("weight", "a half", "whole number from 1 to 100"),
         ("webhook_url", "ftp://example.org", "must be a URL such as"),

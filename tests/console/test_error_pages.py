@@ -19,7 +19,7 @@ def ada(stack: Stack) -> Console:
 
 
 def has_frame(text: str) -> bool:
-    return 'class="side"' in text and text.count('class="side-name"') == 13
+    return 'class="side"' in text and text.count('class="side-name"') == 15
 
 
 def test_a_conflict_keeps_the_navigation_and_leads_back_to_the_filter(ada, stack, api: Api):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.api import Api, content, drawn, eventually, unique
+from tests.support.policies import nudity, set_policy
 from tests.support.stack import ROOT, Stack
 
 LAYERS = """
@@ -130,9 +131,9 @@ def test_a_score_is_judged_anew_by_the_policy_of_the_moment(stack: Stack, api: A
     assert api.decided(picture)["verdict"] == "rejected"
     name = "Lenient"
     lenient = Api(stack.url, new_client(name))
-    stack.sql("UPDATE client SET reject_at = 1, review_at = 1 WHERE name = %s", name)
+    set_policy(stack, name, **nudity(reject_at=1, review_at=1))
     eventually(lambda: lenient.decided(picture)["verdict"] == "approved")
-    stack.sql("UPDATE client SET reject_at = 0.5, review_at = 0.1 WHERE name = %s", name)
+    set_policy(stack, name, **nudity(reject_at=0.5, review_at=0.1))
     eventually(lambda: lenient.decided(picture)["verdict"] == "rejected")
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models.verdict import Policy
 from tasks.detectors.confirmation import Confirmation, confirm, is_asked
 
-POLICY = Policy(reject_at=0.8, review_at=0.2)
+POLICY = Policy()
 ORDER = {"note": 0, "review": 1, "reject": 2}
 
 

@@ -14,7 +14,7 @@ from models.capacity.wait_estimate import estimate
 from models.rules.matcher.matcher import Matcher, RuleSpec
 from models.rules.matcher.normalise import Folded
 from models.settings import Settings
-from models.verdict import REVIEW, VERDICTS, Finding, Policy, judge
+from models.verdict import REVIEW, VERDICTS, Finding, Policy, Thresholds, judge
 from tasks.webhooks.deliver import LONGEST_PAUSE, pause, requested_pause
 from tests.support.tried import tried
 
@@ -134,7 +134,8 @@ ORDER = ("approved", "review", "rejected")
 def policies(draw: st.DrawFn) -> Policy:
     review_at, reject_at = sorted(draw(st.tuples(st.floats(0, 1), st.floats(0, 1))))
     rate, visibility = draw(st.floats(0, 1)), draw(st.sampled_from(["hold", "publish_first"]))
-    return Policy(reject_at, review_at, rate, visibility)
+    thresholds = {"nudity": Thresholds(review_at, reject_at)}
+    return Policy(thresholds, rate, visibility)
 
 
 @STEADY

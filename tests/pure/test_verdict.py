@@ -21,7 +21,7 @@ from models.verdict import (
     reason,
 )
 
-POLICY = Policy(reject_at=0.8, review_at=0.2)
+POLICY = Policy()
 FINDINGS = some.lists(
     some.builds(
         Finding,
@@ -152,7 +152,7 @@ def test_what_is_in_shadow_changes_nothing(found: list[Finding], shadow: list[Fi
     with_shadow, without = judge([*shadow, *found], Policy()), judge(found, Policy())
     for of in (lambda j: (j.verdict, j.score, j.reasons), main_label):
         assert of(with_shadow) == of(without)
-    graphic = [is_graphic(each.findings, 0.2, ("nudity",)) for each in (with_shadow, without)]
+    graphic = [is_graphic(each.findings, ("nudity",)) for each in (with_shadow, without)]
     assert graphic[0] == graphic[1]
     stored = with_shadow.findings[len(found) :]
     assert {each.check for each in stored} <= {SHADOW_CHECK}  # stored last

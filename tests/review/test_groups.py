@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.api import Api, content, drawn, unique
 from tests.support.console import FRAGMENT, Console, person
+from tests.support.policies import nudity, set_policy
 from tests.support.stack import Stack
 
 
@@ -122,7 +123,7 @@ def test_a_tile_shows_the_text_that_the_rule_matched(ada, stack, new_client):
 def test_thirty_look_alikes_are_decided_by_one_action(ada, new_client, stack):
     name = f"strict-{uuid4().hex[:8]}"
     mine = Api(stack.url, new_client(name))
-    stack.sql("UPDATE client SET review_at = 0 WHERE name = %s", name)  # everything is a flag
+    set_policy(stack, name, **nudity(review_at=0))  # everything is a flag
     picture = drawn()
     ids = {mine.decided(unique(picture), title=f"Alike {n}")["job_id"] for n in range(30)}
     chosen = items(ada, min(ids), "alike")

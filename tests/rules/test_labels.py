@@ -65,7 +65,7 @@ def test_a_new_label_is_known_everywhere(
     )
     sheet = tmp_path / "rules.csv"
     sheet.write_text(f"kind,pattern,action,label\nword,zq{name},reject,{name}\n")
-    assert "1 new" in stack.run("rules", "import", str(sheet)).stdout
+    assert "1 added" in stack.run("rules", "import", str(sheet)).stdout
     reason = eventually(
         lambda: next(iter(api.decided(title=f"buy zq{name} now")["reasons"]), None), 10
     )
@@ -83,9 +83,11 @@ def test_a_person_rejects_for_it_and_the_search_finds_it(
 ) -> None:
     add(admin, name)
     told = api.decided("review_a.jpg", title="A vase", user_id=f"of-{name}")
-    page = admin.get(f"/submissions/{told['job_id']}").text
+    its = f"/submissions/{told['job_id']}"
+    page = eventually(  # it stands under More reasons
+        lambda: text if f'value="rejected:{name}"' in (text := admin.get(its).text) else "", 10
+    )
     version = page.split('name="version" value="')[1].split('"')[0]
-    assert f'value="rejected:{name}"' in page, "it stands under More reasons"
     assert admin.decide(told["job_id"], version, f"rejected:{name}").status_code == 200
     [reason] = api.status(told["job_id"])["reasons"]
     assert (reason["label"], reason["author_text"]) == (name, "It offers drugs.")

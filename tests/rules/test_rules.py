@@ -71,7 +71,7 @@ def test_a_rule_that_does_not_compile_is_reported_and_the_others_work(
     near = eventually(lambda: part if (part := health_of_rules(stack))[0] == "near" else None)
     detail = near[1]
     assert detail.startswith(f"rule {uncompilable} does not compile: {reason}"), detail
-    assert detail in stack.run("status").stdout
+    eventually(lambda: detail in stack.run("status").stdout)
     eventually(lambda: admin.get(f"/rules?q={word}").text.count("does not compile") == 1)
     page = eventually(
         lambda: text if "does not compile" in (text := admin.get(f"/rules?q={word}").text) else ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from models.errors import readable_size
 from models.moderation.appeal import LONGEST
+from models.policies.policy import SURFACE
 from models.settings import Settings
 from models.submissions.submission import PRIORITIES
 from webapp.api.schemas import ref
@@ -92,6 +93,11 @@ def texts() -> dict[str, Any]:
         "type": "string",
         "description": "IPv4 or IPv6 address of the author",
         "pattern": f"^(?:{_ip_address()})?$",
+    }
+    named["surface"] = {
+        "type": "string",
+        "description": "where in your site it stands, such as avatar; it may have its own policy",
+        "pattern": f"^(?:{SURFACE.pattern})?$",
     }
     named["priority"] = {"type": "string", "enum": [*PRIORITIES, ""], "default": "normal"}
     return named

@@ -46,6 +46,7 @@ def build(
         "verdict": ref("Verdict"),
         "review_owed": BOOLEAN,
         "reasons": {"type": "array", "items": ref("Reason")},
+        **judged(),
     }
     undecided = {**TIME, "type": ["string", "null"], "description": "null: not decided yet"}
     wait = {**_NUMBER, "description": "seconds"}
@@ -66,6 +67,27 @@ def build(
         "History": _history(modes, verdicts),
         "Detection": _detection(),
         "Problem": _problem(),
+    }
+
+
+def judged() -> dict[str, Any]:
+    """The properties of what was judged by which policy, in replies and webhooks."""
+    return {
+        "surface": {**STRING, "description": "where in your site it stands; default if not sent"},
+        "policy_version": {
+            "type": ["integer", "null"],
+            "description": "the newest policy version that decided it; null before 0.3.0",
+        },
+        "scores": {
+            "type": "object",
+            "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+            "description": "the highest score of each label that a detector scored",
+        },
+        "flagged": {
+            "type": "array",
+            "items": STRING,
+            "description": "the labels of the reasons",
+        },
     }
 
 

@@ -67,6 +67,7 @@ def answer(row: Submission, *, fresh: bool = False) -> tuple[dict[str, Any], int
         "visible": row.visible,
         "review_owed": row.review_owed,
         "reasons": representation.reasons_of(row),
+        **representation.judged_of(row),
         "check_url": check_url,
     }, 200
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.webhooks.delivery import EVENTS, TEST
-from webapp.api.schemas import BOOLEAN, STRING, TIME, object_of, ref
+from webapp.api.schemas import BOOLEAN, STRING, TIME, judged, object_of, ref
 
 MEANINGS = {
     "submission.decided": "There is a verdict, or an upload that was hidden may be shown now",
@@ -39,9 +39,18 @@ def schemas() -> dict[str, Any]:
             "reasons": {"type": "array", "items": ref("Reason")},
             "received_at": TIME,
             "decided_at": TIME,
+            **judged(),
         },
         # A call that is repeated after the content was deleted has no more than the verdict.
-        optional=("external_id", "user_id", "review_owed", "reasons", "received_at", "decided_at"),
+        optional=(
+            "external_id",
+            "user_id",
+            "review_owed",
+            "reasons",
+            "received_at",
+            "decided_at",
+            *judged(),
+        ),
     )
     submissions = [name for name in EVENTS if name != TEST]
     return {

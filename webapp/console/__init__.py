@@ -24,6 +24,7 @@ from webapp.console.clients import pages as clients
 from webapp.console.dashboard import live_fragments
 from webapp.console.dashboard import pages as dashboard
 from webapp.console.operations import alerts, audit, settings, statistics
+from webapp.console.policies import pages as policies
 from webapp.console.review import groups
 from webapp.console.review import pages as review
 from webapp.console.rules import known_images, labels, languages
@@ -80,6 +81,7 @@ def init_app(app: Flask) -> None:
         languages,
         known_images,
         labels,
+        policies,
         clients,
         deliveries,
         alerts,

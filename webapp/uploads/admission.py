@@ -192,7 +192,7 @@ def _uploader(client: Client, incoming: Incoming) -> Uploader:
 def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:
     """The verdict of rules and exact hashes alone; the other checks follow later."""
     with measured("rules"):
-        policy = client.policy(get_settings())
+        policy = client.policy(incoming.surface)
         findings = check_text(incoming.title, incoming.description, policy.languages)
         findings += check_exact([upload.sha256 for upload in incoming.uploads])
         return judge(findings, policy)
@@ -201,7 +201,7 @@ def _fast_judgement(client: Client, incoming: Incoming) -> Judgement:
 def _values(
     client: Client, incoming: Incoming, key: str, how: str, judgement: Judgement | None
 ) -> dict[str, Any]:
-    policy = client.policy(get_settings())
+    policy = client.policy(incoming.surface)
     verdict = judgement.verdict if judgement else None
     visible = _is_visible(policy, verdict, incoming, judgement)
     return {
@@ -209,6 +209,7 @@ def _values(
         "client_id": client.id,
         "user_id": incoming.user_id,
         "external_id": incoming.external_id,
+        "surface": incoming.surface,
         "title": incoming.title,
         "description": incoming.description,
         "ip_hash": _address_hash(incoming.address),
@@ -220,6 +221,7 @@ def _values(
         "review_owed": judgement is not None and verdict != REJECTED,
         "debt_risk": RISK_PICTURES * bool(incoming.uploads) + RISK_VISIBLE * visible,
         "reasons": json.dumps(judgement.reasons if judgement else []),
+        "policy_version": judgement.version if judgement else None,
         "idempotency_key": key,
         "fingerprint": incoming.fingerprint,
         "request_id": request.headers.get("X-Request-ID"),

@@ -13,7 +13,7 @@ from models.errors import Invalid, Malformed
 from webapp.uploads import charset
 
 LONGEST = {"user_id": 200, "title": 1000, "description": 100_000, "external_id": 200}
-FIELDS = (*LONGEST, "user_ip", "priority")
+FIELDS = (*LONGEST, "user_ip", "priority", "surface")
 VISIBLE = r"[^\s\ufeff\x00-\x1f\x7f-\x9f]"  # a text must have one; also used in the JSON Schema
 MOST_JSON = 2 * 1024 * 1024  # bytes; the longest texts with each letter escaped are 1.3 MB
 MOST_VALUES = 1000  # in a JSON body; a request has six

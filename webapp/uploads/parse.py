@@ -11,6 +11,7 @@ from typing import Any
 from flask import request
 
 from models.errors import Invalid, Malformed
+from models.policies.policy import SURFACE, SURFACE_RULE
 from models.settings import get_settings
 from models.submissions.submission import PRIORITIES
 from tasks import storage
@@ -30,13 +31,19 @@ class Incoming:
     external_id: str | None
     address: str | None
     priority: str
+    surface: str
     uploads: tuple[Upload, ...]
 
     @property
     def fingerprint(self) -> bytes:
         """SHA-256 of everything that was sent."""
         texts = (self.user_id, self.title, self.description, self.external_id, self.address)
-        sent = [*texts, self.priority, *(upload.sha256.hex() for upload in self.uploads)]
+        sent = [
+            *texts,
+            self.priority,
+            *filter(None, [self.surface]),
+            *(upload.sha256.hex() for upload in self.uploads),
+        ]
         return hashlib.sha256(json.dumps(sent).encode()).digest()
 
 
@@ -93,6 +100,7 @@ def _validated(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
         priority = "normal"
     if priority not in PRIORITIES:
         raise Invalid(f"priority must be one of {', '.join(PRIORITIES)}.", field="priority")
+    surface = _surface(given.get("surface"))
     for upload in uploads:
         sniff.inspect(upload, get_settings())
     return Incoming(
@@ -102,6 +110,7 @@ def _validated(given: dict[str, Any], uploads: tuple[Upload, ...]) -> Incoming:
         external_id=texts["external_id"] or None,
         address=_address(given.get("user_ip")),
         priority=priority,
+        surface=surface,
         uploads=uploads,
     )
 
@@ -119,6 +128,15 @@ def _text(given: dict[str, Any], name: str) -> str:
         raise Invalid(f"{name} contains a NUL character.", field=name)
     if not _is_unicode(value):
         raise Invalid(f"{name} contains a lone surrogate: it is not valid Unicode.", field=name)
+    return value
+
+
+def _surface(value: Any) -> str:
+    """The surface of the upload; empty, and the word "default", are the client's default."""
+    if value in (None, "", "default"):
+        return ""
+    if not isinstance(value, str) or not SURFACE.fullmatch(value):
+        raise Invalid(f"surface must have {SURFACE_RULE}.", field="surface")
     return value
 
 

@@ -25,7 +25,6 @@ from webapp.console.shared import formatting
 from webapp.signin import auth
 
 OVERLAPS = {"0": "at once", "1": "in an hour", "24": "in a day", "168": "in a week"}
-THRESHOLDS = ("reject_at", "review_at", "sample_rate")
 
 pages = Blueprint("clients", __name__, url_prefix="/console/clients")
 pages.add_app_template_filter(formatting.is_past)
@@ -88,14 +87,14 @@ def one(client_id: int) -> str:
 @login_required
 @auth.configures
 def change(client_id: int) -> Any:
-    """Change name, policy and webhook."""
+    """Change name, weight, languages and webhook."""
     client = Client.find(client_id)
     try:
         values = _values()
         if values["webhook_url"] != client.webhook_url:
             _check_webhook(values["webhook_url"])
         with language_change():
-            secret = client.change(auth.moderator(), get_settings(), **values)
+            secret = client.change(auth.moderator(), **values)
     except SluiceError as error:
         form = {**request.form.to_dict(), "languages": _languages()}
         return _page(client, error=error, form=form), 422
@@ -189,7 +188,7 @@ def _page(client: Client, **more: Any) -> str:
         "client": client,
         "keys": ApiKey.held_by(client),
         "settings": get_settings(),
-        "policy": client.policy(get_settings()),
+        "policy": client.policy(),
         "overlaps": OVERLAPS,
         "form": {name: getattr(client, name) for name in clients.CHANGEABLE},
         "used_languages": [LANGUAGES[code] for code in languages_of(client)],
@@ -222,10 +221,7 @@ def _shown(client: Client, key: str | None = None, secret: str | None = None) ->
 
 def _values() -> dict[str, Any]:
     form = request.form
-    values: dict[str, Any] = {name: _share(name) for name in THRESHOLDS}
-    values["name"] = form.get("name", "").strip()
-    values["visibility"] = form.get("visibility", "")
-    values["publish_unchecked"] = form.get("publish_unchecked") == "on"
+    values: dict[str, Any] = {"name": form.get("name", "").strip()}
     values["weight"] = _weight()
     values["languages"] = _languages()
     values["webhook_url"] = form.get("webhook_url", "").strip() or None
@@ -249,14 +245,3 @@ def _check_webhook(url: str | None) -> None:
     if url:
         release()
         resolve.check_webhook(url, get_settings())
-
-
-def _share(name: str) -> float | None:
-    """A number from 0 to 1; None if blank, for the server's default."""
-    text = request.form.get(name, "").strip().replace(",", ".")
-    if not text:
-        return None
-    try:
-        return round(float(text), 4)
-    except (ValueError, OverflowError) as error:
-        raise Invalid("Enter a number from 0 to 1, or leave it blank.", field=name) from error

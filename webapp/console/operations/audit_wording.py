@@ -66,6 +66,7 @@ WORDS = {
     "rules.sort": "sorted by language the",
     "hashes.import": "imported known images from",
     "hashes.add": "added a known image:",
+    "policy.apply": "changed the policy of",
     "label.add": "added the label",
     "label.change": "changed the label",
     "label.move": "moved the label",

@@ -15,6 +15,7 @@ from flask import Blueprint, render_template
 from flask_login import login_required
 
 from models.database.connection import one
+from models.policies.policy_index import policies
 from models.settings import ROOT, Settings, get_settings
 from tasks.queue.lanes import get_redis
 from webapp.signin import auth
@@ -63,7 +64,7 @@ def show() -> str:
     return render_template(
         "settings/page.html",
         groups=groups(settings),
-        settings=settings,
+        policy=policies.get().document(None).policy(None, None),
         file=settings.sluice_home / "sluice.env",
         versions=versions() if auth.moderator().can_configure else None,
     )

@@ -68,7 +68,7 @@ def frame() -> dict[str, Any]:
     """The values around the flags: counts per filter, and the moderator's own workload."""
     moderator, counts = auth.moderator(), claims.counts()
     preferences = Preferences.of(moderator)
-    hard, run = workload.graphic(moderator.id, settings().review_at)
+    hard, run = workload.graphic(moderator.id)
     counts |= {"debt": Submission.count_owed()}
     current = chosen()
     shown = [*SEGMENTS, *(k for k in ("quarantined", "appeals") if counts[k] or k == current.kind)]
@@ -172,7 +172,7 @@ def _needs_rest(open_now: int) -> bool:
     limit = Preferences.of(moderator).rotate_after
     if not limit:
         return False
-    _, run = workload.graphic(moderator.id, settings().review_at)
+    _, run = workload.graphic(moderator.id)
     return run + open_now >= limit
 
 

@@ -8,8 +8,15 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.errors import Conflict, SluiceError
-from models.labels.categories import CATEGORIES, OTHER
-from models.labels.label import CHANGEABLE, KEYS, LONGEST, NEEDED, Label
+from models.labels.label import (
+    CATEGORIES,
+    CHANGEABLE,
+    KEYS,
+    LONGEST,
+    NEEDED,
+    OTHER,
+    Label,
+)
 from models.labels.uses import Uses, uses
 from webapp.console.review.claimed import number
 from webapp.signin import auth

@@ -140,7 +140,7 @@ class Card:
     @property
     def is_hard(self) -> bool:
         """Whether a picture of it is graphic."""
-        return is_graphic(self.findings, self.policy.review_at, labels.get().graphic)
+        return is_graphic(self.findings, labels.get().graphic)
 
     @property
     def is_open(self) -> bool:
@@ -168,7 +168,7 @@ def card(found: CaseFile, settings: Settings) -> Card:
         title=formatting.marked(row.title, "title", found.findings),
         description=formatting.marked(row.description, "description", found.findings),
         findings=_merged(found.findings),
-        policy=row.client.policy(settings),
+        policy=row.client.policy(row.surface),
         suggested=_suggested(found.findings),
         timeline=_timeline(found),
         author=found.author,
@@ -248,7 +248,7 @@ def _contested(found: CaseFile) -> Markup:
 
 def _timeline(found: CaseFile) -> list[Event]:
     row = found.submission
-    shown = "publish first" if row.client.visibility == "publish_first" else "hold"
+    shown = row.client.policy(row.surface).visibility.replace("_", " ")
     mode = row.mode.replace("_", "-")
     events = [Event(row.created_at, Markup("received · {} · {}").format(mode, shown))]
     undone = {decision.undoes_id for decision in found.decisions}

@@ -25,6 +25,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(age)
     app.add_template_filter(moment)
     app.add_template_filter(label)
+    app.add_template_filter(short_label)
     app.add_template_filter(explain)
     app.add_template_filter(initials)
     app.add_template_filter(size)
@@ -77,6 +78,12 @@ def _aware(at: datetime) -> datetime:
 def label(name: str) -> str:
     """The title of a label, or of what is recorded in its place: ``Off-site contact``."""
     return EVENTS.get(name) or labels.get().title(name)
+
+
+def short_label(name: str) -> str:
+    """The title of a label for narrow buttons: ``Off-site``."""
+    entry = labels.get().entries.get(name)
+    return entry.button if entry else label(name)
 
 
 def offered_labels() -> Sequence[LabelEntry]:
