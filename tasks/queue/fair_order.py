@@ -12,9 +12,10 @@ of the flow with the lowest virtual time (start-time fair queuing):
 3. A flow never overtakes its own order, and each flow's virtual time only grows by its own work. So
    every flow with a job is served at some time.
 
-A client whose jobs take ``HEAVY`` seconds or more leaves one worker free if another client was seen
-lately: a job cannot be interrupted, so all workers would be taken for that long. And a priority
-worker without jobs takes an urgent one: somebody waits, and its client had less than its share.
+A client whose jobs take ``HEAVY`` seconds or more, or one of whose jobs lately did, leaves one
+worker free if another client was seen lately: a job cannot be interrupted, so all workers would be
+taken for that long. And a priority worker without jobs takes an urgent one: somebody waits, and its
+client had less than its share.
 
 The lane is also one sorted set of all jobs, by rank and age. It holds which jobs are queued, and
 processes of the release before take from it; a job that they added belongs to no flow and is taken
@@ -27,6 +28,7 @@ CONSOLE, DEBT = "console", "debt"  # flows of no client
 CONSOLE_WEIGHT = 4  # people wait for these
 UNKNOWN_COST = 0.05  # seconds per job of a client before its first measurement
 HEAVY = 0.25  # seconds per job from which a client leaves a worker free
+HEAVY_FOR = 30  # seconds for which it does so after one such job, however light the others are
 BUDGET = 0.25  # seconds of work, as expected, that a worker takes at once
 RECENT = 600  # seconds since which another client must have been seen
 BUSY = 60  # seconds until a worker that reports nothing more is not counted
@@ -37,12 +39,16 @@ _COMMON = f"""
 -- KEYS[1] is the prefix of what all lanes share; the other keys are lanes.
 -- ARGV[1] is the share of the workers' time that the review debt gets while other jobs wait.
 local owner, costs, weights = KEYS[1] .. ':owner', KEYS[1] .. ':cost', KEYS[1] .. ':weight'
+local heavy_until = KEYS[1] .. ':heavy'
 local busy, seen, urgent = KEYS[1] .. ':busy', KEYS[1] .. ':seen', KEYS[1] .. ':urgent'
 local debt_share = tonumber(ARGV[1])
 
 local function number(value, default) return tonumber(value or default) or default end
 local function cost_of(flow) return number(redis.call('HGET', costs, flow), {UNKNOWN_COST}) end
 local function now() return tonumber(redis.call('TIME')[1]) end
+local function is_heavy(flow)
+  return cost_of(flow) >= {HEAVY} or number(redis.call('HGET', heavy_until, flow), 0) > now()
+end
 local function clock(lane) return number(redis.call('HGET', lane .. ':clock', ''), 0) end
 local function waits(score) return (100 - math.floor(score / {RANK_SPAN})) % 10 >= {SYNC_FROM} end
 
@@ -90,7 +96,7 @@ end
 
 -- Whether other workers have as many jobs of this flow as a client with heavy jobs may have.
 local function is_bounded(lane, flow, worker)
-  if cost_of(flow) < {HEAVY} or not tonumber(flow) then return false end
+  if not tonumber(flow) or not is_heavy(flow) then return false end
   local time = now()
   local recent = redis.call('ZRANGEBYSCORE', seen, time - {RECENT}, '+inf', 'LIMIT', 0, 2)
   if #recent < 2 and (recent[1] or flow) == flow then return false end
@@ -154,10 +160,14 @@ local function take(lane, worker, want)
   return nil, nil, left
 end
 
--- Charge measured work: pairs of lane and flow with the jobs and the seconds that they took.
+-- Charge measured work: pairs of lane and flow with the jobs, the seconds that they took, and the
+-- seconds of the longest one.
 local function charge(text)
-  for lane, flow, jobs, seconds in string.gmatch(text, '(%S+) (%S+) (%S+) (%S+);') do
+  for lane, flow, jobs, seconds, longest in string.gmatch(text, '(%S+) (%S+) (%S+) (%S+) (%S+);') do
     jobs, seconds = tonumber(jobs), tonumber(seconds)
+    if tonumber(longest) >= {HEAVY} then
+      redis.call('HSET', heavy_until, flow, now() + {HEAVY_FOR})
+    end
     local mean = cost_of(flow)
     local late = (seconds - jobs * mean) / weight_of(lane, flow)
     if redis.call('ZSCORE', lane .. ':flows', flow) then
@@ -188,8 +198,7 @@ return added
 
 _BUSY = f"""
 local function work_on(worker, lanes, flow)
-  local heavy = flow and cost_of(flow) >= {HEAVY}
-  local text = (heavy and flow or '-') .. ' ' .. (now() + {BUSY}) .. ' ' .. lanes
+  local text = (flow and is_heavy(flow) and flow or '-') .. ' ' .. (now() + {BUSY}) .. ' ' .. lanes
   redis.call('HSET', busy, worker, text)
 end
 """

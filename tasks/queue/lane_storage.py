@@ -32,21 +32,22 @@ class WorkCharges:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: dict[tuple[str, str], tuple[int, float]] = {}
+        self._open: dict[tuple[str, str], tuple[int, float, float]] = {}
 
     def add(self, lane: str, flow: str, seconds: float, jobs: int = 1) -> None:
         """Add ``jobs`` that took ``seconds`` of decoding, of the network and of other work."""
         with self._lock:
-            before = self._open.get((lane, flow), (0, 0.0))
-            self._open[lane, flow] = before[0] + jobs, before[1] + seconds
+            before = self._open.get((lane, flow), (0, 0.0, 0.0))
+            longest = max(before[2], seconds / jobs)
+            self._open[lane, flow] = before[0] + jobs, before[1] + seconds, longest
 
     def take(self) -> str:
-        """All of them as ``LANE FLOW JOBS SECONDS;`` each, and begin anew."""
+        """All of them as ``LANE FLOW JOBS SECONDS LONGEST;`` each, and begin anew."""
         with self._lock:
             charges, self._open = self._open, {}
         return "".join(
-            f"{lane} {flow} {jobs} {seconds:.6f};"
-            for (lane, flow), (jobs, seconds) in charges.items()
+            f"{lane} {flow} {jobs} {seconds:.6f} {longest:.6f};"
+            for (lane, flow), (jobs, seconds, longest) in charges.items()
         )
 
 

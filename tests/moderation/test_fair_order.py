@@ -198,6 +198,19 @@ def test_heavy_jobs_of_one_client_leave_a_worker_to_the_others(server, lanes) ->
     assert flow_of(two.dequeue()) == A
 
 
+def test_one_heavy_job_among_cheap_ones_counts_for_a_while(server, lanes) -> None:
+    """Repeats are cheap, and bring the mean of a client's jobs down between its heavy ones."""
+    one, two = lanes, storage(server, "w2")
+    add(lanes, B, 1)
+    add(lanes, A, 60)
+    took = iter([1.0] + [0.01] * 100)
+    work(lanes, {A: lambda: next(took), B: 0.02}, 1.3)
+    assert one.dequeue() is not None
+    assert two.dequeue() is None, "the next one may be heavy again"
+    server.hset("huey.redis.tried.fair:heavy", A, 1)  # the time is over
+    assert two.dequeue() is not None
+
+
 def test_what_is_urgent_is_of_another_client_that_waits(lanes: LaneStorage) -> None:
     add(lanes, A, 100)
     work(lanes, {A: 0.02}, 1)
