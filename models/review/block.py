@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from models.audit.log import Audit
 from models.database.connection import db
 from models.errors import Invalid
 from models.hash_bank import known_hash
@@ -95,9 +96,35 @@ def unblock(decision: Decision, moderator: Moderator) -> list[int]:
     A worker that adds a perceptual hash holds its entry's lock. The wait for it comes first, so
     that none is added afterwards.
     """
-    images = [image.id for image in Image.of(decision.submission_id)]
-    entries = KnownHash.select(KnownHash.id).where(KnownHash.image.in_(images))
-    list(entries.order_by(KnownHash.id).for_update())
+    _entries_of(decision)
     known = added_by(decision)
     KnownHash.remove(known, moderator.id)
     return known
+
+
+def change_back(decision: Decision, moderator: Moderator) -> None:
+    """Give known images that the decision changed, such as an allowed one, their facts back.
+
+    The audit has them. An entry that somebody has changed again since is left as it is.
+    """
+    if decision.to_verdict != REJECTED:
+        return
+    for entry in _entries_of(decision):
+        puts = Audit.select().where(
+            Audit.subject == entry.subject,
+            Audit.action == "known_hash.put",
+            Audit.at >= decision.created_at,
+        )
+        found = [row.details for row in puts]
+        before = found[0].get("before") if len(found) == 1 else None
+        if before and entry.removed_at is None and found[0].get("after") == entry.facts != before:
+            action, label, note = (before[name] for name in ("action", "label", "note"))
+            code = bytes(entry.hash)
+            KnownHash.put_and_audit(entry.kind, code, action, label, moderator.id, note=note)
+
+
+def _entries_of(decision: Decision) -> list[KnownHash]:
+    """The locked known images that are linked to the submission's pictures."""
+    images = [image.id for image in Image.of(decision.submission_id)]
+    query = KnownHash.select().where(KnownHash.image.in_(images))
+    return list(query.order_by(KnownHash.id).for_update())

@@ -46,6 +46,8 @@ def undo(
         undoable = {one.submission_id: one for one in group if _is_undoable(one, locked)}
         freed = [one for one in blocks if one.submission_id in undoable]
         known = [id_ for one in freed for id_ in block.unblock(one, moderator)]
+        for one in undoable.values():
+            block.change_back(one, moderator)
         rejected = set(followers.still(known, following))
         for row in sorted(locked.values(), key=author_order):
             if row.id in undoable:

@@ -97,6 +97,23 @@ def test_in_the_grid_the_flagged_pictures_are_blocked_and_no_harmless_neighbour(
     undo(ada)
 
 
+def test_undo_gives_an_allowed_picture_its_action_back(ada, shop, stack):
+    job_id = mixed(shop)
+    chosen = images_of(stack, job_id)[1]
+    allow = {"action": "allow", "label": "other", "csrf_token": ada.token("/")}
+    ada.http.post(f"{ada.url}/reviews/{job_id}/allow", data=allow)
+    facts = "SELECT kind, action, label FROM known_hash WHERE image_id = %s AND removed_at IS NULL"
+    eventually(lambda: len(stack.sql(facts, chosen)) == 2)
+    before = sorted(stack.sql(facts, chosen))
+    assert {row[1] for row in before} == {"allow"}
+    assert block(ada, job_id, **{f"picture-{job_id}": chosen}).status_code == 200
+    assert {row[1] for row in stack.sql(facts, chosen)} == {"block"}
+    undo(ada)
+    assert sorted(stack.sql(facts, chosen)) == before
+    stack.sql("DELETE FROM known_hash WHERE image_id IN (SELECT id FROM image"
+              " WHERE submission_id = %s)", job_id)  # fmt: skip
+
+
 def test_a_picture_of_another_submission_is_refused(ada, shop, stack):
     job_id, other = mixed(shop), mixed(shop)
     reply = block(ada, job_id, **{f"picture-{job_id}": images_of(stack, other)[0]})
