@@ -41,10 +41,11 @@ def migrate(application: str = "") -> list[str]:
                 roles.check_schema()  # without this right, an owner can run what is installed
             elif newer():
                 return []  # a later release granted its own rights
-            applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
+            with roles.granting_new(application):
+                applied: list[str] = Runner(db.obj, str(DIRECTORY)).up()
+                roles.grant(application)
             starter_list.seed_rules()
             adopt(settings.review_at, settings.reject_at, settings.sample_rate)
-            roles.grant(application)
         finally:
             db.execute_sql("SELECT pg_advisory_unlock(%s)", (LOCK,))
     return applied

@@ -6,6 +6,9 @@ change or delete their rows, alter a table or disable a trigger.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from psycopg2.sql import SQL, Identifier
 
 from models.database.connection import db, one
@@ -75,6 +78,27 @@ def grant(application: str) -> bool:
             rights = SQL(RESTRICTED.get(table, ALL))
             _execute("GRANT {rights} ON {table} TO {role}", role, rights=rights, table=table)
     return True
+
+
+@contextmanager
+def granting_new(application: str) -> Iterator[None]:
+    """During the block the application's role may use each new table from its creation.
+
+    Processes that waited for a migration begin when it is committed, which is before ``grant``.
+    """
+    row = one("SELECT current_user")
+    if not application or row == (application,):
+        yield
+        return
+    role = Identifier(application)
+    change = "ALTER DEFAULT PRIVILEGES IN SCHEMA public "
+    _execute(f"{change} GRANT {ALL} ON TABLES TO {{role}}", role)
+    _execute(f"{change} GRANT USAGE ON SEQUENCES TO {{role}}", role)
+    try:
+        yield
+    finally:
+        _execute(f"{change} REVOKE {ALL} ON TABLES FROM {{role}}", role)
+        _execute(f"{change} REVOKE USAGE ON SEQUENCES FROM {{role}}", role)
 
 
 def excess() -> list[str]:

@@ -160,7 +160,7 @@ def test_the_phones_menu_names_the_page_and_leads_to_every_page(sit_down):
     expect(links.first).to_be_hidden()
     button.click()
     expect(links.last).to_be_visible()
-    assert links.count() == 13
+    assert links.count() == 15
     assert page.locator("#pages [aria-current=page]").inner_text().strip() == "Known images"
     for link in links.all():
         box = link.bounding_box()

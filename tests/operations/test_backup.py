@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import os
 import re
 import shutil
@@ -212,7 +213,7 @@ def test_rows_that_differ_from_the_manifest_are_an_error(
         for member in tar:
             data = tar.extractfile(member).read()  # type: ignore[union-attr]
             if member.name == "manifest.json":
-                data = data.replace(b'"rows": 4', b'"rows": 9').replace(b'"rows": 3', b'"rows": 8')
+                data = re.sub(rb'"rows": \d+', b'"rows": 99', data, count=1)
                 member.size = len(data)
             out.addfile(member, io.BytesIO(data))
     told = restore(new_stack(), "--verify", bad)

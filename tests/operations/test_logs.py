@@ -77,7 +77,7 @@ def test_a_request_cannot_forge_a_line(stack: Stack) -> None:
     mark = "forged-by-a-request"
     for path in (f"/console/%0a{mark}%1b[31m", f"/api/%0d%0a{mark}", f"/{mark}%0a{mark}"):
         requests.get(stack.url + path, headers={"User-Agent": f"x\x1b[31m{mark}"}, timeout=5)
-    wait_until(lambda: mark in (log / "nginx.log").read_text())
+    wait_until(lambda: mark in (log / "nginx.log").read_text("utf-8", "replace"))
     for file in log.iterdir():
         for line in file.read_text("utf-8", "replace").split("\n"):
             assert not line.startswith(mark), file
@@ -175,7 +175,7 @@ def test_a_request_can_be_followed_to_the_workers_line(stack: Stack, new_client)
     assert reply.headers["X-Request-ID"] == work["request_id"]
 
     def edge() -> list[dict[str, Any]]:
-        text = (log / "nginx.log").read_text().splitlines()
+        text = (log / "nginx.log").read_text("utf-8", "replace").splitlines()
         found = [json.loads(line) for line in text if line.startswith('{"time"')]
         return [line for line in found if line["request_id"] == work["request_id"]]
 

@@ -76,6 +76,40 @@ def test_two_roles_are_parted(stack: Stack, outside: Callable[[str], str]) -> No
     assert verify(stack, outside("sluice"))["rows"] == before + 1
 
 
+NEW_TABLES = """
+from models.database import connection, roles
+from models.settings import Settings, use_settings
+connection.connect(use_settings(Settings.load()), pool=1, owner=True)
+told = []
+with connection.connection():
+    def right(table):
+        sql = "SELECT has_table_privilege('sluice', %s, 'INSERT')"
+        told.append(connection.one(sql, table)[0])
+    with roles.granting_new("sluice"):
+        connection.db.execute_sql("CREATE TABLE during (id bigint PRIMARY KEY)")
+        right("during")
+    connection.db.execute_sql("CREATE TABLE afterwards (id bigint PRIMARY KEY)")
+    right("afterwards")
+print(told)
+"""
+
+
+def test_a_table_of_a_migration_may_be_used_as_soon_as_it_is_there(
+    stack: Stack, outside: Callable[[str], str]
+) -> None:
+    """A process that waited for the migration begins before all rights are granted anew."""
+    urls = {"DATABASE_URL": outside("sluice"), "DATABASE_OWNER_URL": outside("sluice_owner")}
+    done = subprocess.run(
+        [sys.executable, "-c", NEW_TABLES],
+        cwd=ROOT,
+        env={**stack.env, **urls},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[True, False]"), done.stderr
+
+
 def test_one_role_is_told(stack: Stack, outside: Callable[[str], str]) -> None:
     assert migrate(stack, DATABASE_URL=outside("sluice")).returncode == 0
     told = verify(stack, outside("sluice"))
