@@ -13,7 +13,12 @@ from uuid import UUID
 APPROVED, REJECTED, REVIEW = "approved", "rejected", "review"
 VERDICTS = (APPROVED, REJECTED, REVIEW)
 SHADOW_CHECK = "shadow"  # of findings that decide nothing
-SCORED = ("classifier", "duplicates")  # checks whose scores the policy turns into actions
+DETECTOR_CHECK = "detector"  # of findings of a detector that is on
+SCORED = (
+    "classifier",
+    "duplicates",
+    DETECTOR_CHECK,
+)  # checks whose scores the policy turns into actions
 NETWORK_LABEL = "nudity"  # of the network's scores
 ABOVE_ALL = 1.01
 _PATH = re.compile(r"(?<![\w/])/(?:[\w.@+~-]+/)+[\w.@+~-]*")  # of a file, with two parts or more
@@ -243,6 +248,8 @@ def explain(finding: Finding) -> str:
             return _explain_score(finding, picture)
         case "pictures":
             return f"{picture.capitalize()}: {evidence.get('problem', 'cannot be read')}"
+        case "detector":
+            return _explain_detector(finding)
         case "shadow":
             return _explain_shadow(finding)
         case "sample":
@@ -258,6 +265,12 @@ def _explain_score(finding: Finding, picture: str) -> str:
         return f"The classifier could not score {picture}"
     view = finding.evidence.get("view", "")
     return f"The classifier scored {_place(finding)}{view and f' ({view})'} at {finding.score:.2f}"
+
+
+def _explain_detector(finding: Finding) -> str:
+    name = finding.evidence.get("detector", "A detector").replace("_", " ")
+    what, score = _place(finding) or "the text", finding.score or 0.0
+    return f"{name.capitalize()} scored {what} {_words(finding.label)} at {score:.2f}"
 
 
 def _explain_shadow(finding: Finding) -> str:

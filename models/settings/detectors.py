@@ -8,7 +8,7 @@ from pathlib import Path
 from models.errors import SettingError
 from models.settings.table import _setting as setting
 
-DETECTOR_STATES = ("off", "shadow")
+DETECTOR_STATES = ("off", "shadow", "on")
 ASKED = ("flagged", "all")
 # The detectors, each with the labels that speak against an upload.
 DETECTORS = {
@@ -19,7 +19,11 @@ DETECTORS = {
 
 @dataclass(frozen=True)
 class DetectorTable:
-    """What an operator can set of detectors. In shadow, one is asked and decides nothing."""
+    """What an operator can set of detectors.
+
+    In shadow, one is asked and decides nothing. One that is on gives scores of its labels, which
+    decide where a policy has thresholds for them.
+    """
 
     detector_nsfw_mobilenet: str = setting(
         "off", "state of the second image network", choices=DETECTOR_STATES

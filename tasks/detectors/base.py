@@ -39,7 +39,8 @@ class Declaration:
 
     ``harmless`` are those of its ``labels`` that speak for an upload. ``cost`` is the typical time
     of one call in microseconds. ``deadline`` is the longest time of one call in seconds.
-    ``version`` changes when its scores change.
+    ``version`` changes when its scores change. ``named`` maps those of its labels to the server's
+    that have another name there.
     """
 
     name: str
@@ -50,6 +51,11 @@ class Declaration:
     version: str
     deadline: float
     harmless: tuple[str, ...] = field(default=())
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    def label_of(self, own: str) -> str:
+        """The label of the server that one of its own labels means."""
+        return self.named.get(own, own)
 
     def alarms(self, scores: Iterable[Score], least: float) -> list[Score]:
         """The scores of at least ``least`` that speak against an upload, highest first."""

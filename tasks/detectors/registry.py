@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from models.settings import Settings, per_process
-from tasks.detectors.base import IMAGE, OFF, TEXT, Declaration, Detector
+from tasks.detectors.base import IMAGE, OFF, ON, TEXT, Declaration, Detector
 from tasks.detectors.guard import Guard
 
 
@@ -55,6 +55,7 @@ TABLE: Mapping[str, DetectorEntry] = {
                 version="nsfwjs 4.4.0 mobilenet_v2",
                 deadline=3.0,
                 harmless=("drawing", "neutral"),
+                named={"porn": "sexual"},
             ),
             _nsfw_mobilenet,
         ),
@@ -75,6 +76,13 @@ def _make(settings: Settings) -> dict[str, Guard]:
         )
         for entry in sorted(entries, key=lambda each: each.declared.cost)
     }
+
+
+def labels_on(settings: Settings) -> list[str]:
+    """The server's labels that detectors which are on give scores of."""
+    declared = [e.declared for e in TABLE.values() if state_of(e.declared.name, settings) == ON]
+    own = [(each, label) for each in declared for label in each.labels]
+    return [each.label_of(label) for each, label in own if label not in each.harmless]
 
 
 guards = per_process(_make)  # the detectors that are not off, cheapest first

@@ -1,7 +1,7 @@
 """One upload in a worker, from its claim to its committed verdict. Read it from top to bottom.
 
 ``moderate`` is the whole way: claim, load, text rules, known hashes, duplicates, classifier,
-detectors in shadow, judge, thumbnails, commit, announce. The functions below it follow in that
+detectors, judge, thumbnails, commit, announce. The functions below it follow in that
 order. Every upload takes this way: one that a job names and several while many wait
 (``moderate_submissions``), one that a worker claims in PostgreSQL while Redis is away
 (``direct_mode.py``), and one that only the fast rules have decided, whose full checks are owed.
@@ -36,13 +36,13 @@ from models.verdict import (
     sample_of,
 )
 from tasks.moderation import checks, look_alikes
+from tasks.moderation.ask_detectors import detector_findings
 from tasks.moderation.checks import Check
 from tasks.moderation.group_commit import GroupCommit
 from tasks.moderation.job import Job, draw_thumbnail
 from tasks.moderation.leases import NOTHING, Claimed, LeaseRenewal, claim_alone, claim_together
 from tasks.moderation.look_ahead import LookAhead
 from tasks.moderation.prefetch import Prefetch, Urgent
-from tasks.moderation.shadow import shadow_findings
 from tasks.observability import logs, metrics, tracing
 from tasks.queue.lanes import announce_decided, enqueue_missing, get_huey
 from tasks.storage import StorageDown
@@ -102,7 +102,7 @@ def moderate(
                 check(job, look_alikes.known_look_alikes)
                 check(job, look_alikes.flagged_look_alikes)  # duplicates by their look
                 check(job, checks.classifier)
-                job.findings += shadow_findings(job)
+                job.findings += detector_findings(job)
                 judgement = judge_findings(job)
                 draw_thumbnails(job, judgement)
                 commits.add(outcome_of(job, judgement))  # commit and announce, with others

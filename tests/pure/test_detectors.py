@@ -249,8 +249,8 @@ def use(tmp_path: Path) -> Iterator[Callable[..., Settings]]:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("DETECTOR_TOXICITY", "on", "must be one of off, shadow"),
-        ("DETECTOR_NSFW_MOBILENET", "yes", "must be one of off, shadow"),
+        ("DETECTOR_TOXICITY", "loud", "must be one of off, shadow, on"),
+        ("DETECTOR_NSFW_MOBILENET", "yes", "must be one of off, shadow, on"),
         ("DETECTOR_NSFW_MOBILENET_ASKED", "some", "must be one of flagged, all"),
         ("DETECTOR_MODELS", "models", "must be an absolute path"),
     ],

@@ -14,7 +14,9 @@ from models.policies import document as documents
 from models.policies import listing, policy, replay
 from models.policies.document import Document
 from models.policies.policy_index import PolicyIndex, policies
+from models.settings import get_settings
 from models.verdict import NETWORK_LABEL
+from tasks.detectors.registry import labels_on
 from webapp.console.policies import policy_form, replay_words
 from webapp.console.policies.policy_form import document_of, form_of, shown
 from webapp.console.review.claimed import number
@@ -184,7 +186,8 @@ def _editor(
     index = policies.get()
     inherited = index.inherited(client_id, surface) if client else Document()
     set_here = {name for name in _labels() if any(form.get(f"{p}-{name}") for p in documents.PARTS)}
-    scored = [name for name in _labels() if name == NETWORK_LABEL or name in set_here]
+    scored_here = {NETWORK_LABEL, *labels_on(get_settings()), *set_here}
+    scored = [name for name in _labels() if name in scored_here]
     history = policy.versions(row)
     return render_template(
         "policies/edit.html",

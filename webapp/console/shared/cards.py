@@ -29,6 +29,7 @@ ICONS = {
     "known_hashes": "fingerprint",
     "duplicates": "copy",
     "classifier": "scan-eye",
+    "detector": "scan-eye",
     "pictures": "image-off",
     "sample": "shuffle",
     "failure": "triangle-alert",

@@ -22,6 +22,7 @@ CHECKS = {
     "known_hashes": "Known images",
     "duplicates": "Duplicates",
     "classifier": "Network",
+    "detector": "Detectors",
     "pictures": "Unreadable pictures",
     "sample": "Random sample",
     "failure": "Machine failed",

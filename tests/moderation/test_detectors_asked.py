@@ -1,4 +1,4 @@
-"""Detectors in shadow on real uploads: what they say is stored, and decides nothing."""
+"""Detectors on real uploads: in shadow they decide nothing, on they decide by thresholds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.support.api import Api, unique
+from tests.support.api import Api, eventually, unique
 from tests.support.model_files import FOLDER, needs
+from tests.support.policies import set_policy
 from tests.support.stack import Stack, running
 
 ON = {
@@ -22,6 +23,7 @@ SHADOW = (
     " WHERE submission_id = %s AND \"check\" = 'shadow' ORDER BY id"
 )
 DECISION = "SELECT to_verdict, reason FROM decision WHERE submission_id = %s"
+EVIDENCE = "SELECT evidence FROM finding WHERE submission_id = %s AND \"check\" = 'classifier'"
 INSULT = "You are an idiot and a stupid moron, shut up"
 
 
@@ -111,3 +113,46 @@ def test_without_their_files_uploads_are_moderated_as_before() -> None:
             assert failures[f'detector="{name}",reason="down"'] >= 1
         log = "".join(path.read_text() for path in stack.home.glob("log/*_*.log"))
         assert "toxicity.npy is missing. Run scripts/vendor detectors toxicity." in log
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[Stack]:
+    """Both detectors are on, and asked about every picture."""
+    on = dict.fromkeys(("DETECTOR_NSFW_MOBILENET", "DETECTOR_TOXICITY"), "on")
+    more = {"DETECTOR_NSFW_MOBILENET_ASKED": "all", "DETECTOR_MODELS": str(FOLDER)}
+    with running(**{**ON, **on, **more}) as stack:
+        yield stack
+
+
+@needs("toxicity.npy")
+def test_a_detector_that_is_on_decides_by_the_policys_thresholds(live: Stack) -> None:
+    name = "Thresholds"
+    its = Api(live.url, live.json("client", "create", name, "--json")["key"])
+    told = its.decided(title="Hello", description=INSULT)
+    assert (told["verdict"], told["flagged"]) == ("approved", []), "no thresholds decide nothing"
+    assert told["scores"]["toxicity"] > 0.9
+    set_policy(live, name, labels={"toxicity": {"review_at": 0.5, "reject_at": None}})
+    told = eventually(
+        lambda: t if (t := its.decided(description=INSULT))["verdict"] == "review" else None
+    )
+    [reason] = told["reasons"]
+    assert (reason["check"], reason["label"]) == ("detector", "toxicity")
+    assert told["flagged"] == ["toxicity"] and reason["score"] > 0.9
+    assert reason["author_text"] == "It insults or humiliates somebody."
+    friendly = its.decided(title="Bicycle", description="A green bicycle, hardly used")
+    assert friendly["verdict"] == "approved" and friendly["scores"]["toxicity"] < 0.5
+
+
+@needs("nsfw_mobilenet.onnx")
+def test_a_picture_is_scored_by_the_second_network_also_when_its_bytes_are_known(
+    live: Stack,
+) -> None:
+    name = "Pictures"
+    its = Api(live.url, live.json("client", "create", name, "--json")["key"])
+    picture = unique("safe_rocket.jpg")
+    first = its.decided(picture)
+    assert {"nudity", "sexual", "suggestive", "drawn_sexual"} == set(first["scores"])
+    set_policy(live, name, labels={"suggestive": {"review_at": 0.0}})
+    told = eventually(lambda: t if (t := its.decided(picture))["verdict"] == "review" else None)
+    assert told["flagged"] == ["suggestive"]
+    assert "reused" in str(live.sql(EVIDENCE, told["job_id"])), "the network's score was known"
