@@ -58,6 +58,7 @@ class Client(Model):
         publish_unchecked: bool = False,
         weight: int = 1,
         languages: list[str] | None = None,
+        moderator_id: int | None = None,
     ) -> Client:
         """Add a client; raises Invalid, and Conflict if the name is taken.
 
@@ -85,7 +86,8 @@ class Client(Model):
                     created_at=peewee.fn.now(),
                 ).execute()
                 if first != Document():
-                    apply(row, "", first, why="Chosen when the client was added")
+                    why = "Chosen when the client was added"
+                    apply(row, "", first, why=why, moderator_id=moderator_id)
                 Revision.bump("policies")  # which knows every client, see ``policy``
         except peewee.IntegrityError as error:
             raise Conflict(f"A client named {name!r} already exists.", field="name") from error

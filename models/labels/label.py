@@ -38,6 +38,7 @@ OTHER = "OTHER_VIOLATION_TC"  # of a label without a more exact category
 KEYS = 9  # labels that have a key in the review page: the first ones that are offered
 LONGEST = {"title": 40, "button": 12, "author_text": 300, "guidance": 1000}
 CHANGEABLE = ("title", "button", "author_text", "guidance", "category", "graphic")
+RESERVED = "new"  # the page of a label with this name is the form for a new one
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 NEEDED = {  # set by checks, or where nothing else fits
     "nudity": "The network for pictures sets this label, so it cannot be retired.",
@@ -74,6 +75,8 @@ class Label(Model):
     @classmethod
     def find(cls, name: str, *, lock: bool = False) -> Label:
         """The label with this name, even if retired; raises NotFound."""
+        if not NAME.fullmatch(name):  # a NUL in a URL would be an error of the database
+            raise NotFound(f"There is no label {name!r}.")
         query = cls.select().where(cls.name == name)
         row: Label | None = (query.for_update() if lock else query).first()
         if row is None:
@@ -83,7 +86,7 @@ class Label(Model):
     @classmethod
     def add(cls, name: str, moderator_id: int | None = None, **facts: Any) -> Label:
         """Add a label behind the others. Raises Invalid, and Conflict if the name is taken."""
-        if not NAME.fullmatch(name):
+        if not NAME.fullmatch(name) or name == RESERVED:
             raise Invalid(
                 "A name must have 1 to 40 of the characters a to z, 0 to 9 and _, and begin with a"
                 " letter, for example drugs_and_alcohol.",
@@ -158,8 +161,8 @@ class Label(Model):
             its = uses().get(name)
             if its:
                 raise Conflict(
-                    f"“{row.title}” is the label of {its.words}. Give them another label or remove"
-                    " them first."
+                    f"“{row.title}” is the label of {its.words}. Give them another label, take it"
+                    " out of the policies, or remove them first."
                 )
             if row.retired_at is not None:
                 return row

@@ -91,6 +91,13 @@ def _index() -> LabelIndex:
 labels = RevisionCache("labels", _index)
 
 
+def author_text_of(name: str) -> str:
+    """The sentence for the author, also of a label that was added within this second."""
+    if name not in labels.get().entries:
+        labels.expire()
+    return labels.get().author_text(name)
+
+
 def check_label(name: str, unchanged: str = "") -> None:
     """Raises Invalid unless ``name`` is a label that can be chosen, or is ``unchanged``."""
     if name == unchanged or not labels.get().problem(name):

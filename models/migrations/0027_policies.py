@@ -46,7 +46,6 @@ ALTER TABLE submission
     ADD COLUMN surface text NOT NULL DEFAULT '',
     ADD COLUMN scores jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN policy_version bigint;
-CREATE INDEX submission_surface ON submission (client_id, surface, id) WHERE surface <> '';
 """
 
 DOWN = """

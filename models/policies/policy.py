@@ -20,9 +20,11 @@ from models.errors import Conflict, Invalid, NotFound
 from models.labels.label import Label
 from models.people.moderator import Moderator
 from models.policies.document import PARTS, Document, changes, check, check_order, read
+from models.policies.policy_index import base_document
 from models.verdict import NETWORK_LABEL
 
 SURFACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+DEFAULT_SURFACE = "default"  # of an upload that names none
 SURFACE_RULE = "1 to 40 of the characters a to z, 0 to 9, _ and -, for example avatar"
 LONGEST_WHY = 300
 FROM_SETTINGS = "From the settings REVIEW_AT, REJECT_AT and SAMPLE_RATE"
@@ -74,6 +76,15 @@ def current(row: PolicyRow | None) -> PolicyVersion | None:
     query = PolicyVersion.select().where(PolicyVersion.policy == row.id)
     version: PolicyVersion | None = query.order_by(PolicyVersion.number.desc()).first()
     return version
+
+
+def version(version_id: int | None) -> PolicyRow:
+    """The policy that a version with this id belongs to; raises NotFound."""
+    found = PolicyVersion.get_or_none(PolicyVersion.id == version_id)
+    if found is None:
+        raise NotFound("There is no policy version with this id.")
+    row: PolicyRow = found.policy
+    return row
 
 
 def versions(row: PolicyRow | None) -> list[PolicyVersion]:
@@ -163,6 +174,8 @@ def check_surface(surface: str, client_id: int | None = None) -> None:
     """Raises Invalid for a surface that an upload cannot have."""
     if surface and not SURFACE.fullmatch(surface):
         raise Invalid(f"surface must have {SURFACE_RULE}.", field="surface")
+    if surface == DEFAULT_SURFACE:
+        raise Invalid("The surface default is the client's own policy.", field="surface")
     if surface and client_id is None:
         raise Invalid("A surface belongs to a client.", field="surface")
 
@@ -208,7 +221,9 @@ def _append(
 
 def _tell_old_processes(client_id: int, document: Document) -> None:
     """Write what processes of the release before read; they know thresholds of nudity alone."""
-    network = document.labels.get(NETWORK_LABEL, {})
+    network = dict(document.labels.get(NETWORK_LABEL, {}))
+    for part in [part for part, value in network.items() if value is None]:
+        network[part] = 1.0  # never, as far as they know it: null would be the server's default
     db.execute_sql(
         "UPDATE client SET review_at = %s, reject_at = %s, sample_rate = %s,"
         " visibility = coalesce(%s, 'hold'), publish_unchecked = coalesce(%s, false) WHERE id = %s",
@@ -226,7 +241,7 @@ def _inherited(client_id: int | None, surface: str) -> Document:
     """What the policy with this name inherits, as it is in the database now."""
     above = [find(None)] if client_id is not None else []
     above += [find(client_id)] if surface else []
-    document = Document()
+    document = base_document()
     for version in filter(None, map(current, above)):
         document = version.content.over(document)
     return document

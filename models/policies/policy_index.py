@@ -74,20 +74,25 @@ class PolicyIndex:
         return document
 
 
+def base_document() -> Document:
+    """What the server's policy inherits: the settings, until they are taken over into it."""
+    settings = get_settings()
+    network = {"review_at": settings.review_at, "reject_at": settings.reject_at}
+    return Document(
+        labels={NETWORK_LABEL: network},
+        sample_rate=settings.sample_rate,
+        visibility="hold",
+        publish_unchecked=False,
+    )
+
+
 def _index() -> PolicyIndex:
     rows = db.execute_sql(NEWEST).fetchall()
     newest = {
         (client_id, surface): (number, read(stored)) for client_id, surface, number, stored in rows
     }
-    settings = get_settings()  # until they are taken over into the server's policy
-    base = Document(
-        labels={NETWORK_LABEL: {"review_at": settings.review_at, "reject_at": settings.reject_at}},
-        sample_rate=settings.sample_rate,
-        visibility="hold",
-        publish_unchecked=False,
-    )
     clients = [row[0] for row in db.execute_sql("SELECT id FROM client").fetchall()]
-    return PolicyIndex(newest, base, clients)
+    return PolicyIndex(newest, base_document(), clients)
 
 
 policies = RevisionCache("policies", _index)

@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from models.database.connection import db
+import peewee
+
+from models.database.connection import code_of, db
+from models.errors import Invalid
 from models.verdict import APPROVED, REJECTED, REVIEW, SCORED, SHADOW_CHECK, Policy
 
 LISTED = 50  # flips that are named
+CANCELED = "57014"  # PostgreSQL's code of a statement that took longer
 TIMEOUT = 30_000  # milliseconds for one replay
 RANKS = (APPROVED, REVIEW, REJECTED)  # a verdict by its rank
 IDLE = [SHADOW_CHECK, "sample"]  # findings that do not count: the sample is drawn anew
@@ -29,7 +33,7 @@ PolicyOf = Callable[[int, str], Policy]
 _PAST = """
 past AS MATERIALIZED (
     SELECT s.id, s.client_id, s.surface, s.created_at FROM submission s
-    WHERE s.verdict IS NOT NULL AND NOT s.review_owed AND {where}
+    WHERE s.verdict IS NOT NULL AND NOT s.review_owed AND s.purged_at IS NULL AND {where}
     ORDER BY s.id DESC LIMIT %(most)s
 )
 """
@@ -120,14 +124,20 @@ def replay(
 ) -> Replay:
     """Judge the newest ``most`` decided submissions of a client's surface by two policies.
 
-    Without a surface it is all of the client's, without a client all of them.
+    Without a surface it is all of the client's, without a client all of them. Those whose content
+    was deleted have no findings left, so they do not count. Raises Invalid if it takes too long.
     """
     where, values = _where(client_id, surface)
     values |= {"most": most, "listed": LISTED}
-    with db.atomic():
-        db.execute_sql(f"SET LOCAL statement_timeout = {TIMEOUT}")
-        sql, values = _statement(before, after, where, values)
-        cells, flips, seconds = db.execute_sql(sql + _COUNTS, values).fetchone()
+    try:
+        with db.atomic():
+            db.execute_sql(f"SET LOCAL statement_timeout = {TIMEOUT}")
+            sql, values = _statement(before, after, where, values)
+            cells, flips, seconds = db.execute_sql(sql + _COUNTS, values).fetchone()
+    except peewee.OperationalError as error:
+        if code_of(error) != CANCELED:
+            raise
+        raise Invalid("This takes too long. Choose fewer uploads.", field="most") from error
     return _result(cells or [], flips or [], float(seconds or 0))
 
 

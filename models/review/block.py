@@ -10,6 +10,7 @@ from models.database.connection import db
 from models.errors import Invalid
 from models.hash_bank import known_hash
 from models.hash_bank.known_hash import KnownHash
+from models.labels.label_index import NO_LABEL, labels
 from models.moderation.decision import Decision
 from models.people.moderator import Moderator
 from models.review.decide import lock_to_decide, settle
@@ -103,24 +104,34 @@ def unblock(decision: Decision, moderator: Moderator) -> list[int]:
 
 
 def change_back(decision: Decision, moderator: Moderator) -> None:
-    """Give known images that the decision changed, such as an allowed one, their facts back.
+    """Give known images that the decision itself changed, such as an allowed one, their facts back.
 
-    The audit has them. An entry that somebody has changed again since is left as it is.
+    The audit has them: what was written in the decision's transaction has its time. An entry that
+    somebody has changed since is left as it is. The machine's rejections for such an entry stand.
     """
     if decision.to_verdict != REJECTED:
         return
     for entry in _entries_of(decision):
-        puts = Audit.select().where(
+        since = Audit.select().where(
             Audit.subject == entry.subject,
             Audit.action == "known_hash.put",
             Audit.at >= decision.created_at,
         )
-        found = [row.details for row in puts]
-        before = found[0].get("before") if len(found) == 1 else None
-        if before and entry.removed_at is None and found[0].get("after") == entry.facts != before:
-            action, label, note = (before[name] for name in ("action", "label", "note"))
-            code = bytes(entry.hash)
-            KnownHash.put_and_audit(entry.kind, code, action, label, moderator.id, note=note)
+        puts = list(since.order_by(Audit.id))
+        own = [row for row in puts if row.at == decision.created_at]
+        if not own or own != puts or entry.removed_at is not None:
+            continue
+        before, after = own[0].details.get("before"), own[-1].details.get("after")
+        if before and after == entry.facts != before:
+            label = NO_LABEL if labels.get().problem(before["label"]) else before["label"]
+            KnownHash.put_and_audit(
+                entry.kind,
+                bytes(entry.hash),
+                before["action"],
+                label,
+                moderator.id,
+                note=before["note"],
+            )
 
 
 def _entries_of(decision: Decision) -> list[KnownHash]:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from models.labels.label_index import NO_LABEL, labels
+from models.labels.label_index import NO_LABEL, author_text_of
+from models.policies.policy import DEFAULT_SURFACE
 from models.submissions.submission import Submission
 from models.verdict import APPROVED
 
 SAMPLE = "sample"  # the check of a reason that nothing was found
-DEFAULT_SURFACE = "default"  # of an upload that names none
 MODERATOR = "moderator"  # the check of a reason that a person gave
 SAMPLE_TEXT = "It was picked at random, to be looked at by a person."  # nothing is wrong with it
 
@@ -31,7 +31,7 @@ def reasons_of(submission: Submission) -> list[dict[str, Any]]:
 def with_author_text(reason: Mapping[str, Any]) -> dict[str, Any]:
     """The reason with the sentence for the author that belongs to its label."""
     is_sample = reason["check"] == SAMPLE
-    text = SAMPLE_TEXT if is_sample else labels.get().author_text(reason["label"])
+    text = SAMPLE_TEXT if is_sample else author_text_of(reason["label"])
     return {**reason, "author_text": text}
 
 

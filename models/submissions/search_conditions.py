@@ -10,6 +10,7 @@ from typing import Any
 
 from models.database.connection import db
 from models.expiring_values import ExpiringValues
+from models.policies.policy import DEFAULT_SURFACE
 
 SHORTEST_PREFIX = 3  # shorter words must match exactly
 OPEN = ("received", "queued", "processing")
@@ -70,7 +71,9 @@ def _of_row(criteria: Search) -> Iterator[Condition]:
         if value is not None:
             share = _shares("submission", name).get(str(value), 0.001)
             yield _leading(f"s.{name} = %s", value, share=share)
-    if criteria.surface:
+    if criteria.surface == DEFAULT_SURFACE:
+        yield Condition("s.surface = ''")
+    elif criteria.surface:
         share = _shares("submission", "surface").get(criteria.surface, 0.001)
         whose = "s.client_id IN (SELECT id FROM client)"  # the index is by client and surface
         its = "s.surface <> '' AND s.surface = %s"

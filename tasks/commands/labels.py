@@ -17,7 +17,7 @@ def show(arguments: argparse.Namespace) -> None:
     counts = uses()
     rows: list[dict[str, Any]] = []
     for row in Label.ordered():
-        its = counts.get(row.name, Uses(0, 0))
+        its = counts.get(row.name, Uses())
         facts: dict[str, Any] = {
             "name": row.name,
             "title": row.title,

@@ -29,7 +29,7 @@ WRONG = "nobody has this one"
 OPEN = {"/console/sign-in", "/console/sign-in/second-step", "/console/sign-out"}  # to everybody
 OPEN |= {"/console/setup/<token>", "/console/password/<token>", "/", "/console/"}
 ONES_OWN = ("/console/account", "/console/sign-", "/console/setup", "/console/password")
-TRIALS = {"/console/rules/try", "/console/policies/replay"}  # change nothing
+TRIALS = {"/console/rules/try"}  # change nothing
 
 
 @pytest.fixture(scope="module")

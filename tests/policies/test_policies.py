@@ -118,7 +118,28 @@ def test_wrong_values_save_nothing(stack: Stack, admin, shop, case: str) -> None
     assert not stack.sql("SELECT 1 FROM policy WHERE client_id = %s", client)
 
 
-@pytest.mark.parametrize("surface", ["Avatar", "a b", "x" * 41, "-a", "ä"])
+def test_the_default_surface_is_the_clients_own_policy(admin, shop) -> None:
+    refused = save(admin, place(shop[1], "default"), **{"reject_at-nudity": "0.9"})
+    assert refused.status_code == 422 and "is the client" in refused.text
+
+
+def test_a_version_id_of_a_reply_leads_to_its_policy(admin, shop) -> None:
+    api, client = shop
+    save(admin, place(client, "art"), **{"reject_at-nudity": "0.95"})
+    version = eventually(
+        lambda: v if (v := api.decided(title="A jug", surface="art")["policy_version"]) else 0
+    )
+    page = admin.get(f"/policies/version/{version}")
+    assert page.status_code == 200 and f'id="version-{version}"' in page.text
+    assert admin.get("/policies/version/99999999999999999999").status_code == 404
+
+
+def test_blank_on_the_servers_policy_is_the_setting(admin) -> None:
+    page = admin.get("/policies/edit").text
+    assert 'placeholder="0.2"' in page and 'placeholder="0.8"' in page
+
+
+@pytest.mark.parametrize("surface", ["Avatar", "a b", "x" * 41, "-a", "ä", "default "])
 def test_surfaces_that_are_none(api: Api, admin, shop, surface: str) -> None:
     reply = api.submit(title="x", surface=surface)
     assert reply.status_code == 422 and reply.json()["field"] == "surface"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from models.labels import label_index
 from models.labels.label_index import LabelEntry, LabelIndex
 from models.submissions import representation
 from models.submissions.submission import Submission
@@ -23,7 +24,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> LabelIndex:
     """Three labels, as if they were the database's."""
     rows = [entry("scam"), entry("other"), entry("old", is_retired=True)]
     found = LabelIndex({row.name: row for row in rows})
-    monkeypatch.setattr(representation.labels, "get", lambda: found)
+    monkeypatch.setattr(label_index.labels, "get", lambda: found)
     return found
 
 

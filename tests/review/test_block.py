@@ -14,6 +14,7 @@ from tests.support.console import FRAGMENT, Console, person
 from tests.support.policies import nudity, set_policy
 from tests.support.stack import Stack, wait_until
 
+REMOVE = "DELETE FROM known_hash WHERE image_id IN (SELECT id FROM image WHERE submission_id = %s)"
 KNOWN = (
     "SELECT DISTINCT i.position FROM known_hash k JOIN image i ON i.id = k.image_id"
     " WHERE i.submission_id = %s AND k.action = 'block' AND k.removed_at IS NULL ORDER BY 1"
@@ -110,8 +111,22 @@ def test_undo_gives_an_allowed_picture_its_action_back(ada, shop, stack):
     assert {row[1] for row in stack.sql(facts, chosen)} == {"block"}
     undo(ada)
     assert sorted(stack.sql(facts, chosen)) == before
-    stack.sql("DELETE FROM known_hash WHERE image_id IN (SELECT id FROM image"
-              " WHERE submission_id = %s)", job_id)  # fmt: skip
+    stack.sql(REMOVE, job_id)
+
+
+def test_undo_leaves_an_entry_that_an_administrator_blocked_since(ada, shop, stack):
+    job_id = mixed(shop)
+    chosen = images_of(stack, job_id)[1]
+    allow = {"action": "allow", "label": "other", "csrf_token": ada.token("/")}
+    ada.http.post(f"{ada.url}/reviews/{job_id}/allow", data=allow)
+    facts = "SELECT action FROM known_hash WHERE image_id = %s AND kind = 'sha256'"
+    assert ada.decide(job_id, version_of(ada, job_id), "rejected:nudity").status_code == 200
+    block_it = {**allow, "action": "block", "csrf_token": ada.token("/")}
+    ada.http.post(f"{ada.url}/reviews/{job_id}/block", data=block_it)
+    assert stack.sql(facts, chosen) == [("block",)]
+    undo(ada)
+    assert stack.sql(facts, chosen) == [("block",)]
+    stack.sql(REMOVE, job_id)
 
 
 def test_a_picture_of_another_submission_is_refused(ada, shop, stack):

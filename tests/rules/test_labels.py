@@ -11,6 +11,7 @@ import requests
 
 from tests.support.api import Api, eventually
 from tests.support.console import Console, person
+from tests.support.policies import set_policy
 from tests.support.stack import Stack
 
 FACTS = {
@@ -158,6 +159,19 @@ def test_a_label_in_use_is_not_retired(
     assert stack.run("rules", "import", str(sheet)).returncode == 0
 
 
+def test_a_label_with_thresholds_in_a_policy_is_not_retired(
+    stack: Stack, admin: Console, name: str
+) -> None:
+    add(admin, name)
+    client = f"Of {name}"
+    stack.json("client", "create", client, "--json")
+    set_policy(stack, client, labels={name: {"review_at": 0.5}})
+    refused = stack.run("labels", "retire", name, check=False)
+    assert refused.returncode == 1 and "is the label of 1 policy" in refused.stderr
+    set_policy(stack, client)
+    assert stack.run("labels", "retire", name).returncode == 0
+
+
 @pytest.mark.parametrize("needed", ["nudity", "other", "unreadable", "known", "error"])
 def test_labels_that_sluice_needs_stay(stack: Stack, needed: str) -> None:
     refused = stack.run("labels", "retire", needed, check=False)
@@ -185,7 +199,7 @@ def test_wrong_facts_are_refused_with_the_form(
     assert not stack.sql("SELECT 1 FROM label WHERE name = %s", name)
 
 
-@pytest.mark.parametrize("wrong", ["", "Drugs", "1st", "a b", "a-b", "x" * 41, "ä", "scam"])
+@pytest.mark.parametrize("wrong", ["", "Drugs", "1st", "a b", "a-b", "x" * 41, "ä", "new", "scam"])
 def test_wrong_names_are_refused(stack: Stack, admin: Console, wrong: str) -> None:
     before = stack.sql("SELECT count(*) FROM label")
     reply = add(admin, wrong)
@@ -209,7 +223,8 @@ def test_only_administrators_change_labels(stack: Stack, name: str) -> None:
     assert moderator.get("/labels/new").status_code == 403
     for path in ("/labels", "/labels/scam", "/labels/scam/place", "/labels/scam/retire"):
         assert moderator.post(path, name=name, **facts(name, form="/")).status_code == 403
-    assert moderator.get("/labels/nonsense").status_code == 404
+    for missing in ("nonsense", "a%20b", "%00"):  # nginx refuses the last one
+        assert moderator.get(f"/labels/{missing}").status_code in (400, 404)
 
 
 def test_what_was_done_is_in_the_audit(stack: Stack, admin: Console, name: str) -> None:

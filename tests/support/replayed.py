@@ -102,6 +102,9 @@ def main() -> None:
             for number, surface, first in judged:
                 store(client, number, surface, first)
             people = decide(live)
+        gone = uuid7()  # its content was deleted after its time, and its findings with it
+        store(client, gone, "", Judgement("rejected", (), None))
+        db.execute_sql("UPDATE submission SET purged_at = now() WHERE id = %s", (gone,))
         of = (lambda _, surface: before[surface]), (lambda _, surface: after[surface])
         items = replay.items(*of, client.id, "", 2 * UPLOADS)
         found = replay.replay(*of, client.id, "", 2 * UPLOADS)

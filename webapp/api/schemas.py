@@ -76,7 +76,8 @@ def judged() -> dict[str, Any]:
         "surface": {**STRING, "description": "where in your site it stands; default if not sent"},
         "policy_version": {
             "type": ["integer", "null"],
-            "description": "the newest policy version that decided it; null before 0.3.0",
+            "description": "the newest policy version that decided it; null: before policies had"
+            " versions, or the checks failed",
         },
         "scores": {
             "type": "object",

@@ -11,7 +11,7 @@ from typing import Any
 from flask import request
 
 from models.errors import Invalid, Malformed
-from models.policies.policy import SURFACE, SURFACE_RULE
+from models.policies.policy import DEFAULT_SURFACE, SURFACE, SURFACE_RULE
 from models.settings import get_settings
 from models.submissions.submission import PRIORITIES
 from tasks import storage
@@ -133,7 +133,7 @@ def _text(given: dict[str, Any], name: str) -> str:
 
 def _surface(value: Any) -> str:
     """The surface of the upload; empty, and the word "default", are the client's default."""
-    if value in (None, "", "default"):
+    if value in (None, "", DEFAULT_SURFACE):
         return ""
     if not isinstance(value, str) or not SURFACE.fullmatch(value):
         raise Invalid(f"surface must have {SURFACE_RULE}.", field="surface")

@@ -68,6 +68,7 @@ def add() -> Any:
                 publish_unchecked=form.get("publish_unchecked") == "on",
                 weight=_weight(),
                 languages=_languages(),
+                moderator_id=auth.moderator().id,
             )
             key = ApiKey.issue(client)
             Audit.append("client.create", client.name, moderator_id=auth.moderator().id)

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import login_required
 
 from models.clients.client import Client
+from models.database.connection import row_id
 from models.errors import Conflict, Invalid, SluiceError
 from models.labels.label_index import labels
 from models.policies import document as documents
@@ -95,6 +96,7 @@ def save() -> Any:
 
 @pages.post("/replay")
 @login_required
+@auth.configures
 def attempt() -> Any:
     """What the form would have decided of past submissions; nothing is saved."""
     client, surface = _place()
@@ -134,6 +136,15 @@ def restore() -> Any:
     except Invalid as error:  # a label is gone, or a level above has changed
         return _editor(client, surface, _form_in_force(row), error), 422
     return redirect(_address(client, surface, saved=1), 303)
+
+
+@pages.get("/version/<int:number>")
+@login_required
+def version(number: int) -> Any:
+    """To the policy that a version belongs to, by the id that replies and webhooks have."""
+    row = policy.version(row_id(str(number)))
+    values: dict[str, Any] = {"client": row.client_id, "surface": row.surface or None}
+    return redirect(url_for("policies.edit", **values, _anchor=f"version-{number}"))
 
 
 def _place() -> tuple[Client | None, str]:
@@ -184,7 +195,7 @@ def _editor(
     version = policy.current(row)
     policies.expire()
     index = policies.get()
-    inherited = index.inherited(client_id, surface) if client else Document()
+    inherited = index.inherited(client_id, surface)
     set_here = {name for name in _labels() if any(form.get(f"{p}-{name}") for p in documents.PARTS)}
     scored_here = {NETWORK_LABEL, *labels_on(get_settings()), *set_here}
     scored = [name for name in _labels() if name in scored_here]

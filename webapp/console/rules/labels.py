@@ -127,7 +127,7 @@ def _list(error: SluiceError | None = None) -> str:
         machine=[row for row in rows if row.by_machine],
         retired=[row for row in rows if row.retired_at is not None],
         uses=uses(),
-        none=Uses(0, 0),
+        none=Uses(),
         categories=CATEGORIES,
         keys=KEYS,
         needed=NEEDED,
@@ -142,7 +142,7 @@ def _editor(row: Label | None, form: Any, error: SluiceError | None = None) -> s
         row=row,
         form=form,
         error=error,
-        uses=uses().get(row.name, Uses(0, 0)) if row else Uses(0, 0),
+        uses=uses().get(row.name, Uses()) if row else Uses(),
         categories=list(CATEGORIES.items()),
         longest=LONGEST,
     )

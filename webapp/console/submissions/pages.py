@@ -15,6 +15,7 @@ from models.authors import listing
 from models.database.connection import row_id
 from models.labels.label_index import labels
 from models.moderation.decision import Decision
+from models.policies.policy import DEFAULT_SURFACE
 from models.review import eligibility
 from models.settings import get_settings
 from models.sheets import csv_json
@@ -250,7 +251,7 @@ def _cells(row: Submission) -> tuple[Any, ...]:
         row.client.name,
         row.user_id,
         row.external_id,
-        row.surface or representation.DEFAULT_SURFACE,
+        row.surface or DEFAULT_SURFACE,
         row.title,
         row.verdict,
         row.status,
