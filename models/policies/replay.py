@@ -45,15 +45,14 @@ _PAIRS = """
     SELECT * FROM jsonb_to_recordset(%(bounds)s)
         AS b (client_id bigint, surface text, which int, label text, review float8, reject float8)
 ), found AS MATERIALIZED (
-    SELECT f.submission_id, f.label,
-        max(CASE WHEN f."check" = ANY(%(scored)s) AND f.score IS NOT NULL THEN 0
+    SELECT past.id, f.* FROM past CROSS JOIN LATERAL (
+        SELECT f.label, max(CASE WHEN f."check" = ANY(%(scored)s) AND f.score IS NOT NULL THEN 0
             WHEN f.action = 'reject' THEN 2 WHEN f.action = 'review' THEN 1 ELSE 0 END) AS stated,
         max(f.score) FILTER (WHERE f."check" = ANY(%(scored)s))::float8 AS score,
         max(least(f.score::float8, (f.evidence->>'sure')::float8))
             FILTER (WHERE f."check" = ANY(%(scored)s) AND f.score IS NOT NULL) AS sure
-    FROM past JOIN finding f ON f.submission_id = past.id
-    WHERE f."check" <> ALL(%(idle)s)
-    GROUP BY 1, 2
+        FROM finding f WHERE f.submission_id = past.id AND f."check" <> ALL(%(idle)s)
+        GROUP BY f.label) f
 ), judged AS MATERIALIZED (
     SELECT past.id, place.which, place.rate, coalesce(max(greatest(found.stated, CASE
             WHEN found.sure >= bound.reject THEN 2
@@ -61,7 +60,7 @@ _PAIRS = """
             ELSE 0 END)), 0) AS rank
     FROM past
     JOIN place ON place.client_id = past.client_id AND place.surface = past.surface
-    LEFT JOIN found ON found.submission_id = past.id
+    LEFT JOIN found ON found.id = past.id
     LEFT JOIN bound ON bound.client_id = past.client_id AND bound.surface = past.surface
         AND bound.which = place.which AND bound.label = found.label
     GROUP BY 1, 2, 3
@@ -71,8 +70,9 @@ _PAIRS = """
         ) < rate THEN 1 ELSE rank END AS rank
     FROM judged
 ), pairs AS MATERIALIZED (
-    SELECT old.id, old.rank AS before, new.rank AS after
-    FROM verdicts old JOIN verdicts new ON new.id = old.id AND old.which = 0 AND new.which = 1
+    SELECT id, max(rank) FILTER (WHERE which = 0) AS before,
+        max(rank) FILTER (WHERE which = 1) AS after
+    FROM verdicts GROUP BY id
 )
 """
 _COUNTS = """
@@ -132,6 +132,9 @@ def replay(
     try:
         with db.atomic():
             db.execute_sql(f"SET LOCAL statement_timeout = {TIMEOUT}")
+            # The planner takes the tables that are parameters for far smaller than they are, and
+            # would walk over all findings for each upload.
+            db.execute_sql("SET LOCAL enable_nestloop = off")
             sql, values = _statement(before, after, where, values)
             cells, flips, seconds = db.execute_sql(sql + _COUNTS, values).fetchone()
     except peewee.OperationalError as error:
