@@ -66,6 +66,12 @@ def block(console: Console, job_id: str, **fields: str):
     return console.decide(job_id, version_of(console, job_id), "rejected:nudity:block", **fields)
 
 
+def make_known(console: Console, job_id: str, action: str) -> None:
+    """Block or allow the pictures of a submission without a decision about it."""
+    reply = console.post(f"/reviews/{job_id}/{action}", form="/", label="other", headers=FRAGMENT)
+    assert reply.status_code == 200
+
+
 def undo(console: Console) -> None:
     assert console.post("/reviews/undo", form="/", headers=FRAGMENT).status_code == 200
 
@@ -101,8 +107,7 @@ def test_in_the_grid_the_flagged_pictures_are_blocked_and_no_harmless_neighbour(
 def test_undo_gives_an_allowed_picture_its_action_back(ada, shop, stack):
     job_id = mixed(shop)
     chosen = images_of(stack, job_id)[1]
-    allow = {"action": "allow", "label": "other", "csrf_token": ada.token("/")}
-    ada.http.post(f"{ada.url}/reviews/{job_id}/allow", data=allow)
+    make_known(ada, job_id, "allow")
     facts = "SELECT kind, action, label FROM known_hash WHERE image_id = %s AND removed_at IS NULL"
     eventually(lambda: len(stack.sql(facts, chosen)) == 2)
     before = sorted(stack.sql(facts, chosen))
@@ -117,12 +122,10 @@ def test_undo_gives_an_allowed_picture_its_action_back(ada, shop, stack):
 def test_undo_leaves_an_entry_that_an_administrator_blocked_since(ada, shop, stack):
     job_id = mixed(shop)
     chosen = images_of(stack, job_id)[1]
-    allow = {"action": "allow", "label": "other", "csrf_token": ada.token("/")}
-    ada.http.post(f"{ada.url}/reviews/{job_id}/allow", data=allow)
+    make_known(ada, job_id, "allow")
     facts = "SELECT action FROM known_hash WHERE image_id = %s AND kind = 'sha256'"
     assert ada.decide(job_id, version_of(ada, job_id), "rejected:nudity").status_code == 200
-    block_it = {**allow, "action": "block", "csrf_token": ada.token("/")}
-    ada.http.post(f"{ada.url}/reviews/{job_id}/block", data=block_it)
+    make_known(ada, job_id, "block")
     assert stack.sql(facts, chosen) == [("block",)]
     undo(ada)
     assert stack.sql(facts, chosen) == [("block",)]
