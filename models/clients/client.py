@@ -11,7 +11,6 @@ from playhouse.postgres_ext import ArrayField
 
 from models.audit.log import Audit
 from models.clients import validation
-from models.database.config_revision import Revision
 from models.database.connection import Model, db
 from models.database.encrypted_field import EncryptedField
 from models.database.tokens import digest, new_token
@@ -88,7 +87,6 @@ class Client(Model):
                 if first != Document():
                     why = "Chosen when the client was added"
                     apply(row, "", first, why=why, moderator_id=moderator_id)
-                Revision.bump("policies")  # which knows every client, see ``policy``
         except peewee.IntegrityError as error:
             raise Conflict(f"A client named {name!r} already exists.", field="name") from error
         return cls.get_by_id(row)

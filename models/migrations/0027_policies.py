@@ -2,7 +2,7 @@
 
 The clients' thresholds, sample rate and visibility become the first versions of their policies.
 Processes of the release before still read them in ``client``: there they follow each new version,
-until a later migration drops the columns.
+until a later migration drops the columns. A trigger makes the policy of a client that they add.
 """
 
 UP = """
@@ -46,9 +46,27 @@ ALTER TABLE submission
     ADD COLUMN surface text NOT NULL DEFAULT '',
     ADD COLUMN scores jsonb NOT NULL DEFAULT '{}',
     ADD COLUMN policy_version bigint;
+
+CREATE FUNCTION client_policy() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE made bigint;
+BEGIN
+    IF NEW.visibility <> 'hold' OR NEW.publish_unchecked THEN
+        INSERT INTO policy (client_id) VALUES (NEW.id) RETURNING id INTO made;
+        INSERT INTO policy_version (policy_id, number, document, why) VALUES (made, 1,
+            jsonb_build_object('labels', '{}'::jsonb, 'visibility', NEW.visibility,
+                'publish_unchecked', NEW.publish_unchecked),
+            'Added by a process of the release before');
+    END IF;
+    UPDATE revision SET number = number + 1 WHERE name = 'policies';  -- all clients are known
+    RETURN NULL;
+END $$;
+CREATE TRIGGER client_policy AFTER INSERT ON client
+    FOR EACH ROW EXECUTE FUNCTION client_policy();
 """
 
 DOWN = """
+DROP TRIGGER client_policy ON client;
+DROP FUNCTION client_policy;
 ALTER TABLE submission DROP COLUMN surface, DROP COLUMN scores, DROP COLUMN policy_version;
 DROP TABLE policy_version, policy;
 DELETE FROM revision WHERE name = 'policies';

@@ -206,3 +206,10 @@ def test_the_search_finds_a_surface(admin, shop) -> None:
     told = api.decided(title="A rare chair", surface=surface)
     assert told["job_id"] in admin.get(f"/submissions?surface={surface}").text
     assert surface in admin.get("/policies").text, "a surface that was sent is listed"
+
+
+def test_a_client_that_the_release_before_adds_keeps_what_it_shows(stack: Stack, admin) -> None:
+    name = f"old-{uuid4().hex[:8]}"
+    columns = "INSERT INTO client (name, visibility, publish_unchecked) VALUES (%s, %s, true)"
+    stack.sql(columns, name, "publish_first")
+    eventually(lambda: "publish first" in admin.get("/policies").text.split(name)[1][:900], 10)
